@@ -1,0 +1,49 @@
+"""superposition_jax: a batched-sweep engine for Toy Models of Superposition (Elhage et al. 2022).
+
+    import superposition_jax
+    ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
+    ds = superposition_jax.load("outputs/sparsity/<time>")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray
+
+try:
+    __version__ = version("superposition_jax")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
+
+__all__ = ["load", "run"]
+
+
+def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
+    """Train the sweep that Hydra overrides describe, in compiled programs, and return its labelled results.
+
+    Args:
+      overrides: as on the command line, e.g. `["sweep=sparsity", "train.steps=500"]`.
+      directory: where to write results.nc, metrics.csv, manifest.json and figures; nothing is written without one.
+      progress: show a progress bar and the summary, as the command does.
+
+    Returns:
+      A Dataset whose dimensions are the axis names plus feature, hidden and step.
+
+    Raises:
+      ConfigError: for a config that cannot be run, with one line that names the key.
+    """
+    from superposition_jax import config, experiment
+
+    return experiment.run(config.load(overrides), directory=directory, progress=progress)
+
+
+def load(path: str | Path) -> xarray.Dataset:
+    """The Dataset of a run, from its folder or its results.nc. Loading executes nothing that is stored there."""
+    from superposition_jax import results
+
+    return results.load(path)

@@ -1,0 +1,69 @@
+"""Hydra's part: YAML files and overrides become one plain, resolved dict. No JAX here, so that --help is quick."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from superposition_jax.errors import ConfigError
+
+
+def conf_dir() -> str:
+    """The folder of YAML files: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return str(next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir()))
+
+
+def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, Any]:
+    """The config that Hydra overrides describe.
+
+    Raises:
+      ConfigError: an override that Hydra does not take, with the nearest key where a key is unknown.
+    """
+    try:
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_plain(error)) from error
+
+
+def to_dict(composed: DictConfig) -> dict[str, Any]:
+    """A composed config as a plain dict with every interpolation resolved."""
+    try:
+        return {str(key): value for key, value in OmegaConf.to_container(composed, resolve=True).items()}  # type: ignore[union-attr]
+    except OmegaConfBaseException as error:
+        raise ConfigError(_plain(error)) from error
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dicts as (dotted path, value)."""
+    if not isinstance(tree, dict):
+        yield prefix, tree
+        return
+    for key, value in tree.items():
+        yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def nearest(key: str, known: Sequence[str]) -> str:
+    """`; did you mean …?`, or all that there is."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+
+
+def _plain(error: Exception) -> str:
+    """Hydra's complaint as one line."""
+    text = f"{error} {error.__cause__ or ''}"
+    if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return f"{unknown[1]}: no such key{nearest(unknown[1], [key for key, _ in flatten(compose([]))])}"
+    if option := re.search(r"Could not find '([^']+)'", text):
+        there = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
+        known = f"; there are: {', '.join(there[1].split())}" if there else ""
+        return f"{option[1].replace('/', '=', 1)}: no such option{known}"
+    return " ".join(str(error).split())

@@ -1,0 +1,157 @@
+"""The distribution of features, and estimators of expectations over it.
+
+A feature is x_i = 0 with probability S_i = 1 − p_i, else a value of the law. An estimator is two pure functions: `draw` makes the
+base uniforms from a key alone, so models of one seed share them; `realise` maps them through one model's own densities.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from superposition_jax.types import Batch, Hparams, Spec
+
+# ---------------------------------------------------------------------------------------------------------- laws
+
+
+class Law(NamedTuple):
+    """Distribution of an active feature's value, by a function that takes a uniform variable on (0, 1] to the value."""
+
+    quantile: Callable[[Array, Array], Array]
+    moments: Callable[[Array], tuple[Any, Any]]
+    """E v and E v², given the exponent."""
+    rule: Callable[[int, Array], tuple[Array, Array]] | None = None
+    """Nodes and weights of a quadrature rule; by default Gauss–Legendre nodes sent through the quantile."""
+
+
+_LEAST = 2.0**-32
+
+
+def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.laguerre.laggauss(order)
+    return jnp.asarray(nodes, jnp.float32), jnp.asarray(weights, jnp.float32)
+
+
+LAWS = {
+    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3)),
+    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3)),
+    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12)),
+    "exponential": Law(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), _laguerre),
+    "power": Law(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2))),
+    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0)),
+}
+"""Laws by name: `uniform` U[0,1], `signed` U[−1,1], `upper` U[½,1], `exponential` of mean 1, `power` with
+P(v ≤ t) = t^a on [0,1] (a is `data.values.exponent`), `binary` always 1."""
+
+
+def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
+    """E x_i and E x_i² of every feature, with its chance of being off counted in: p_i·E v and p_i·E v²."""
+    first, second = LAWS[spec.law].moments(hparams.value_exponent)
+    return hparams.density * first, hparams.density * second
+
+
+# ---------------------------------------------------------------------------------------------------- estimators
+
+
+def _unit(bits: Array) -> Array:
+    """Random bits to uniforms on (0, 1] of 2³¹ levels: fine enough that u/p, given u ≤ p, is uniform for p far below 2⁻¹¹."""
+    return ((bits >> 1).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-31
+
+
+def _draw_iid(key: Array, spec: Spec) -> Float[Array, "feature batch"]:
+    return _unit(jax.random.bits(key, (spec.n_features, spec.batch_size), jnp.uint32))
+
+
+def _realise_iid(draws: Float[Array, "feature batch"], hparams: Hparams, spec: Spec) -> Batch:
+    p = hparams.density[:, None]
+    value = LAWS[spec.law].quantile(jnp.minimum(draws / p, 1.0), hparams.value_exponent)
+    return Batch(jnp.where(draws <= p, value, 0.0), jnp.full(spec.batch_size, 1 / spec.batch_size))
+
+
+def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "feature batch"]]:
+    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the others.
+
+    The lattice u_ib = frac(b·g_i/B' + s_i), B' the power of two ≥ B, has a fresh random odd generator g_i and shift s_i for every
+    feature and step: each point is uniform, so estimates are unbiased; each feature alone is stratified; and a step needs
+    2n + 1 random integers instead of n·B (Cranley & Patterson 1976; random generators: Dick, Kuo & Sloan 2013, §5).
+    """
+    n, size = spec.n_features, spec.batch_size
+    levels = max(1, (size - 1).bit_length())
+    random = jax.random.bits(key, (2 * n + 1,), jnp.uint32)
+    generator = (random[:n] | 1) << (32 - levels)
+    u = _unit(jnp.arange(size, dtype=jnp.uint32)[None, :] * generator[:, None] + random[n : 2 * n, None])
+    v = (jnp.arange(-1, size - 1) + _unit(random[2 * n])) / (size - 1)
+    return jnp.minimum(v, 1 - 2.0**-24).at[0].set(jnp.inf), u
+
+
+def first_active(density: Float[Array, " feature"]) -> tuple[Float[Array, " feature"], Float[Array, ""]]:
+    """Probability that feature i is the first active one, p_i Π_{k<i} S_k, and their sum 1 − Π S_k, without cancellation."""
+    none_before = jnp.concatenate([jnp.ones(1, density.dtype), jnp.cumprod(1 - density)[:-1]])
+    first = density * none_before
+    return first, first.sum()
+
+
+def _realise_active(draws: tuple[Array, Array], hparams: Hparams, spec: Spec) -> Batch:
+    v, u = draws
+    p = hparams.density[:, None]
+    first, some = first_active(hparams.density)
+    share = first / some
+    # Where v lies in feature i's interval of the inverse CDF: in [0, 1) it is the first active one and the place is a
+    # uniform variable again; below 0 an earlier feature was first; from 1 on (∞ in the empty input) it is off.
+    place = (v[None, :] - (jnp.cumsum(share) - share)[:, None]) / jnp.maximum(share, 1e-37)[:, None]
+    later = place < 0
+    active = jnp.where(later, u <= p, place < 1)
+    value = LAWS[spec.law].quantile(jnp.clip(jnp.where(later, u / p, place), 0.0, 1.0), hparams.value_exponent)
+    weight = jnp.full(spec.batch_size, some / (spec.batch_size - 1)).at[0].set(jnp.prod(1 - hparams.density))
+    return Batch(jnp.where(active, value, 0.0), weight)
+
+
+def _draw_nothing(key: Array, spec: Spec) -> tuple[()]:
+    return ()
+
+
+def _realise_quadrature(draws: tuple[()], hparams: Hparams, spec: Spec) -> Batch:
+    law, p = LAWS[spec.law], hparams.density
+    if law.rule is None:
+        nodes, weights = np.polynomial.legendre.leggauss(spec.order)
+        value, weights = law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), hparams.value_exponent), weights / 2
+    else:
+        value, weights = law.rule(spec.order, hparams.value_exponent)
+    value = jnp.concatenate([jnp.zeros(1), value])
+    shape = (spec.order + 1,) * spec.n_features
+    weight = jnp.ones(())
+    for i in range(spec.n_features):
+        weight = weight[..., None] * jnp.concatenate([1 - p[i : i + 1], p[i] * jnp.asarray(weights, jnp.float32)])
+    x = jnp.stack([jnp.broadcast_to(v, shape).ravel() for v in jnp.meshgrid(*[value] * spec.n_features, indexing="ij")])
+    return Batch(x, weight.ravel())
+
+
+class Estimator(NamedTuple):
+    """`draw(key, spec)` makes base draws; `realise(draws, hparams, spec)` turns them into one model's batch."""
+
+    draw: Callable[[Array, Spec], Any]
+    realise: Callable[[Any, Hparams, Spec], Batch]
+
+
+ESTIMATORS = {
+    "iid": Estimator(_draw_iid, _realise_iid),
+    "active": Estimator(_draw_active, _realise_active),
+    "quadrature": Estimator(_draw_nothing, _realise_quadrature),
+}
+"""Estimators by name, all unbiased (quadrature up to its rule's error).
+
+- `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
+- `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
+  The index of the first active feature and its value come from one stratified uniform by inverse CDF.
+- `quadrature`: nodes and weights of the law S·δ₀ + p·law in every feature, tensor product of (order + 1)ⁿ points. No noise.
+"""
+
+
+def sample(key: Array, hparams: Hparams, *, spec: Spec) -> Batch:
+    """One batch of the estimator that `spec` names."""
+    estimator = ESTIMATORS[spec.estimator]
+    return estimator.realise(estimator.draw(key, spec), hparams, spec)

@@ -1,0 +1,5 @@
+"""Errors that users meet. Light to import, so that the command can name them before JAX is there."""
+
+
+class ConfigError(Exception):
+    """A config that cannot be run. The message is one line: key, value, what is allowed."""

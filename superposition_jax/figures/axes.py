@@ -1,0 +1,113 @@
+"""What all figures share: a sweep's axes with their labels and scales, the best seed of every cell, and panels of fixed size."""
+
+from collections.abc import Hashable
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from superposition_jax.results import VARIABLES
+
+_OWN_DIMS = {dim for measure in VARIABLES.values() for dim in measure.dims}
+
+
+def cell_dims(dataset: xr.Dataset) -> list[Hashable]:
+    """The sweep's dimensions other than the seed's, in order."""
+    return [dim for dim in dataset["loss"].dims if dim not in _OWN_DIMS and dim != seed_dim(dataset)]
+
+
+def seed_dim(dataset: xr.Dataset) -> Hashable | None:
+    """The dimension over which only the seed varies, if there is one."""
+    for dim in dataset["loss"].dims:
+        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
+        if [c.attrs.get("long_name") for c in along] == ["seed"]:
+            return dim
+    return None
+
+
+def best_seed(dataset: xr.Dataset) -> xr.Dataset:
+    """Every cell's model of least final loss (the first, where all are NaN)."""
+    dim = seed_dim(dataset)
+    if dim is None:
+        return dataset
+    return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+
+
+def seeds_note(dataset: xr.Dataset) -> str:
+    """How many seeds stand behind a point, in words."""
+    dim = seed_dim(dataset)
+    return f"{dataset.sizes[dim]} seeds" if dim is not None else "one seed"
+
+
+def label(dataset: xr.Dataset, dim: Hashable, place: int | None = None) -> str:
+    """Name of a dimension for people, or of one place on it: `1 − S` or `1 − S = 0.03`."""
+    coordinate = values(dataset, dim)
+    name = {"density": "1 − S"}.get(str(coordinate.name), str(coordinate.name).replace("_", " "))
+    if place is None:
+        return {"density": "density 1 − S"}.get(str(coordinate.name), name)
+    value = coordinate.values[place]
+    return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
+
+
+def values(dataset: xr.Dataset, dim: Hashable) -> xr.DataArray:
+    """Coordinate of a dimension: the density where sparsity or density is the axis."""
+    density = dataset.coords.get("density")
+    if density is not None and density.dims == (dim,):
+        return density
+    if dim in dataset.coords:
+        return dataset.coords[dim]
+    return next((c for c in dataset.coords.values() if c.dims == (dim,)), dataset[dim])
+
+
+def set_scale(axes, dataset: xr.Dataset, dim: Hashable) -> np.ndarray:
+    """Label a matplotlib x axis for a dimension and return its positions; log where values are spread so, dense at the left."""
+    coordinate = values(dataset, dim)
+    axes.set_xlabel(label(dataset, dim))
+    if not np.issubdtype(coordinate.dtype, np.number):
+        places = np.arange(coordinate.size)
+        axes.set_xticks(places, [str(value) for value in coordinate.values])
+        return places
+    positions = coordinate.values.astype(float)
+    if positions.min() > 0 and positions.max() / positions.min() >= 20:
+        set_log(axes.xaxis, positions)
+    if coordinate.name == "density":
+        axes.invert_xaxis()
+    return positions
+
+
+def set_log(axis, values: np.ndarray) -> None:
+    """Make a matplotlib axis logarithmic, with plain numbers at the decades, or at 1, 2 and 5 where there are few decades."""
+    (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
+    finite = values[np.isfinite(values) & (values > 0)]
+    few = finite.size == 0 or finite.max() / finite.min() < 30
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_locator(mpl.ticker.NullLocator())
+
+
+def panels(rows: int, columns: int, size: tuple[float, float], *, gap: tuple[float, float], margin: tuple[float, float, float, float], heights: tuple[float, ...] = (1.0,)):
+    """A figure of equal panels, in inches: panel size, gaps (x, y) and margins (left, right, bottom, top).
+
+    Rows repeat the relative `heights`. Laid out by hand: a layout engine would take longer than a sweep trains.
+    """
+    left, right, bottom, top = margin
+    tall = [heights[row % len(heights)] * size[1] for row in range(rows)]
+    width = left + columns * size[0] + (columns - 1) * gap[0] + right
+    height = bottom + sum(tall) + (rows - 1) * gap[1] + top
+    figure = Figure(figsize=(width, height))
+    grid = np.empty((rows, columns), object)
+    for row in range(rows):
+        y = height - top - sum(tall[: row + 1]) - row * gap[1]
+        for column in range(columns):
+            x = left + column * (size[0] + gap[0])
+            grid[row, column] = figure.add_axes((x / width, y / height, size[0] / width, tall[row] / height))
+    return figure, grid
+
+
+def colour_bar(figure: Figure, beside, colours, norm, text: str, extend: str) -> None:
+    """A colour bar of its own axes in the right margin, as high as the panel `beside`."""
+    box, width = beside.get_position(), figure.get_figwidth()
+    axes = figure.add_axes((box.x1 + 0.15 / width, box.y0, 0.12 / width, box.height))
+    figure.colorbar(mpl.cm.ScalarMappable(norm, colours), cax=axes, label=text, extend=extend)

@@ -1,0 +1,82 @@
+"""What is measured on one weight matrix W (hidden, feature), whose column W_i is feature i's direction.
+
+Ŵ_i = W_i/‖W_i‖. A measure of a feature with W_i = 0 is 0. Formulas are those of Elhage et al. 2022; where peers differ, the
+docstring says which is meant.
+"""
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int
+
+from superposition_jax.types import Measure
+
+REPRESENTED = 0.5
+"""A feature counts as represented when ‖W_i‖ is above this: trained norms lie near 0 or near 1."""
+
+Weights = Float[Array, "hidden feature"]
+
+
+def feature_norm(w: Weights) -> Float[Array, " feature"]:
+    """‖W_i‖: near 1 for a represented feature."""
+    return jnp.sqrt(jnp.sum(w * w, axis=0))
+
+
+def _directions(w: Weights) -> Weights:
+    norm = feature_norm(w)[None, :]
+    return jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0), 0.0)
+
+
+def _projections(w: Weights) -> Float[Array, "feature feature"]:
+    """(Ŵ_i·W_j)²: how much of feature j falls on the direction of feature i."""
+    return (_directions(w).T @ w) ** 2
+
+
+def _off_diagonal(matrix: Float[Array, "feature feature"]) -> Float[Array, "feature feature"]:
+    return matrix * (1 - jnp.eye(matrix.shape[0], dtype=matrix.dtype))
+
+
+def superposition(w: Weights) -> Float[Array, " feature"]:
+    """Σ_{j≠i} (Ŵ_i·W_j)², one side of unit length, as in the paper: 0 for a direction of its own, 1 or more when swamped."""
+    return _off_diagonal(_projections(w)).sum(axis=1)
+
+
+def dimensionality(w: Weights) -> Float[Array, " feature"]:
+    """D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)², j including i: the share of a dimension that feature i has.
+
+    A regular k-gon in the plane has D = 2/k. The same number is called capacity by Scherlis et al. 2022.
+    """
+    square = jnp.sum(w * w, axis=0)
+    total = _projections(w).sum(axis=1)
+    return jnp.where(total > 0, square / jnp.where(total > 0, total, 1.0), 0.0)
+
+
+def coherence(w: Weights) -> Float[Array, ""]:
+    """Largest |Ŵ_i·Ŵ_j| over i ≠ j; 0 for orthogonal features."""
+    unit = _directions(w)
+    return jnp.abs(_off_diagonal(unit.T @ unit)).max()
+
+
+def represented(w: Weights) -> Int[Array, ""]:
+    """Number of features with ‖W_i‖ > ½."""
+    return jnp.sum(feature_norm(w) > REPRESENTED)
+
+
+def dims_per_feature(w: Weights) -> Float[Array, ""]:
+    """D* = m/‖W‖²_F, hidden dimensions per represented feature; infinite for W = 0."""
+    return w.shape[0] / jnp.sum(w * w)
+
+
+MEASURES = {
+    feature_norm: Measure(("feature",), "‖W_i‖"),
+    superposition: Measure(("feature",), "Σ_{j≠i} (Ŵ_i·W_j)²"),
+    dimensionality: Measure(("feature",), "D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²"),
+    coherence: Measure((), "max_{i≠j} |Ŵ_i·Ŵ_j|"),
+    represented: Measure((), "number of features with ‖W_i‖ > ½"),
+    dims_per_feature: Measure((), "D* = m/‖W‖²_F"),
+}
+"""Measures that every run saves, under their function's name."""
+
+
+def measure(w: Weights) -> dict[str, Array]:
+    """All of `MEASURES` on one W."""
+    return {function.__name__: function(w) for function in MEASURES}

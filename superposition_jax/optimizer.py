@@ -1,0 +1,44 @@
+"""Optax chains from one model's numbers. They are built inside the traced step, so every number may differ from model to model."""
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from superposition_jax.types import Hparams, Spec
+
+SCHEDULES = {
+    "constant": lambda t: jnp.ones_like(t),
+    "linear": lambda t: 1 - t,
+    "cosine": lambda t: (1 + jnp.cos(jnp.pi * t)) / 2,
+}
+"""Share of the way from the final to the full learning rate at the time t in [0, 1] after warm-up."""
+
+
+def learning_rate(hparams: Hparams, step: Array, *, spec: Spec) -> Array:
+    """Learning rate of a step (counted from 0).
+
+    It rises linearly over the first `warmup` share of the steps, then goes from `learning_rate` to `final_rate` times it.
+    """
+    time = step / spec.steps
+    after = jnp.clip((time - hparams.warmup) / jnp.maximum(1 - hparams.warmup, 1e-6), 0.0, 1.0)
+    decayed = hparams.final_rate + (1 - hparams.final_rate) * SCHEDULES[spec.schedule](after)
+    rising = (step + 1) / jnp.maximum(hparams.warmup * spec.steps, 1.0)
+    return hparams.learning_rate * decayed * jnp.minimum(rising, 1.0)
+
+
+def _adam(hparams: Hparams) -> optax.GradientTransformation:
+    return optax.scale_by_adam(hparams.b1, hparams.b2, hparams.eps)
+
+
+OPTIMIZERS = {
+    "adam": _adam,
+    "adamw": lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay)),
+    "sgd": lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
+}
+"""Directions by name, before the learning rate. `adamw` decays W and b, decoupled; `sgd` adds the decay to the gradient."""
+
+
+def build(hparams: Hparams, *, spec: Spec) -> optax.GradientTransformation:
+    """The optimizer of one model."""
+    schedule = optax.scale_by_schedule(lambda step: -learning_rate(hparams, step, spec=spec))
+    return optax.chain(OPTIMIZERS[spec.optimizer](hparams), schedule)

@@ -1,0 +1,70 @@
+"""One sweep from checked config to pictures: train, label, save, draw."""
+
+import importlib.metadata
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import xarray as xr
+from rich.console import Console
+
+import superposition_jax
+from superposition_jax import engine, figures, results
+from superposition_jax.config import Experiment
+from superposition_jax.progress import Shell, count
+
+PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
+
+
+def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
+    """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
+    console = Console(quiet=not progress, highlight=False, soft_wrap=True)
+    began = time.perf_counter()
+    with Shell(console, experiment.groups) as shell:
+        console.print(f"{experiment.name}: {_size(experiment)}")
+        trained = engine.train(experiment.groups, devices=experiment.devices, chunk=experiment.chunk, report=shell)
+    dataset = results.assemble(experiment.grid, experiment.groups, trained)
+    dataset.attrs = {
+        "name": experiment.name,
+        "config": json.dumps(experiment.config),
+        "superposition_jax": superposition_jax.__version__,
+    }
+    if directory is not None:
+        folder = Path(directory)
+        results.save(dataset, _manifest(experiment, shell, time.perf_counter() - began), folder)
+        pictures = figures.save(dataset, experiment.figures, folder / "figures")
+        console.print(f"results  {folder / 'results.nc'} (also metrics.csv, manifest.json)")
+        for picture in pictures:
+            console.print(f"figure   {picture}")
+        console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
+    if shell.diverged:
+        console.print(f"{count(shell.diverged, 'model')} of {experiment.grid.n_points:,} diverged; see the variable diverged_at")
+    return dataset
+
+
+def _size(experiment: Experiment) -> str:
+    axes = " × ".join(f"{size} {dim}" for dim, size in experiment.grid.sizes.items())
+    models = count(experiment.grid.n_points, "model")
+    return f"{axes + ' = ' if axes else ''}{models} in {count(len(experiment.groups), 'compiled program')}"
+
+
+def _manifest(experiment: Experiment, shell: Shell, seconds: float) -> dict[str, Any]:
+    """All that is needed to know what was run, and to run it again."""
+    return {
+        "status": "finished",
+        "config": experiment.config,
+        "axes": {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes},
+        "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
+        "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
+        "diverged": shell.diverged,
+        "seconds": {**shell.totals(), "all": round(seconds, 3)},
+        "versions": {
+            "superposition_jax": superposition_jax.__version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.local_devices()],
+    }

@@ -1,0 +1,136 @@
+"""Many models in one compiled program: the only file that maps over models, compiles, donates and shards.
+
+Models stand in a rectangle (seed, cell). The inner map, over cells, does not map the key, so all cells of a seed share their draws
+and random numbers cost by the seed. A 1-D mesh `("model",)` cuts one side of the rectangle; a shard never talks to another.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from superposition_jax import evaluation, geometry, train
+from superposition_jax.types import Hparams, Spec, TrainState
+
+def _compiler_options(platform: str, program: str) -> dict[str, Any]:
+    """Options that compile sooner. On CPUs level 1 runs as fast as level 3; the newer fusions pay only in the training loop."""
+    if platform != "cpu":
+        return {}
+    return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": program == "advance"}
+
+
+_MODELS = TrainState(step=None, params=0, opt_state=0, diverged_at=0, record=0)  # axes to map: all but the common step
+
+
+def _over_cells_and_seeds(function, in_axes, out_axes):
+    """Map over cells, then over seeds; an argument marked "seed" differs between seeds only."""
+    cells = jax.vmap(function, tuple(None if a == "seed" else a for a in in_axes), out_axes)
+    return jax.vmap(cells, tuple(0 if a == "seed" else a for a in in_axes), out_axes)
+
+
+def start(seeds: jax.Array, hparams: Hparams, *, spec: Spec) -> TrainState:
+    """Initial states (seed, cell, …) from seeds (seed,) and numbers (seed, cell, …)."""
+    one = partial(train.init_state, spec=spec)
+    return _over_cells_and_seeds(one, ("seed", 0), _MODELS)(jax.vmap(jax.random.key)(seeds), hparams)
+
+
+def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Array, *, spec: Spec) -> TrainState:
+    """Train every model up to step `stop`."""
+    one = partial(train.train_steps, spec=spec)
+    mapped = _over_cells_and_seeds(one, ("seed", 0, _MODELS, None), _MODELS)
+    return mapped(jax.vmap(jax.random.key)(seeds), hparams, state, stop)
+
+
+def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]:
+    """Everything that is kept of the trained models, by the names of the results."""
+
+    def one(hparams: Hparams, state: TrainState) -> dict[str, Any]:
+        snapshots = {f"{name}_snapshots": value for name, value in state.record.snapshots.items()}
+        return (
+            state.params
+            | evaluation.evaluate(hparams, state.params, spec=spec)
+            | geometry.measure(state.params["W"])
+            | {"loss_curve": state.record.loss_curve, "diverged_at": state.diverged_at}
+            | snapshots
+        )
+
+    return _over_cells_and_seeds(one, (0, _MODELS), 0)(hparams, state)
+
+
+class Programs(NamedTuple):
+    """The three compiled programs of one Spec and one rectangle, and what compiling took."""
+
+    start: Any
+    advance: Any
+    finish: Any
+    compile_seconds: float
+    bytes_needed: int
+
+
+def make_mesh(devices: int | None) -> Mesh:
+    """A 1-D mesh over the first `devices` local devices, all of them by default."""
+    local = jax.local_devices()[:devices]
+    return jax.make_mesh((len(local),), ("model",), axis_types=(jax.sharding.AxisType.Auto,), devices=local)
+
+
+def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
+    """The jitted programs with the seeds (`by_seed`) or the cells cut over the mesh. States are donated."""
+    models = P("model") if by_seed else P(None, "model")
+    seeds = P("model") if by_seed else P()
+    state = TrainState(step=P(), params=models, opt_state=models, diverged_at=models, record=models)
+
+    def cut(function, in_specs, out_specs, **options):
+        mapped = jax.shard_map(
+            partial(function, spec=spec), mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
+        )
+        return jax.jit(mapped, **options)
+
+    return {
+        "start": cut(start, (seeds, models), state),
+        "advance": cut(advance, (seeds, models, state, P()), state, donate_argnums=2),
+        "finish": cut(finish, (models, state), models),
+    }
+
+
+def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Programs:
+    """Compile the programs for a rectangle of models shaped like `hparams` (seed, cell, …)."""
+    began = time.perf_counter()
+    functions = jitted(spec, mesh, by_seed=by_seed)
+    numbers = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), hparams)
+    seeds = jax.ShapeDtypeStruct((hparams.learning_rate.shape[0],), jnp.uint32)
+    state = jax.eval_shape(functions["start"], seeds, numbers)
+    stop = jax.ShapeDtypeStruct((), jnp.int32)
+    arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state)}
+    platform = mesh.devices.flat[0].platform
+    with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
+        pending = {
+            name: pool.submit(functions[name].lower(*arguments[name]).compile, _compiler_options(platform, name))
+            for name in ("advance", "finish", "start")
+        }
+        compiled = {name: future.result() for name, future in pending.items()}
+    return Programs(
+        **compiled,
+        compile_seconds=time.perf_counter() - began,
+        bytes_needed=max(map(_bytes, compiled.values())) * mesh.size,
+    )
+
+
+def _bytes(program) -> int:
+    memory = program.memory_analysis()
+    return int(
+        memory.temp_size_in_bytes
+        + memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+    )
+
+
+def fetch(results: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Results as NumPy arrays on the host."""
+    return {name: np.asarray(value) for name, value in jax.device_get(results).items()}

@@ -1,0 +1,135 @@
+"""Results: groups' arrays on the sweep's labelled axes, as one Dataset, on disk and back."""
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax import evaluation, geometry
+from superposition_jax.sweep import Grid, Group
+from superposition_jax.types import Measure
+
+STATUS = ("missing", "ok", "diverged")
+"""Meaning of the numbers 0, 1, 2 in `status`."""
+
+VARIABLES: dict[str, Measure] = {
+    "W": Measure(("hidden", "feature"), "weights; column W_i is the direction of feature i"),
+    "b": Measure(("feature",), "bias"),
+    **evaluation.MEASURES,
+    **{function.__name__: measure for function, measure in geometry.MEASURES.items()},
+    "loss_curve": Measure(("step",), "training estimate of the loss, mean over the steps since the point before"),
+    "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
+    "W_snapshots": Measure(("snapshot", "hidden", "feature"), "weights after the snapshot's number of steps"),
+    "b_snapshots": Measure(("snapshot", "feature"), "bias after the snapshot's number of steps"),
+}
+"""Dimensions (after the sweep's) and meaning of every result."""
+
+
+def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
+    """One Dataset of all groups: results scattered to their labels, smaller arrays padded with NaN where a static axis sizes them."""
+    data, steps = {}, _common_steps(groups)
+    for name in trained[0]:
+        measure = VARIABLES[name]
+        parts = [results[name] for results in trained]
+        shape = tuple(max(p.shape[axis] for p in parts) for axis in range(1, parts[0].ndim))
+        ragged = any(p.shape[1:] != shape for p in parts)
+        dtype = np.result_type(parts[0], np.float32) if ragged else parts[0].dtype
+        full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
+        for group, part in zip(groups, parts, strict=True):
+            full[(group.points, *(slice(size) for size in part.shape[1:]))] = part
+        data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
+    status = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged")).astype(np.int8)
+    meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
+    data["status"] = (tuple(grid.sizes), status, {"long_name": meaning})
+    dataset = xr.Dataset(data, coords=_coordinates(grid))
+    lengths = dataset.sizes
+    dataset = dataset.assign_coords({d: np.arange(lengths[d]) for d in ("feature", "hidden") if d in lengths})
+    for dim, values in steps.items():
+        if dim in lengths:
+            dataset = dataset.assign_coords({dim: values})
+    return dataset
+
+
+def _common_steps(groups: Sequence[Group]) -> dict[str, np.ndarray]:
+    """Step numbers of the curve and the snapshots where all groups share them, else plain places."""
+    common = {}
+    for dim, field in {"step": "curve_steps", "snapshot": "snapshot_steps"}.items():
+        kinds = [getattr(group.spec, field) for group in groups]
+        longest = max(kinds, key=len)
+        same = all(np.array_equal(k, longest) for k in kinds)
+        common[dim] = longest if same else np.arange(len(longest))
+    return common
+
+
+def _coordinates(grid: Grid) -> dict[str, Any]:
+    """The axes' values as configured; sparsity and density stand both where one is an axis."""
+    coordinates: dict[str, Any] = {}
+    twins = {"data.sparsity": "density", "data.density": "sparsity"}
+    names = [axis.name for axis in grid.axes]
+    for axis in grid.axes:
+        values = np.asarray(axis.values)
+        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path})
+        twin = twins.get(axis.path)
+        if twin and twin not in names:
+            coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})
+    return coordinates
+
+
+def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> None:
+    """Write results.nc, metrics.csv and manifest.json, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.variables.items()
+        if variable.size > 1 and variable.dtype.kind in "fiu"
+    }
+    _whole(folder / "results.nc", lambda path: dataset.to_netcdf(path, engine="h5netcdf", encoding=packed))
+    _whole(folder / "metrics.csv", lambda path: _write_metrics(dataset, path))
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+    _whole(folder / "manifest.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+
+def _whole(path: Path, write) -> None:
+    """Write under a temporary name, then rename: a file under its own name is complete."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
+    """One row a model: its coordinates, then every result that is a single number."""
+    dims = [d for d in dataset["status"].dims]
+    scalars = {name: v for name, v in dataset.data_vars.items() if v.dims == tuple(dims)}
+    labels = {name: c for name, c in dataset.coords.items() if set(c.dims) <= set(dims)}
+    columns = {
+        str(name): np.broadcast_to(value.broadcast_like(dataset["status"]).transpose(*dims).values, dataset["status"].shape)
+        for name, value in {**labels, **scalars}.items()
+    }
+    columns["status"] = np.asarray(STATUS)[columns["status"]]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(np.ravel(c).tolist() for c in columns.values()), strict=True))
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """The Dataset of a run, from its folder or its results.nc, in memory.
+
+    Raises:
+      FileNotFoundError: if there is no results.nc.
+    """
+    path = Path(path)
+    file = path / "results.nc" if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file; give the folder of a run, outputs/<name>/<time>")
+    return xr.load_dataset(file, engine="h5netcdf")

@@ -1,0 +1,57 @@
+"""The command: `python -m superposition_jax.run [key=value …]`, and the console script `superposition-jax`.
+
+Hydra composes the config and makes the run's folder; `superposition_jax.run([...])` is the same from Python.
+"""
+
+import sys
+from types import ModuleType
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+import superposition_jax
+from superposition_jax.compose import conf_dir, to_dict
+from superposition_jax.errors import ConfigError
+
+
+def task(composed: DictConfig) -> float:
+    """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
+    from superposition_jax import config, pipeline  # JAX is imported late, so that --help is quick
+
+    experiment = config.read(to_dict(composed))
+    dataset = pipeline.run(experiment, directory=HydraConfig.get().runtime.output_dir, progress=True)
+    return float(dataset["loss"].mean())
+
+
+def _check(arguments: list[str]) -> None:
+    """Refuse a bad config before Hydra makes a folder for it."""
+    args = get_args_parser().parse_args(arguments)
+    if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
+        return
+    from superposition_jax import config
+
+    config.load(args.overrides, args.config_name or "config")
+
+
+def main() -> None:
+    """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
+    try:
+        _check(sys.argv[1:])
+    except ConfigError as error:
+        sys.stderr.write(f"superposition_jax: {error}\n")
+        sys.exit(2)
+    hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(task)()
+
+
+class _Callable(ModuleType):
+    """`superposition_jax.run` is this module and a function: importing the one must not hide the other."""
+
+    __call__ = staticmethod(superposition_jax.run)
+
+
+sys.modules[__name__].__class__ = _Callable
+
+if __name__ == "__main__":
+    main()

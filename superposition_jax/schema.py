@@ -1,0 +1,153 @@
+"""Every leaf of the config: its kind, what is allowed, and so whether it is compiled in or may vary within a program.
+
+Meaning and defaults stand in conf/*.yaml. Numbers (`Number`) become `Hparams`, everything else belongs to `Spec`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from superposition_jax import data, model, optimizer
+from superposition_jax.errors import ConfigError
+
+
+def reject(key: str, value: Any, allowed: str) -> ConfigError:
+    """The error for a value that is not allowed."""
+    shown = value.item() if isinstance(value, np.generic) else value
+    text = repr(shown)
+    return ConfigError(f"{key} = {text if len(text) < 80 else text[:77] + '...'}: must be {allowed}")
+
+
+_HUGE = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A real number between bounds, an open one where `open` names it; with `per_feature` also a list with one per feature."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    open: str = ""
+    per_feature: bool = False
+    optional: bool = False
+    whole: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The bounds in words."""
+        kind = "a whole number" if self.whole else "a finite number"
+        if self.low == -np.inf and self.high == np.inf:
+            return kind
+        left, right = "(" if "low" in self.open else "[", ")" if "high" in self.open or self.high == np.inf else "]"
+        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}" + (
+            " (or a list with one per feature)" if self.per_feature else ""
+        )
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value, or every entry of a list with one per feature, is allowed."""
+        if value is None and self.optional:
+            return
+        if isinstance(value, list) and not (self.per_feature and value):
+            raise reject(key, value, self.allowed)
+        self.check_each(key, value if isinstance(value, list) else [value])
+
+    def check_each(self, key: str, values: Sequence[Any]) -> None:
+        """Raise unless every one of the values is allowed."""
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise reject(key, value, self.allowed)
+        numbers = np.array([float(value) if abs(value) < _HUGE else np.inf for value in values])
+        good = np.isfinite(numbers) & (self.low <= numbers) & (numbers <= self.high)
+        good &= ~((numbers == self.low) & ("low" in self.open)) & ~((numbers == self.high) & ("high" in self.open))
+        if self.whole:
+            good &= numbers == np.floor(numbers)
+        if not good.all():
+            raise reject(key, values[int(np.argmin(good))], self.allowed)
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number that is compiled in."""
+
+    low: int = 1
+    optional: bool = False
+
+    def check_each(self, key: str, values: Sequence[Any]) -> None:
+        """Raise unless every one of the values is allowed."""
+        for value in values:
+            self.check(key, value)
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value is allowed."""
+        if value is None and self.optional:
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not self.low <= value < 2**31:
+            raise reject(key, value, f"a whole number ≥ {self.low}" + (" or null" if self.optional else ""))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some names (or of true and false)."""
+
+    names: Collection[Any]
+
+    def check_each(self, key: str, values: Sequence[Any]) -> None:
+        """Raise unless every one of the values is allowed."""
+        for value in values:
+            self.check(key, value)
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value is one of the names, and of their type."""
+        if not any(value == name and type(value) is type(name) for name in self.names):
+            raise reject(key, value, "one of " + ", ".join(str(n).lower() for n in self.names))
+
+
+IMPORTANCES = {
+    "uniform": lambda i, n, decay: np.ones_like(decay * i),
+    "geometric": lambda i, n, decay: decay**i,
+    "power": lambda i, n, decay: (i + 1.0) ** -decay,
+    "linear": lambda i, n, decay: 1 - decay * i / n,
+}
+"""Importance I_i of the features i = 0 … n−1 by kind (and `list`, taken as it is)."""
+
+LEAVES: dict[str, Number | Integer | Choice] = {
+    "seed": Number(0, 2**32 - 1, whole=True),
+    "model.n_features": Integer(),
+    "model.n_hidden": Integer(),
+    "model.activation": Choice(model.ACTIVATIONS),
+    "model.bias": Choice([True, False]),
+    "model.init.kind": Choice(model.INITS),
+    "model.init.scale": Number(),
+    "model.init.bias": Number(),
+    "model.init.models": Integer(),
+    "data.sparsity": Number(0, 1, open="high", per_feature=True, optional=True),
+    "data.density": Number(0, 1, open="low", per_feature=True, optional=True),
+    "data.values.law": Choice(data.LAWS),
+    "data.values.exponent": Number(0, open="low"),
+    "data.importance.kind": Choice([*IMPORTANCES, "list"]),
+    "data.importance.decay": Number(0),
+    "data.importance.list": Number(0, per_feature=True, optional=True),
+    "train.estimator": Choice(data.ESTIMATORS),
+    "train.batch_size": Integer(2, optional=True),
+    "train.order": Integer(),
+    "train.steps": Integer(),
+    "train.optimizer": Choice(optimizer.OPTIMIZERS),
+    "train.learning_rate": Number(0),
+    "train.weight_decay": Number(),
+    "train.momentum": Number(0, 1, open="high"),
+    "train.b1": Number(0, 1, open="high"),
+    "train.b2": Number(0, 1, open="high"),
+    "train.eps": Number(0),
+    "train.schedule.kind": Choice(optimizer.SCHEDULES),
+    "train.schedule.warmup": Number(0, 1),
+    "train.schedule.final": Number(0),
+    "train.reduction": Choice(["sum", "mean"]),
+    "train.curve_points": Integer(2),
+    "train.snapshots": Integer(0),
+}
+"""What can be an axis: all leaves of the config that decide a result."""
+
+RUNTIME = {"runtime.devices": Integer(optional=True), "runtime.chunk": Integer(optional=True)}
+"""Leaves that decide where and how, but no result."""

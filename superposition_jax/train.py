@@ -1,0 +1,82 @@
+"""Training of one model: a pure function of its key, its numbers and its state. Nothing here maps over models or compiles."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from superposition_jax import data, model, objective, optimizer
+from superposition_jax.types import Hparams, Record, Spec, StepInfo, TrainState
+
+INIT, DATA = range(2)
+"""Streams of random numbers, folded into the key of the seed."""
+
+
+def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
+    """State before the first step, for the key of the model's seed."""
+    params = model.init(jax.random.fold_in(key, INIT), hparams, spec=spec)
+    count = len(spec.snapshot_steps)
+    snapshots = {name: jnp.repeat(value[None], count, axis=0) for name, value in params.items()} if count else {}
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state=optimizer.build(hparams, spec=spec).init(params),
+        diverged_at=jnp.full((), -1, jnp.int32),
+        record=Record(jnp.zeros(len(spec.curve_steps)), snapshots),
+    )
+
+
+def train_step(key: Array, hparams: Hparams, state: TrainState, *, spec: Spec) -> tuple[TrainState, StepInfo]:
+    """One update, with the batch of the data key `key` and the state's step.
+
+    A model whose loss or new parameters are not finite stays for ever as it was before that step.
+    """
+    batch = data.sample(jax.random.fold_in(key, state.step), hparams, spec=spec)
+    loss, grads = jax.value_and_grad(objective.loss, argnums=1)(hparams, state.params, batch, spec=spec)
+    if spec.reduction == "mean":
+        grads = jax.tree.map(lambda g: g / spec.n_features, grads)
+    updates, opt_state = optimizer.build(hparams, spec=spec).update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+
+    finite = jax.tree.reduce(lambda ok, p: ok & jnp.isfinite(p).all(), params, jnp.isfinite(loss))
+    keep = (state.diverged_at < 0) & finite
+    params, opt_state = jax.tree.map(
+        lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
+    )
+    first_bad = (state.diverged_at < 0) & ~finite
+    state = state.replace(
+        step=state.step + 1,
+        params=params,
+        opt_state=opt_state,
+        diverged_at=jnp.where(first_bad, state.step, state.diverged_at),
+    )
+    return state, StepInfo(loss)
+
+
+def _write_record(state: TrainState, loss: Array, *, spec: Spec) -> Record:
+    """Note a step: its loss goes into the mean of its interval of the curve, the parameters become the interval's snapshot."""
+    done = np.arange(1, spec.steps + 1)
+    slot = np.searchsorted(spec.curve_steps, done)
+    width = np.diff(spec.curve_steps, prepend=0)
+    now = state.step - 1
+    curve = state.record.loss_curve.at[jnp.asarray(slot)[now]].add(loss / jnp.asarray(width[slot], jnp.float32)[now])
+    snapshots = state.record.snapshots
+    if snapshots:
+        shot = jnp.asarray(np.searchsorted(spec.snapshot_steps, done))[now]
+        snapshots = {name: saved.at[shot].set(state.params[name]) for name, saved in snapshots.items()}
+    return Record(curve, snapshots)
+
+
+def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *, spec: Spec) -> TrainState:
+    """Train on from `state.step` up to (not including) step `stop`, for the key of the model's seed.
+
+    The loop's bounds are no part of the compiled program, so where a run is cut into segments changes nothing.
+    """
+    data_key = jax.random.fold_in(key, DATA)
+
+    def body(_, state: TrainState) -> TrainState:
+        state, info = train_step(data_key, hparams, state, spec=spec)
+        return state.replace(record=_write_record(state, info.loss, spec=spec))
+
+    return jax.lax.fori_loop(state.step, stop, body, state)

@@ -1,0 +1,107 @@
+"""Containers that the numeric modules share. No logic beyond derived properties."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from flax.struct import PyTreeNode
+from jax import Array
+from jaxtyping import Float, Int
+
+Params = dict[str, Array]
+"""Trained arrays under the letters of the paper: `W` (hidden, feature) and `b` (feature,)."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All that is compiled in: one program per distinct value. Numbers that may differ within a program are `Hparams`."""
+
+    n_features: int
+    n_hidden: int
+    activation: str = "relu"
+    bias: bool = True
+    init: str = "xavier"
+    init_models: int = 10
+    law: str = "uniform"
+    estimator: str = "active"
+    batch_size: int = 128
+    order: int = 8
+    steps: int = 1000
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    reduction: str = "sum"
+    curve_points: int = 50
+    snapshots: int = 0
+
+    @property
+    def curve_steps(self) -> np.ndarray:
+        """Steps (counted from 1) at which the loss curve has a point; log-spaced, the last is `steps`."""
+        return _log_steps(self.steps, self.curve_points)
+
+    @property
+    def snapshot_steps(self) -> np.ndarray:
+        """Steps after which the parameters are recorded: 0 (the start), then log-spaced up to `steps`; empty without snapshots."""
+        return np.concatenate([[0], _log_steps(self.steps, self.snapshots)]) if self.snapshots else np.zeros(0, int)
+
+
+def _log_steps(steps: int, points: int) -> np.ndarray:
+    return np.unique(np.round(np.geomspace(1, steps, points)).astype(int))
+
+
+class Hparams(PyTreeNode):
+    """Numbers of one model. Every leaf may differ from model to model inside one compiled program.
+
+    With more leading axes (seed, cell, …) the same container holds those of many models.
+    """
+
+    density: Float[Array, "*model feature"]
+    importance: Float[Array, "*model feature"]
+    value_exponent: Float[Array, "*model"]
+    init_scale: Float[Array, "*model"]
+    init_bias: Float[Array, "*model"]
+    learning_rate: Float[Array, "*model"]
+    weight_decay: Float[Array, "*model"]
+    momentum: Float[Array, "*model"]
+    b1: Float[Array, "*model"]
+    b2: Float[Array, "*model"]
+    eps: Float[Array, "*model"]
+    warmup: Float[Array, "*model"]
+    final_rate: Float[Array, "*model"]
+
+
+class Batch(NamedTuple):
+    """Inputs and their weights: Σ_b weight[b]·f(x[:, b]) estimates E f(x)."""
+
+    x: Float[Array, "feature batch"]
+    weight: Float[Array, " batch"]
+
+
+class Record(PyTreeNode):
+    """What a model leaves behind on the way: the loss curve and, if asked for, parameters at the snapshot steps."""
+
+    loss_curve: Float[Array, " step"]
+    snapshots: dict[str, Array]
+
+
+class TrainState(PyTreeNode):
+    """All that training carries from step to step. The data of a step is a function of (seed, step), so no key is in here."""
+
+    step: Int[Array, ""]
+    params: Params
+    opt_state: Any
+    diverged_at: Int[Array, ""]
+    """Step whose update was not finite (the parameters stay as before it), −1 if there was none."""
+    record: Record
+
+
+class StepInfo(NamedTuple):
+    """What a step reports: the training estimate of the loss before its update (sum over features)."""
+
+    loss: Float[Array, ""]
+
+
+class Measure(NamedTuple):
+    """A named result: its dimensions after those of the sweep, and what it is, with its formula."""
+
+    dims: tuple[str, ...]
+    meaning: str
