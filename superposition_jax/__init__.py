@@ -1,8 +1,8 @@
 """superposition_jax: a batched-sweep engine for Toy Models of Superposition (Elhage et al. 2022).
 
-    import superposition_jax
-    ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
-    ds = superposition_jax.load("outputs/sparsity/<time>")
+import superposition_jax
+ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
+ds = superposition_jax.load("outputs/sparsity/<time>")
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     Raises:
       ConfigError: for a config that cannot be run, with one line that names the key.
     """
-    from superposition_jax import config, experiment
+    from superposition_jax import config, pipeline
 
-    return experiment.run(config.load(overrides), directory=directory, progress=progress)
+    return pipeline.run(config.load(overrides), directory=directory, progress=progress)
 
 
 def load(path: str | Path) -> xarray.Dataset:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -37,7 +37,7 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
 def to_dict(composed: DictConfig) -> dict[str, Any]:
     """A composed config as a plain dict with every interpolation resolved."""
     try:
-        return {str(key): value for key, value in OmegaConf.to_container(composed, resolve=True).items()}  # type: ignore[union-attr]
+        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
     except OmegaConfBaseException as error:
         raise ConfigError(_plain(error)) from error
 

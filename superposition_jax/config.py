@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from superposition_jax import engine, evaluation, figures
+from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
 from superposition_jax.schema import IMPORTANCES, LEAVES, RUNTIME, Number, reject
-from superposition_jax.sweep import Axis, Grid, Group, merge
+from superposition_jax.sweep import Grid, Group, merge
 from superposition_jax.types import Hparams, Spec
-
-AXIS_KEYS = ("values", "range", "linspace", "logspace", "geomspace")
-RESERVED = ("feature", "hidden", "step", "snapshot", "model", "batch")
 
 
 class Experiment(NamedTuple):
@@ -59,97 +57,14 @@ def read(config: dict[str, Any]) -> Experiment:
     for figure in drawn if isinstance(drawn, list) else [drawn]:
         if figure not in figures.FIGURES:
             raise reject("figures", figure, "a list of names among " + ", ".join(figures.FIGURES))
-    grid = _grid(config["sweep"].get("axes") or {}, leaves)
+    grid = read_axes(config["sweep"].get("axes") or {}, leaves)
     groups = merge(list(_groups(grid, leaves)))
     return Experiment(str(name), grid, groups, drawn, leaves["runtime.devices"], leaves["runtime.chunk"], config)
 
 
-# ---------------------------------------------------------------------------------------------------------- axes
-
-
-def _grid(axes: Any, leaves: dict[str, Any]) -> Grid:
-    """The sweep's axes, checked: names, paths, values and zip groups."""
-    if not isinstance(axes, dict):
-        raise reject("sweep.axes", axes, "axes by name, {name: {path: …, values: […]}}")
-    grid = Grid(tuple(_axis(str(name), axis, leaves) for name, axis in axes.items() if axis is not None))
-    for axis in grid.axes:
-        for other in grid.axes:
-            if other is not axis and other.path == axis.path:
-                raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: is also the path of axis {other.name}")
-            if other.dim == axis.dim and len(other.values) != len(axis.values):
-                raise ConfigError(
-                    f"sweep.axes.{axis.name}.zip = {axis.dim!r}: has {len(axis.values)} values, but {other.name} has "
-                    f"{len(other.values)}; axes of one zip group must have equally many"
-                )
-            if other is not axis and axis.dim == other.name and other.dim != axis.dim:
-                raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
-    return grid
-
-
-def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
-    key = f"sweep.axes.{name}"
-    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in RESERVED:
-        raise reject("sweep.axes", name, f"a name of letters, digits and _ that is not {', '.join(RESERVED)}")
-    if not isinstance(axis, dict):
-        raise reject(key, axis, "{path: …, values: […]}")
-    for entry in axis:
-        if entry not in ("path", "num", "zip", *AXIS_KEYS):
-            raise ConfigError(f"{key}.{entry}: no such key; there are: path, num, zip, {', '.join(AXIS_KEYS)}")
-    path = axis.get("path")
-    rule = LEAVES.get(_parent(str(path), leaves))
-    if rule is None:
-        raise ConfigError(f"{key}.path = {path!r}: no such key{nearest(str(path), [*LEAVES])}")
-    values = _axis_values(key, {k: v for k, v in axis.items() if v is not None})
-    for value in values:
-        if isinstance(value, (list, dict)) or value is None:
-            raise reject(f"{key} ({path})", value, "a single value, which labels its results")
-    rule.check_each(f"{key} ({path})", values)
-    if len(set(values)) < len(values):
-        twice = next(v for v in values if values.count(v) > 1)
-        raise ConfigError(f"{key} ({path}) = {twice!r}: stands twice; every value must be there once")
-    return Axis(name, path, values, str(axis.get("zip") or name))
-
-
-def _parent(path: str, leaves: dict[str, Any]) -> str:
-    """The leaf that a path means: itself, or the list of which it is an entry (`data.importance.list.1`)."""
-    parent, _, index = path.rpartition(".")
-    entries = leaves.get(parent)
-    return parent if isinstance(entries, list) and index.isdecimal() and int(index) < len(entries) else path
-
-
-def _axis_values(key: str, axis: dict[str, Any]) -> tuple[Any, ...]:
-    kinds = [kind for kind in AXIS_KEYS if kind in axis]
-    if len(kinds) != 1:
-        raise ConfigError(f"{key}: has {' and '.join(kinds) or 'no values'}; give exactly one of {', '.join(AXIS_KEYS)}")
-    kind, given = kinds[0], axis[kinds[0]]
-    if kind == "values":
-        if not isinstance(given, list) or not given:
-            raise reject(f"{key}.values", given, "a list with at least one value")
-        return tuple(given)
-    bounds = given if isinstance(given, list) else [given]
-    if not bounds or not all(isinstance(b, (int, float)) and not isinstance(b, bool) and np.isfinite(b) for b in bounds):
-        raise reject(f"{key}.{kind}", given, "finite numbers")
-    if kind == "range":
-        if not all(isinstance(b, int) for b in bounds) or len(bounds) > 3 or (len(bounds) == 3 and bounds[2] == 0):
-            raise reject(f"{key}.range", given, "a number of values, or [start, stop] or [start, stop, step] in whole numbers")
-        values = range(*bounds)
-        if not 0 < len(values) <= 10**8:
-            raise reject(f"{key}.range", given, "a range with at least one value")
-        return tuple(values)
-    number = axis.get("num")
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 10**8:
-        raise reject(f"{key}.num", number, f"the number of values of {kind}, a whole number ≥ 1")
-    if len(bounds) != 2 or (kind == "geomspace" and min(bounds) <= 0):
-        raise reject(f"{key}.{kind}", given, "[start, stop]" + (", both above 0" if kind == "geomspace" else ""))
-    return tuple(getattr(np, kind)(*map(float, bounds), number).tolist())
-
-
-# -------------------------------------------------------------------------------------------------------- groups
-
-
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
     """One group for every combination of the values that are compiled in."""
-    static = [axis for axis in grid.axes if not isinstance(LEAVES[_parent(axis.path, leaves)], Number)]
+    static = [axis for axis in grid.axes if not isinstance(LEAVES[leaf_of(axis.path, leaves)], Number)]
     numeric = [axis for axis in grid.axes if axis not in static]
     codes = np.stack([grid.codes(axis) for axis in static] + [np.zeros(grid.n_points, int)], axis=1)
     combinations, member = np.unique(codes, axis=0, return_inverse=True)
@@ -246,7 +161,7 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
     def each(path: str) -> np.ndarray:
         return np.broadcast_to(number(path)[:, 0], points).astype(np.float32)
 
-    return Hparams(
+    fields: dict[str, Any] = dict(  # noqa: C408
         density=np.broadcast_to(density, (points, n)).astype(np.float32),
         importance=np.broadcast_to(importance, (points, n)).astype(np.float32),
         value_exponent=each("data.values.exponent"),
@@ -261,3 +176,4 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
         warmup=each("train.schedule.warmup"),
         final_rate=each("train.schedule.final"),
     )
+    return Hparams(**fields)

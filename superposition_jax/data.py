@@ -85,7 +85,7 @@ def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[
     generator = (random[:n] | 1) << (32 - levels)
     u = _unit(jnp.arange(size, dtype=jnp.uint32)[None, :] * generator[:, None] + random[n : 2 * n, None])
     v = (jnp.arange(-1, size - 1) + _unit(random[2 * n])) / (size - 1)
-    return jnp.minimum(v, 1 - 2.0**-24).at[0].set(jnp.inf), u
+    return jnp.where(jnp.arange(size) == 0, jnp.inf, jnp.minimum(v, 1 - 2.0**-24)), u
 
 
 def first_active(density: Float[Array, " feature"]) -> tuple[Float[Array, " feature"], Float[Array, ""]]:
@@ -106,7 +106,7 @@ def _realise_active(draws: tuple[Array, Array], hparams: Hparams, spec: Spec) ->
     later = place < 0
     active = jnp.where(later, u <= p, place < 1)
     value = LAWS[spec.law].quantile(jnp.clip(jnp.where(later, u / p, place), 0.0, 1.0), hparams.value_exponent)
-    weight = jnp.full(spec.batch_size, some / (spec.batch_size - 1)).at[0].set(jnp.prod(1 - hparams.density))
+    weight = jnp.where(v == jnp.inf, jnp.prod(1 - hparams.density), some / (spec.batch_size - 1))
     return Batch(jnp.where(active, value, 0.0), weight)
 
 
@@ -122,12 +122,10 @@ def _realise_quadrature(draws: tuple[()], hparams: Hparams, spec: Spec) -> Batch
     else:
         value, weights = law.rule(spec.order, hparams.value_exponent)
     value = jnp.concatenate([jnp.zeros(1), value])
-    shape = (spec.order + 1,) * spec.n_features
-    weight = jnp.ones(())
-    for i in range(spec.n_features):
-        weight = weight[..., None] * jnp.concatenate([1 - p[i : i + 1], p[i] * jnp.asarray(weights, jnp.float32)])
-    x = jnp.stack([jnp.broadcast_to(v, shape).ravel() for v in jnp.meshgrid(*[value] * spec.n_features, indexing="ij")])
-    return Batch(x, weight.ravel())
+    chances = [jnp.concatenate([1 - p[i : i + 1], p[i] * jnp.asarray(weights, jnp.float32)]) for i in range(spec.n_features)]
+    x = jnp.stack(jnp.meshgrid(*[value] * spec.n_features, indexing="ij"))
+    weight = jnp.stack(jnp.meshgrid(*chances, indexing="ij"))
+    return Batch(x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0))
 
 
 class Estimator(NamedTuple):

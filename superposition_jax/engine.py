@@ -1,4 +1,4 @@
-"""The host loop: groups of equal Spec, rectangles of models, segments of steps. Reports what happens; draws and prints nothing."""
+"""The host loop: groups of equal Spec, rectangles of models, segments of steps. It reports what happens and prints nothing."""
 
 import os
 import time
@@ -63,9 +63,7 @@ def set_devices(devices: int | None) -> None:
         return
 
 
-def train(
-    groups: Sequence[Group], *, devices: int | None, chunk: int | None, report: Report
-) -> list[dict[str, np.ndarray]]:
+def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, report: Report) -> list[dict[str, np.ndarray]]:
     """Train and evaluate all groups.
 
     Returns for every group its results by name, each an array (point, …) in the order of the group's points.

@@ -1,4 +1,4 @@
-"""Optax chains from one model's numbers. They are built inside the traced step, so every number may differ from model to model."""
+"""Optax chains from one model's numbers. Built inside the traced step, so every number may differ from model to model."""
 
 import jax.numpy as jnp
 import optax
@@ -40,5 +40,5 @@ OPTIMIZERS = {
 
 def build(hparams: Hparams, *, spec: Spec) -> optax.GradientTransformation:
     """The optimizer of one model."""
-    schedule = optax.scale_by_schedule(lambda step: -learning_rate(hparams, step, spec=spec))
+    schedule = optax.scale_by_schedule(lambda step: -learning_rate(hparams, jnp.asarray(step), spec=spec))
     return optax.chain(OPTIMIZERS[spec.optimizer](hparams), schedule)

@@ -1,7 +1,8 @@
 """Many models in one compiled program: the only file that maps over models, compiles, donates and shards.
 
-Models stand in a rectangle (seed, cell). The inner map, over cells, does not map the key, so all cells of a seed share their draws
-and random numbers cost by the seed. A 1-D mesh `("model",)` cuts one side of the rectangle; a shard never talks to another.
+Models stand in a rectangle (seed, cell). The inner map, over cells, does not map the key, so all cells of a seed share
+their draws, and random numbers cost by the seed. A 1-D mesh `("model",)` cuts one side of the rectangle; a shard never
+talks to another.
 """
 
 import time
@@ -18,6 +19,7 @@ from jax.sharding import PartitionSpec as P
 from superposition_jax import evaluation, geometry, train
 from superposition_jax.types import Hparams, Spec, TrainState
 
+
 def _compiler_options(platform: str, program: str) -> dict[str, Any]:
     """Options that compile sooner. On CPUs level 1 runs as fast as level 3; the newer fusions pay only in the training loop."""
     if platform != "cpu":
@@ -25,7 +27,13 @@ def _compiler_options(platform: str, program: str) -> dict[str, Any]:
     return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": program == "advance"}
 
 
-_MODELS = TrainState(step=None, params=0, opt_state=0, diverged_at=0, record=0)  # axes to map: all but the common step
+def _state(step: Any, models: Any) -> Any:
+    """A tree prefix for TrainState: one entry for the step that all models share, one for everything that each has."""
+    return TrainState(step=step, params=models, opt_state=models, diverged_at=models, record=models)
+
+
+_MODELS = _state(None, 0)
+"""Axes of a state to map over."""
 
 
 def _over_cells_and_seeds(function, in_axes, out_axes):
@@ -83,12 +91,10 @@ def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
     """The jitted programs with the seeds (`by_seed`) or the cells cut over the mesh. States are donated."""
     models = P("model") if by_seed else P(None, "model")
     seeds = P("model") if by_seed else P()
-    state = TrainState(step=P(), params=models, opt_state=models, diverged_at=models, record=models)
+    state = _state(P(), models)
 
     def cut(function, in_specs, out_specs, **options):
-        mapped = jax.shard_map(
-            partial(function, spec=spec), mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
-        )
+        mapped = jax.shard_map(partial(function, spec=spec), mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
         return jax.jit(mapped, **options)
 
     return {
@@ -124,10 +130,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Program
 def _bytes(program) -> int:
     memory = program.memory_analysis()
     return int(
-        memory.temp_size_in_bytes
-        + memory.argument_size_in_bytes
-        + memory.output_size_in_bytes
-        - memory.alias_size_in_bytes
+        memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     )
 
 

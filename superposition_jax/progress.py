@@ -54,6 +54,7 @@ class Shell:
         self.bar.stop()
 
     def __call__(self, report: Compiled | Advanced | Finished) -> None:
+        """Take note of one report."""
         if isinstance(report, Compiled):
             self.group += 1
             self.models_left = report.models

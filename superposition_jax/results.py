@@ -31,7 +31,7 @@ VARIABLES: dict[str, Measure] = {
 
 
 def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
-    """One Dataset of all groups: results scattered to their labels, smaller arrays padded with NaN where a static axis sizes them."""
+    """One Dataset of all groups: results at their labels, padded with NaN where a static axis makes some smaller."""
     data, steps = {}, _common_steps(groups)
     for name in trained[0]:
         measure = VARIABLES[name]
@@ -108,7 +108,7 @@ def _whole(path: Path, write) -> None:
 
 def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
     """One row a model: its coordinates, then every result that is a single number."""
-    dims = [d for d in dataset["status"].dims]
+    dims = list(dataset["status"].dims)
     scalars = {name: v for name, v in dataset.data_vars.items() if v.dims == tuple(dims)}
     labels = {name: c for name, c in dataset.coords.items() if set(c.dims) <= set(dims)}
     columns = {

@@ -69,7 +69,7 @@ def merge(groups: Sequence[Group]) -> list[Group]:
 
 
 def _concatenate(members: Sequence[Group]) -> Group:
-    fields = {
+    fields: dict[str, Any] = {
         name: np.concatenate([getattr(g.hparams, name) for g in members]) for name in Hparams.__dataclass_fields__
     }
     join = {name: np.concatenate([getattr(g, name) for g in members]) for name in ("seeds", "points")}
@@ -78,7 +78,8 @@ def _concatenate(members: Sequence[Group]) -> Group:
 
 def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     """The numbers at some places (of any shape) of the point axis."""
-    return Hparams(**{name: getattr(hparams, name)[places] for name in Hparams.__dataclass_fields__})
+    fields: dict[str, Any] = {name: getattr(hparams, name)[places] for name in Hparams.__dataclass_fields__}
+    return Hparams(**fields)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Tiling:
 def tiling(seeds: np.ndarray, chunk: int, devices: int) -> Tiling:
     """Cover models with the given seeds by equal rectangles of at most about `chunk` models.
 
-    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. Padding repeats a real model.
+    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. Padding repeats
+    a real model.
     """
     distinct, row = np.unique(seeds, return_inverse=True)
     counts = np.bincount(row)

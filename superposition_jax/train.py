@@ -60,7 +60,8 @@ def _write_record(state: TrainState, loss: Array, *, spec: Spec) -> Record:
     slot = np.searchsorted(spec.curve_steps, done)
     width = np.diff(spec.curve_steps, prepend=0)
     now = state.step - 1
-    curve = state.record.loss_curve.at[jnp.asarray(slot)[now]].add(loss / jnp.asarray(width[slot], jnp.float32)[now])
+    place, share = jnp.asarray(slot)[now], loss / jnp.asarray(width[slot], jnp.float32)[now]
+    curve = state.record.loss_curve + jnp.where(jnp.arange(len(width)) == place, share, 0.0)
     snapshots = state.record.snapshots
     if snapshots:
         shot = jnp.asarray(np.searchsorted(spec.snapshot_steps, done))[now]

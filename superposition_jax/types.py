@@ -40,7 +40,7 @@ class Spec:
 
     @property
     def snapshot_steps(self) -> np.ndarray:
-        """Steps after which the parameters are recorded: 0 (the start), then log-spaced up to `steps`; empty without snapshots."""
+        """Steps after which the parameters are recorded: 0 (the start), then log-spaced up to `steps`; or none."""
         return np.concatenate([[0], _log_steps(self.steps, self.snapshots)]) if self.snapshots else np.zeros(0, int)
 
 
@@ -51,7 +51,7 @@ def _log_steps(steps: int, points: int) -> np.ndarray:
 class Hparams(PyTreeNode):
     """Numbers of one model. Every leaf may differ from model to model inside one compiled program.
 
-    With more leading axes (seed, cell, …) the same container holds those of many models.
+    With more leading axes (seed, cell, …) the same container holds those of many models, on the host as NumPy arrays.
     """
 
     density: Float[Array, "*model feature"]

@@ -1,20 +1,27 @@
 """Figures: one function Dataset → matplotlib Figure each, by the name under which a sweep asks for it."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import xarray as xr
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
 
-from superposition_jax.figures.demonstration import demonstration
-from superposition_jax.figures.summary import loss_curves, summary
-
-FIGURES = {"demonstration": demonstration, "summary": summary, "loss_curves": loss_curves}
+FIGURES = {"demonstration": "demonstration", "summary": "summary", "loss_curves": "summary"}
+"""Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
 
-def save(dataset: xr.Dataset, names: Sequence[str], folder: Path) -> list[Path]:
+def draw(name: str, dataset: "xr.Dataset") -> "Figure":
+    """The figure of that name."""
+    return getattr(import_module(f"{__name__}.{FIGURES[name]}"), name)(dataset)
+
+
+def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
     """Draw figures by name into `folder`; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png" for name in names]
     for name, path in zip(names, paths, strict=True):
-        FIGURES[name](dataset).savefig(path, dpi=150)
+        draw(name, dataset).savefig(path, dpi=150)
     return paths

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from superposition_jax.results import VARIABLES
 
@@ -84,10 +84,18 @@ def set_log(axis, values: np.ndarray) -> None:
     few = finite.size == 0 or finite.max() / finite.min() < 30
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    axis.set_minor_locator(mpl.ticker.NullLocator())
+    axis.set_minor_locator(NullLocator())
 
 
-def panels(rows: int, columns: int, size: tuple[float, float], *, gap: tuple[float, float], margin: tuple[float, float, float, float], heights: tuple[float, ...] = (1.0,)):
+def panels(
+    rows: int,
+    columns: int,
+    size: tuple[float, float],
+    *,
+    gap: tuple[float, float],
+    margin: tuple[float, float, float, float],
+    heights: tuple[float, ...] = (1.0,),
+):
     """A figure of equal panels, in inches: panel size, gaps (x, y) and margins (left, right, bottom, top).
 
     Rows repeat the relative `heights`. Laid out by hand: a layout engine would take longer than a sweep trains.

@@ -22,7 +22,10 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     """
     dims = sweep_axes.cell_dims(dataset)
     across = next((d for d in dims if sweep_axes.values(dataset, d).name == "density"), dims[-1] if dims else None)
-    rows = [dict(zip([d for d in dims if d != across], c, strict=True)) for c in product(*(range(dataset.sizes[d]) for d in dims if d != across))]
+    rows = [
+        dict(zip([d for d in dims if d != across], c, strict=True))
+        for c in product(*(range(dataset.sizes[d]) for d in dims if d != across))
+    ]
     columns = range(dataset.sizes[across]) if across is not None else [None]
     best, seed = sweep_axes.best_seed(dataset), sweep_axes.seed_dim(dataset)
 

@@ -19,9 +19,9 @@ _MARKERS = "osD^vP*X"
 
 
 def _lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
-    """Label, selection and colour of every line: the values of the longest of the other axes; further axes stay at their first value."""
+    """Label, selection and colour of every line: one a value of the longest other axis; further axes stay at their first."""
     dims = [d for d in sweep_axes.cell_dims(dataset) if d != across]
-    first = {d: 0 for d in dims}
+    first = dict.fromkeys(dims, 0)
     if not dims:
         yield "", first, mpl.colormaps["cividis"](0.3)
         return
@@ -62,7 +62,10 @@ def summary(dataset: xr.Dataset) -> Figure:
         else:
             axes.set_ylim(bottom=0)
     _legend(figure)
-    figure.suptitle(fontsize=11, t=f"{dataset.attrs.get('name', '')}: median and range of {sweep_axes.seeds_note(dataset)}{_fixed(dataset, across)}")
+    figure.suptitle(
+        fontsize=11,
+        t=f"{dataset.attrs.get('name', '')}: median and range of {sweep_axes.seeds_note(dataset)}{_fixed(dataset, across)}",
+    )
     return figure
 
 
@@ -78,7 +81,10 @@ def loss_curves(dataset: xr.Dataset) -> Figure:
     sweep_axes.set_log(axes.xaxis, dataset["step"].values)
     sweep_axes.set_log(axes.yaxis, dataset["loss_curve"].values)
     _legend(figure)
-    figure.suptitle(fontsize=11, t=f"{dataset.attrs.get('name', '')}: median and range of {sweep_axes.seeds_note(dataset)}{_fixed(dataset, None)}")
+    figure.suptitle(
+        fontsize=11,
+        t=f"{dataset.attrs.get('name', '')}: median and range of {sweep_axes.seeds_note(dataset)}{_fixed(dataset, None)}",
+    )
     return figure
 
 

@@ -1,0 +1,93 @@
+"""From `sweep.axes` to a grid: every axis checked, its values spelled out."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from superposition_jax.compose import nearest
+from superposition_jax.errors import ConfigError
+from superposition_jax.schema import LEAVES, reject
+from superposition_jax.sweep import Axis, Grid
+
+VALUES = ("values", "range", "linspace", "logspace", "geomspace")
+"""Ways to give an axis its values; an axis has exactly one."""
+RESERVED = ("feature", "hidden", "step", "snapshot", "model", "batch")
+"""Names that an axis cannot have: dimensions of the results."""
+
+
+def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
+    """The grid of `sweep.axes`, checked: names, paths, values and zip groups. `leaves` are those of the config."""
+    if not isinstance(axes, dict):
+        raise reject("sweep.axes", axes, "axes by name, {name: {path: …, values: […]}}")
+    grid = Grid(tuple(_axis(str(name), axis, leaves) for name, axis in axes.items() if axis is not None))
+    for axis in grid.axes:
+        for other in grid.axes:
+            if other is not axis and other.path == axis.path:
+                raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: is also the path of axis {other.name}")
+            if other.dim == axis.dim and len(other.values) != len(axis.values):
+                raise ConfigError(
+                    f"sweep.axes.{axis.name}.zip = {axis.dim!r}: has {len(axis.values)} values, but {other.name} has "
+                    f"{len(other.values)}; axes of one zip group must have equally many"
+                )
+            if other is not axis and axis.dim == other.name and other.dim != axis.dim:
+                raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
+    return grid
+
+
+def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
+    key = f"sweep.axes.{name}"
+    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in RESERVED:
+        raise reject("sweep.axes", name, f"a name of letters, digits and _ that is not {', '.join(RESERVED)}")
+    if not isinstance(axis, dict):
+        raise reject(key, axis, "{path: …, values: […]}")
+    for entry in axis:
+        if entry not in ("path", "num", "zip", *VALUES):
+            raise ConfigError(f"{key}.{entry}: no such key; there are: path, num, zip, {', '.join(VALUES)}")
+    path = axis.get("path")
+    rule = LEAVES.get(leaf_of(str(path), leaves))
+    if rule is None:
+        raise ConfigError(f"{key}.path = {path!r}: no such key{nearest(str(path), [*LEAVES])}")
+    values = _axis_values(key, {k: v for k, v in axis.items() if v is not None})
+    for value in values:
+        if isinstance(value, (list, dict)) or value is None:
+            raise reject(f"{key} ({path})", value, "a single value, which labels its results")
+    rule.check_each(f"{key} ({path})", values)
+    if len(set(values)) < len(values):
+        twice = next(v for v in values if values.count(v) > 1)
+        raise ConfigError(f"{key} ({path}) = {twice!r}: stands twice; every value must be there once")
+    return Axis(name, path, values, str(axis.get("zip") or name))
+
+
+def leaf_of(path: str, leaves: dict[str, Any]) -> str:
+    """The leaf that a path means: itself, or the list of which it is an entry (`data.importance.list.1`)."""
+    parent, _, index = path.rpartition(".")
+    entries = leaves.get(parent)
+    return parent if isinstance(entries, list) and index.isdecimal() and int(index) < len(entries) else path
+
+
+def _axis_values(key: str, axis: dict[str, Any]) -> tuple[Any, ...]:
+    kinds = [kind for kind in VALUES if kind in axis]
+    if len(kinds) != 1:
+        raise ConfigError(f"{key}: has {' and '.join(kinds) or 'no values'}; give exactly one of {', '.join(VALUES)}")
+    kind, given = kinds[0], axis[kinds[0]]
+    if kind == "values":
+        if not isinstance(given, list) or not given:
+            raise reject(f"{key}.values", given, "a list with at least one value")
+        return tuple(given)
+    bounds = given if isinstance(given, list) else [given]
+    if not bounds or not all(isinstance(b, (int, float)) and not isinstance(b, bool) and np.isfinite(b) for b in bounds):
+        raise reject(f"{key}.{kind}", given, "finite numbers")
+    if kind == "range":
+        if not all(isinstance(b, int) for b in bounds) or len(bounds) > 3 or (len(bounds) == 3 and bounds[2] == 0):
+            raise reject(f"{key}.range", given, "a number of values, or [start, stop] or [start, stop, step] in whole numbers")
+        values = range(*bounds)
+        if not 0 < len(values) <= 10**8:
+            raise reject(f"{key}.range", given, "a range with at least one value")
+        return tuple(values)
+    number = axis.get("num")
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 10**8:
+        raise reject(f"{key}.num", number, f"the number of values of {kind}, a whole number ≥ 1")
+    if len(bounds) != 2 or (kind == "geomspace" and min(bounds) <= 0):
+        raise reject(f"{key}.{kind}", given, "[start, stop]" + (", both above 0" if kind == "geomspace" else ""))
+    return tuple(getattr(np, kind)(*map(float, bounds), number).tolist())

@@ -1,0 +1,43 @@
+"""JAX as strict as it can be, with four CPU devices, before any test starts it."""
+
+import jax
+import numpy as np
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+jax.devices()
+
+from superposition_jax.types import Hparams, Spec  # noqa: E402
+
+
+def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
+    """Numbers of one model, or on the host those of many where `points` is given: defaults, with any of them replaced."""
+    defaults = {
+        "density": np.full(spec.n_features, 0.3),
+        "importance": 0.7 ** np.arange(spec.n_features),
+        "value_exponent": 0.5,
+        "init_scale": 1.0,
+        "init_bias": 1.0,
+        "learning_rate": 0.02,
+        "weight_decay": 0.01,
+        "momentum": 0.9,
+        "b1": 0.9,
+        "b2": 0.999,
+        "eps": 1e-8,
+        "warmup": 0.0,
+        "final_rate": 0.0,
+    }
+    arrays = {}
+    for name, value in (defaults | given).items():
+        shape = (*points, spec.n_features) if name in ("density", "importance") else points
+        array = np.broadcast_to(np.asarray(value, np.float32), shape)
+        arrays[name] = array if points else jax.numpy.asarray(array)
+    return Hparams(**arrays)
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """`make_numbers`."""
+    return make_numbers

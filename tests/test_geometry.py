@@ -1,0 +1,56 @@
+"""Measures against closed forms of known solids and against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from superposition_jax import geometry
+
+
+def polygon(k):
+    turn = 2 * jnp.pi * jnp.arange(k) / k
+    return jnp.stack([jnp.cos(turn), jnp.sin(turn)])
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5, 6, 8])
+def test_a_regular_polygon_shares_the_plane(k):
+    w = polygon(k)
+    plane = 1 if k == 2 else 2
+    np.testing.assert_allclose(geometry.dimensionality(w), plane / k, rtol=1e-5)
+    np.testing.assert_allclose(geometry.superposition(w), k / plane - 1, rtol=1e-4)
+    np.testing.assert_allclose(geometry.dims_per_feature(w), 2 / k, rtol=1e-5)
+    nearest = max(abs(np.cos(2 * np.pi * j / k)) for j in range(1, k))
+    np.testing.assert_allclose(geometry.coherence(w), nearest, rtol=1e-5)
+    assert geometry.represented(w) == k
+
+
+def test_orthogonal_features_have_a_dimension_each_and_dead_ones_none():
+    w = jnp.eye(3, 5) * jnp.array([1.0, 0.8, 0.3, 1.0, 1.0])[None, :]
+    np.testing.assert_allclose(geometry.dimensionality(w), [1, 1, 1, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(geometry.superposition(w), 0, atol=1e-7)
+    np.testing.assert_allclose(geometry.feature_norm(w), [1, 0.8, 0.3, 0, 0], rtol=1e-6)
+    assert geometry.represented(w) == 2
+    assert all(np.isfinite(value).all() for value in geometry.measure(jnp.zeros((2, 4))).values() if value.ndim)
+
+
+def test_measures_equal_numpy_loops_and_do_not_see_rotations():
+    w = np.asarray(jax.random.normal(jax.random.key(0), (4, 9)), np.float64)
+    norm = np.linalg.norm(w, axis=0)
+    capacity, others = np.zeros(9), np.zeros(9)
+    for i in range(9):
+        dots = [(w[:, i] / norm[i] @ w[:, j]) ** 2 for j in range(9)]
+        capacity[i], others[i] = norm[i] ** 2 / sum(dots), sum(dots) - dots[i]
+    rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))
+    for turned in (w, rotation @ w):
+        found = geometry.measure(jnp.asarray(turned, jnp.float32))
+        np.testing.assert_allclose(found["feature_norm"], norm, rtol=1e-5)
+        np.testing.assert_allclose(found["dimensionality"], capacity, rtol=1e-4)
+        np.testing.assert_allclose(found["superposition"], others, rtol=1e-4)
+        np.testing.assert_allclose(found["dims_per_feature"], 4 / (norm**2).sum(), rtol=1e-5)
+
+
+def test_dimensionalities_never_sum_to_more_than_the_dimensions():
+    for seed in range(20):
+        w = jax.random.normal(jax.random.key(seed), (3, 10)) * jax.random.exponential(jax.random.key(99 - seed), (1, 10))
+        assert geometry.dimensionality(w).sum() <= 3 + 1e-4

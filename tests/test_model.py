@@ -1,0 +1,82 @@
+"""The model against an independent linen module, its initial parameters against their definitions."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from superposition_jax import model, objective
+from superposition_jax.types import Batch, Spec
+
+
+class Oracle(nn.Module):
+    """The same model, written as a linen module of one example."""
+
+    spec: Spec
+
+    @nn.compact
+    def __call__(self, x):
+        w = self.param("W", nn.initializers.normal(1.0), (self.spec.n_hidden, self.spec.n_features))
+        z = jnp.einsum("hi,h->i", w, jnp.einsum("hi,i->h", w, x))
+        if self.spec.bias:
+            z = z + self.param("b", nn.initializers.normal(1.0), (self.spec.n_features,))
+        f = {"relu": nn.relu, "gelu": nn.gelu, "softplus": nn.softplus, "identity": lambda z: z}
+        return f[self.spec.activation](z)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "softplus", "identity"])
+def test_forward_and_gradient_equal_a_linen_module(activation, bias, numbers):
+    spec = Spec(n_features=7, n_hidden=3, activation=activation, bias=bias)
+    hparams, oracle = numbers(spec), Oracle(spec)
+    x = jax.random.uniform(jax.random.key(1), (7, 11))
+    weight = jax.random.uniform(jax.random.key(2), (11,))
+    variables = oracle.init(jax.random.key(3), x[:, 0])
+    params = {"b": jnp.zeros(7), **variables["params"]}
+
+    def oracle_loss(params):
+        y = jax.vmap(lambda x: oracle.apply({"params": {k: params[k] for k in variables["params"]}}, x), 1, 1)(x)
+        return jnp.einsum("i,ib,b->", hparams.importance, (x - y) ** 2, weight)
+
+    np.testing.assert_allclose(
+        model.apply(params, x, spec=spec), jax.vmap(lambda x: oracle.apply(variables, x), 1, 1)(x), rtol=1e-5, atol=1e-5
+    )
+    ours = jax.value_and_grad(lambda p: objective.loss(hparams, p, Batch(x, weight), spec=spec))(params)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(jax.value_and_grad(oracle_loss)(params)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-4)
+
+
+def test_models_without_bias_never_get_one(numbers):
+    spec = Spec(n_features=4, n_hidden=2, bias=False)
+    params = model.init(jax.random.key(0), numbers(spec), spec=spec)
+    np.testing.assert_array_equal(params["b"], 0)
+
+
+@pytest.mark.parametrize(("kind", "std"), [("xavier", (2 / 430) ** 0.5), ("normal", 1.0), ("notebook", (2 / (440 * 30)) ** 0.5)])
+def test_gaussian_starts_have_their_standard_deviation(kind, std, numbers):
+    spec = Spec(n_features=400, n_hidden=30, init=kind, init_models=40)
+    w = model.init(jax.random.key(0), numbers(spec, init_scale=0.5), spec=spec)["W"]
+    assert abs(w.std() / (0.5 * std) - 1) < 4 / (2 * w.size) ** 0.5
+    assert abs(w.mean()) < 4 * 0.5 * std / w.size**0.5
+
+
+def test_orthogonal_start_has_orthonormal_rows(numbers):
+    spec = Spec(n_features=9, n_hidden=4, init="orthogonal")
+    w = model.init(jax.random.key(0), numbers(spec), spec=spec)["W"]
+    np.testing.assert_allclose(w @ w.T, np.eye(4), atol=1e-5)
+
+
+def test_polygon_start_is_regular_and_flat(numbers):
+    spec = Spec(n_features=5, n_hidden=3, init="polygon")
+    w = model.init(jax.random.key(0), numbers(spec), spec=spec)["W"]
+    turn = 2 * np.pi / 5 * (np.arange(5)[:, None] - np.arange(5))
+    np.testing.assert_allclose(w.T @ w, np.cos(turn), atol=1e-6)
+    np.testing.assert_array_equal(w[2], 0)
+
+
+def test_bias_starts_at_its_share_of_the_mean(numbers):
+    spec = Spec(n_features=3, n_hidden=2, law="upper")
+    density = np.array([1.0, 0.5, 0.01])
+    params = model.init(jax.random.key(0), numbers(spec, density=density, init_bias=2.0), spec=spec)
+    np.testing.assert_allclose(params["b"], 2 * density * 3 / 4, rtol=1e-6)
