@@ -47,7 +47,7 @@ class Grid:
 
     def unravel(self, points: np.ndarray) -> np.ndarray:
         """An array (point, …) with its points on the sweep's dimensions."""
-        return points.reshape(*self.sizes.values(), *points.shape[1:])
+        return points.reshape((*self.sizes.values(), *points.shape[1:]))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,147 @@
+"""The command, in processes of its own and from another folder than the checkout."""
+
+import csv
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import superposition_jax
+
+SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
+COMMAND = ["-m", "superposition_jax.run"]
+TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
+
+
+def python(*arguments, cwd, program=(sys.executable,)):
+    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")}
+    return subprocess.run([*program, *arguments], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=300)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A tiny sweep: its shell output and its folder."""
+    cwd = tmp_path_factory.mktemp("elsewhere")
+    done = python(*COMMAND, *TINY, "hydra.run.dir=out", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done, cwd / "out"
+
+
+@pytest.fixture(scope="module")
+def manifest(ran):
+    return json.loads((ran[1] / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_files_of_a_run(ran, manifest):
+    _, out = ran
+    files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
+    figures = {f"figures/{name}.png" for name in manifest["config"]["figures"]}
+    assert files - {"run.log"} == figures | {
+        *("results.nc", "manifest.json", "metrics.csv"),
+        *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
+    }
+    assert len(figures) == 3
+    assert all((out / figure).read_bytes().startswith(b"\x89PNG\r\n") for figure in figures)
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_output_is_plain_and_says_how_to_open(ran):
+    done, out = ran
+    assert f"superposition_jax.load({str(out)!r})" in done.stdout
+    assert "14 models in 1 compiled program" in done.stdout
+    assert not {"\x1b", "\r"} & {*done.stdout, *done.stderr}
+
+
+def test_manifest_says_what_was_run(manifest):
+    config = manifest["config"]
+    assert config["train"]["steps"] == 20
+    assert (config["model"]["n_features"], config["model"]["n_hidden"]) == (6, 2)
+    assert manifest["axes"] == {
+        "sparsity": {"path": "data.sparsity", "values": SPARSITIES, "dim": "sparsity"},
+        "seed": {"path": "seed", "values": [0, 1], "dim": "seed"},
+    }
+    assert manifest["seeds"] == [0, 1]
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    versions |= {name: importlib.metadata.version(name) for name in ("superposition_jax", "jax", "numpy", "xarray")}
+    assert manifest["versions"].items() >= versions.items()
+
+
+def test_results_are_labelled(ran, manifest):
+    dataset = superposition_jax.load(ran[1])
+    assert dataset["W"].dims == ("sparsity", "seed", "hidden", "feature")
+    assert dataset["W"].shape == (7, 2, 2, 6)
+    assert dataset["loss"].dims == dataset["status"].dims == ("sparsity", "seed")
+    assert dataset["sparsity"].dtype == dataset["density"].dtype == np.float64
+    assert dataset["sparsity"].values.tolist() == SPARSITIES
+    assert dataset["density"].dims == ("sparsity",)
+    assert dataset["density"].values.tolist() == [1 - sparsity for sparsity in SPARSITIES]
+    assert dataset["seed"].values.tolist() == [0, 1]
+    assert json.loads(dataset.attrs["config"]) == manifest["config"]
+    assert superposition_jax.load(ran[1] / "results.nc").identical(dataset)
+
+
+def test_metrics_have_one_row_a_model(ran):
+    with open(ran[1] / "metrics.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(row["sparsity"]), int(row["seed"])) for row in rows] == list(product(SPARSITIES, [0, 1]))
+    assert {row["status"] for row in rows} == {"ok"}
+    losses = superposition_jax.load(ran[1])["loss"].values.ravel()
+    assert [float(row["loss"]) for row in rows] == losses.tolist()
+    assert (losses > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.steps=0", "train.steps = 0"),
+        ("model=cubic", "linear, relu"),
+        ("+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, override, words):
+    done = python(*COMMAND, "sweep=sparsity", override, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("superposition_jax: ")
+    assert words in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
+    module = python("-X", "importtime", *COMMAND, "--help", cwd=tmp_path)
+    assert module.returncode == 0
+    assert "sweep=sparsity" in module.stdout
+    assert "sweep: hidden, importance, learning_rate, none, sparsity" in module.stdout
+    imported = {line.rpartition("|")[2].strip() for line in module.stderr.splitlines()}
+    assert "superposition_jax.compose" in imported
+    assert not imported & {"jax", "jaxlib", "matplotlib", "xarray"}
+
+    script = python("--help", cwd=tmp_path, program=(Path(sys.executable).parent / "superposition-jax",))
+    assert (script.returncode, script.stdout) == (0, module.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
+IMPORTS = """
+import sys, superposition_jax
+print("jax" in sys.modules)
+import superposition_jax.run
+print("jax" in sys.modules, superposition_jax.run is sys.modules["superposition_jax.run"])
+try:
+    superposition_jax.run(["train.steps=0"])
+except superposition_jax.errors.ConfigError as error:
+    print(error)
+"""
+
+
+def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
+    done = python("-c", IMPORTS, cwd=tmp_path)
+    assert done.stderr == ""
+    light, still_light, refusal = done.stdout.splitlines()
+    assert (light, still_light) == ("False", "False True")
+    assert refusal.startswith("train.steps = 0")

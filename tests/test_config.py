@@ -1,0 +1,379 @@
+"""Configs: what composes, what it means in numbers, and what is refused with one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from superposition_jax.compose import compose, conf_dir
+from superposition_jax.config import load, read
+from superposition_jax.errors import ConfigError
+
+OPTIONS = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
+BASE = compose([])
+
+
+def sweep(**axes):
+    """The experiment of the default config with other axes."""
+    return read(BASE | {"sweep": BASE["sweep"] | {"axes": axes}})
+
+
+# ------------------------------------------------------------------------------------------------- what composes
+
+
+def test_options_of_every_group_are_found():
+    assert {option.partition("=")[0] for option in OPTIONS} == {"model", "data", "train", "sweep", "runtime"}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_reads_into_groups_that_cover_the_grid(option):
+    experiment = load([option])
+    points = np.concatenate([group.points for group in experiment.groups])
+    assert sorted(points) == list(range(experiment.grid.n_points))
+
+
+def test_paper_is_the_published_recipe():
+    (group,) = load(["train=paper"]).groups
+    assert (
+        vars(group.spec).items()
+        >= {
+            "estimator": "iid",
+            "batch_size": 1024,
+            "steps": 10_000,
+            "optimizer": "adamw",
+            "schedule": "constant",
+            "reduction": "mean",
+            "init": "xavier",
+            "law": "uniform",
+            "activation": "relu",
+            "bias": True,
+        }.items()
+    )
+    numbers = {"learning_rate": 1e-3, "weight_decay": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "warmup": 0.0}
+    numbers |= {"init_scale": 1.0, "init_bias": 0.0}
+    assert {name: getattr(group.hparams, name).tolist() for name in numbers} == {
+        name: [np.float32(number)] for name, number in numbers.items()
+    }
+
+
+@pytest.mark.parametrize(("n", "batch"), [(1, 32), (5, 32), (6, 64), (20, 128), (21, 128), (22, 256), (1000, 256)])
+def test_batch_size_by_number_of_features(n, batch):
+    assert load([f"model.n_features={n}"]).groups[0].spec.batch_size == batch
+
+
+# ---------------------------------------------------------------------------------------------------------- axes
+
+
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        ("values: [0.1, 0.997, 0]", (0.1, 0.997, 0)),
+        ("range: 3", (0, 1, 2)),
+        ("range: [2, 5]", (2, 3, 4)),
+        ("range: [7, 2, -2]", (7, 5, 3)),
+        ("linspace: [0, 1], num: 5", (0.0, 0.25, 0.5, 0.75, 1.0)),
+        ("logspace: [-3, -1], num: 3", (1e-3, 1e-2, 1e-1)),
+        ("geomspace: [1, 8], num: 4", (1.0, 2.0, 4.0, 8.0)),
+    ],
+)
+def test_forms_of_axis_values(form, values):
+    experiment = load([f"+sweep.axes.x={{path: train.learning_rate, {form}}}"])
+    (axis,), (group,) = experiment.grid.axes, experiment.groups
+    assert axis.values == pytest.approx(values, rel=1e-15, abs=0)
+    assert group.hparams.learning_rate.tolist() == np.float32(axis.values).tolist()
+
+
+def test_without_axes_there_is_one_model():
+    experiment = sweep()
+    assert (experiment.grid.n_points, len(experiment.groups)) == (1, 1)
+    assert experiment.grid.unravel(np.zeros((1, 3))).shape == (3,)
+    assert experiment.grid.unravel(np.zeros(1)).shape == ()
+
+
+def test_axes_multiply_and_the_last_is_fastest():
+    experiment = sweep(seed={"path": "seed", "range": 2}, rate={"path": "train.learning_rate", "values": [1, 2, 3]})
+    (group,) = experiment.groups
+    assert experiment.grid.sizes == {"seed": 2, "rate": 3}
+    assert group.seeds.tolist() == [0, 0, 0, 1, 1, 1]
+    assert group.hparams.learning_rate.tolist() == [1, 2, 3, 1, 2, 3]
+    assert experiment.grid.unravel(group.seeds).tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+def test_zipped_axes_advance_together():
+    experiment = sweep(
+        rate={"path": "train.learning_rate", "values": [1, 2, 3], "zip": "pair"},
+        seed={"path": "seed", "range": 2},
+        eps={"path": "train.eps", "values": [4, 5, 6], "zip": "pair"},
+    )
+    (group,) = experiment.groups
+    assert experiment.grid.sizes == {"pair": 3, "seed": 2}
+    assert group.hparams.learning_rate.tolist() == [1, 1, 2, 2, 3, 3]
+    assert group.hparams.eps.tolist() == [4, 4, 5, 5, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "values"),
+    [
+        ("model.n_features", "n_features", [3, 7, 5]),
+        ("model.n_hidden", "n_hidden", [5, 2, 3]),
+        ("model.activation", "activation", ["relu", "gelu"]),
+        ("model.bias", "bias", [True, False]),
+        ("model.init.kind", "init", ["xavier", "polygon"]),
+        ("data.values.law", "law", ["signed", "binary"]),
+        ("train.estimator", "estimator", ["iid", "active"]),
+        ("train.batch_size", "batch_size", [64, 32]),
+        ("train.schedule.kind", "schedule", ["linear", "cosine"]),
+    ],
+)
+def test_static_axis_has_one_group_per_value(path, field, values):
+    experiment = sweep(static={"path": path, "values": values}, sparsity={"path": "data.sparsity", "values": [0.1, 0.2]})
+    assert [getattr(group.spec, field) for group in experiment.groups] == values
+    assert [group.points.tolist() for group in experiment.groups] == [[2 * i, 2 * i + 1] for i in range(len(values))]
+
+
+def test_points_of_equal_spec_share_a_group():
+    experiment = sweep(models={"path": "model.init.models", "values": [1, 10]}, seed={"path": "seed", "range": 2})
+    (group,) = experiment.groups  # only the init `notebook` depends on the number of models
+    assert dict(zip(group.points.tolist(), group.seeds.tolist(), strict=True)) == {0: 0, 1: 1, 2: 0, 3: 1}
+
+
+PATHS = {
+    "seed": st.integers(0, 2**32 - 1),
+    "data.sparsity": st.floats(0, 0.9999),
+    "data.importance.decay": st.floats(0.1, 2),
+    "train.learning_rate": st.floats(0, 1),
+    "model.n_features": st.integers(2, 4),
+    "model.n_hidden": st.integers(1, 4),
+    "model.activation": st.sampled_from(["relu", "gelu", "softplus"]),
+    "model.init.models": st.integers(1, 3),
+}
+STATIC = {"model.n_features", "model.n_hidden", "model.activation"}  # `init.models` is none for the init `xavier`
+
+
+@st.composite
+def grids(draw):
+    """Paths in random order, each with values, and the dimension that each is on: its own, or that of the first by zip."""
+    paths = draw(st.lists(st.sampled_from(sorted(PATHS)), min_size=2, max_size=3, unique=True))
+    axes = {path: draw(st.lists(PATHS[path], min_size=1, max_size=3, unique=True)) for path in paths}
+    first, last = paths[0], paths[-1]
+    return axes, {last: first} if len(axes[first]) == len(axes[last]) and draw(st.booleans()) else {}
+
+
+@given(grids())
+@settings(max_examples=30, deadline=None)
+def test_groups_partition_the_grid_and_agree_with_its_labels(grid):
+    axes, zipped = grid
+    names = {path: path.replace(".", "_") for path in axes}
+    dims = {path: names[zipped.get(path, path)] for path in axes}
+    experiment = sweep(**{names[path]: {"path": path, "values": values, "zip": dims[path]} for path, values in axes.items()})
+
+    sizes = {dims[path]: len(values) for path, values in axes.items()}
+    n_points = int(np.prod(list(sizes.values())))
+    place = dict(zip(sizes, np.unravel_index(np.arange(n_points), tuple(sizes.values())), strict=True))
+    for axis in experiment.grid.axes:
+        assert experiment.grid.codes(axis).tolist() == place[axis.dim].tolist()
+
+    assert experiment.grid.n_points == n_points
+    assert sorted(np.concatenate([group.points for group in experiment.groups])) == list(range(n_points))
+    labels = [{path: axes[path][place[dims[path]][point]] for path in axes} for point in range(n_points)]
+    assert len(experiment.groups) == len({tuple(label[p] for p in axes if p in STATIC) for label in labels})
+
+    for group in experiment.groups:
+        for row, point in enumerate(group.points):
+            label = labels[point]
+            n = label.get("model.n_features", 20)
+            assert group.spec.n_features == n
+            assert group.spec.n_hidden == label.get("model.n_hidden", 5)
+            assert group.spec.activation == label.get("model.activation", "relu")
+            assert group.seeds[row] == label.get("seed", 0)
+            assert group.hparams.learning_rate[row] == np.float32(label.get("train.learning_rate", 0.02))
+            assert group.hparams.density[row].tolist() == [np.float32(1 - label.get("data.sparsity", 0.0))] * n
+            decay = label.get("data.importance.decay", 0.7)
+            np.testing.assert_allclose(group.hparams.importance[row], [decay**i for i in range(n)], rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------- numbers
+
+
+def test_density_keeps_the_digits_of_sparsity():
+    density = load(["data.sparsity=0.999"]).groups[0].hparams.density
+    assert density.dtype == np.float32
+    assert (density == np.float32(1 - 0.999)).all()
+    assert (density != np.float32(1) - np.float32(0.999)).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "density"),
+    [
+        ("data.sparsity=null", [1, 1, 1]),
+        ("data.sparsity=0.5", [0.5, 0.5, 0.5]),
+        ("data.density=0.25", [0.25, 0.25, 0.25]),
+        ("data.sparsity=[0, 0.5, 0.75]", [1, 0.5, 0.25]),
+        ("data.density=[1, 0.5, 0.25]", [1, 0.5, 0.25]),
+    ],
+)
+def test_density_of_every_feature(given, density):
+    assert load(["model.n_features=3", given]).groups[0].hparams.density.tolist() == [density]
+
+
+@pytest.mark.parametrize(
+    ("kind", "importance"),
+    [
+        ("uniform", [1, 1, 1, 1]),
+        ("geometric", [1, 0.5, 0.25, 0.125]),
+        ("power", [1, 2**-0.5, 3**-0.5, 0.5]),
+        ("linear", [1, 0.875, 0.75, 0.625]),
+        ("list", [4, 3, 0, 1]),
+    ],
+)
+def test_importance_kinds(kind, importance):
+    chosen = [f"data.importance.kind={kind}", "data.importance.decay=0.5", "data.importance.list=[4, 3, 0, 1]"]
+    assert load(["model.n_features=4", *chosen]).groups[0].hparams.importance == pytest.approx(np.array([importance]), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "field", "rows"),
+    [
+        ("data.importance.list.1", "[4, 3, 2]", "importance", [[4, 0.25, 2], [4, 0.5, 2]]),
+        ("data.sparsity.0", "[0.75, 0.5, 0]", "density", [[0.75, 0.5, 1], [0.5, 0.5, 1]]),
+        ("data.density.2", "[0.75, 0.5, 1]", "density", [[0.75, 0.5, 0.25], [0.75, 0.5, 0.5]]),
+    ],
+)
+def test_axis_over_one_entry_changes_just_that_entry(path, given, field, rows):
+    chosen = ["model.n_features=3", "data.importance.kind=list", "data.importance.list=[1, 1, 1]"]
+    axis = f"+sweep.axes.entry={{path: {path}, values: [0.25, 0.5]}}"
+    (group,) = load([*chosen, f"{path.rpartition('.')[0]}={given}", axis]).groups
+    assert getattr(group.hparams, field).tolist() == rows
+
+
+# ------------------------------------------------------------------------------------------------------- refusals
+
+
+def axis(text):
+    """An override that adds an axis `x`."""
+    return f"+sweep.axes.x={{{text}}}"
+
+
+REFUSED = [
+    # numbers and names
+    (["data.sparsity=1"], ["data.sparsity = 1:", "[0, 1)"]),
+    (["data.sparsity=-0.1"], ["data.sparsity = -0.1", "[0, 1)"]),
+    (["data.sparsity=[0.5, 1.5]", "model.n_features=2"], ["data.sparsity = 1.5", "[0, 1)"]),
+    (["data.density=0"], ["data.density = 0:", "(0, 1]"]),
+    (["data.density=1e-46"], ["data.density = 1e-46"]),  # 0 in float32
+    (["data.sparsity=nan"], ["data.sparsity = nan"]),
+    (["train.learning_rate=inf"], ["train.learning_rate = inf", "finite"]),
+    (["train.weight_decay=-inf"], ["train.weight_decay = -inf", "finite"]),
+    (["train.learning_rate=1e39"], ["train.learning_rate = 1e+39", "finite"]),
+    (["train.learning_rate=fast"], ["train.learning_rate = 'fast'", "finite number"]),
+    (["train.learning_rate=null"], ["train.learning_rate = None", "finite number"]),
+    (["train.learning_rate=-1"], ["train.learning_rate = -1", "[0, inf)"]),
+    (["train.b1=1"], ["train.b1 = 1", "[0, 1)"]),
+    (["model.n_features=0"], ["model.n_features = 0", "whole number ≥ 1"]),
+    (["model.n_hidden=-3"], ["model.n_hidden = -3", "whole number ≥ 1"]),
+    (["model.n_hidden=2.5"], ["model.n_hidden = 2.5", "whole number"]),
+    (["model.n_features=true"], ["model.n_features = True", "whole number"]),
+    (["train.steps=0"], ["train.steps = 0", "whole number ≥ 1"]),
+    (["train.steps=2147483648"], ["train.steps = 2147483648"]),
+    (["train.batch_size=1"], ["train.batch_size = 1:", "≥ 2 or null"]),
+    (["model.bias=1"], ["model.bias = 1", "true, false"]),
+    (["model.activation=tanh"], ["model.activation = 'tanh'", "relu, gelu, softplus, identity"]),
+    (["model.init.kind=he"], ["model.init.kind = 'he'", "xavier, normal, orthogonal, polygon, notebook"]),
+    (["data.values.law=normal"], ["data.values.law = 'normal'", "uniform, signed, upper, exponential, power, binary"]),
+    (["data.importance.kind=log"], ["data.importance.kind = 'log'", "uniform, geometric, power, linear, list"]),
+    (["train.estimator=mc"], ["train.estimator = 'mc'", "iid, active, quadrature"]),
+    (["train.optimizer=lion"], ["train.optimizer = 'lion'", "adam, adamw, sgd"]),
+    (["train.schedule.kind=step"], ["train.schedule.kind = 'step'", "constant, linear, cosine"]),
+    (["train.reduction=max"], ["train.reduction = 'max'", "sum, mean"]),
+    (["figures=[heat]"], ["figures", "heat", "demonstration", "summary", "loss_curves"]),
+    (["figures=[[summary]]"], ["figures", "summary"]),
+    (["figures=summary"], ["figures", "'summary'", "list"]),
+    (["seed=-1"], ["seed = -1", "whole number"]),
+    (["seed=4294967296"], ["seed = 4294967296", "whole number"]),
+    (["seed=1.5"], ["seed = 1.5", "whole number"]),
+    (["seed='3'"], ["seed = '3'", "whole number"]),
+    *(([f"name={name}"], ["name = ", "folder name"]) for name in ("../evil", "a/b", "/tmp", "..", ".hidden", "''", "null")),
+    # keys and options
+    (["model=cubic"], ["model=cubic", "linear, relu"]),
+    (["train.step=10"], ["train.step:", "did you mean train.steps?"]),
+    (["+train.step=10"], ["train.step:", "did you mean train.steps?"]),
+    (["trian.steps=10"], ["trian.steps:", "did you mean train.steps?"]),
+    (["~train.stps"], ["train.stps:", "did you mean train.steps?"]),
+    (["~train.steps"], ["train.steps", "missing"]),
+    (["+runtime.chunks=1"], ["runtime.chunks:", "did you mean runtime.chunk?"]),
+    (["sweep=sparsity", "sweep.axes.seed.rang=2"], ["sweep.axes.seed.rang:", "did you mean sweep.axes.seed.range?"]),
+    (["+sweep.axis.x={path: seed, range: 2}"], ["sweep.axis", "axes"]),
+    (["data=null"], ["data"]),
+    (["sweep.axes=3"], ["sweep.axes = 3", "path"]),
+    # what does not go together
+    (["data.sparsity=0", "data.density=0.5"], ["data.density = 0.5", "data.sparsity = 0 "]),
+    (["sweep=sparsity", "data.density=0.5"], ["data.density = 0.5", "data.sparsity", "axis"]),
+    (["data.sparsity=[0.1, 0.2]"], ["data.sparsity = [0.1, 0.2]", "20 numbers", "not 2"]),
+    (["data.importance.kind=list"], ["data.importance.list = None", "20 numbers"]),
+    (["data.importance.kind=list", "data.importance.list=[1, 2]"], ["data.importance.list = [1, 2]", "20 numbers", "not 2"]),
+    (["data.importance.list=[]"], ["data.importance.list = []"]),
+    (["data.importance.list=[1, nan]"], ["data.importance.list = nan", "finite"]),
+    (["data.importance.kind=linear", "data.importance.decay=2"], ["data.importance.decay = 2.0", "linear"]),
+    (["data.importance.decay=1e30"], ["data.importance.decay = 1e+30"]),  # decay^19 overflows
+    (["train.estimator=quadrature", "model.n_features=6"], ["'quadrature'", "model.n_features", "≤ 5", "not 6"]),
+    (["train.estimator=quadrature", "model.n_features=5", "train.order=9999"], ["train.order = 9999", "GiB"]),
+    (["train.batch_size=2000000000", "model.n_features=1000"], ["train.batch_size = 2000000000", "GiB"]),
+    (["model.n_hidden=2000000000", "model.n_features=1000"], ["model.n_hidden", "GiB"]),
+    # axes: values
+    ([axis("path: seed, values: []")], ["sweep.axes.x.values = []", "at least one"]),
+    ([axis("path: seed, values: 3")], ["sweep.axes.x.values = 3", "list"]),
+    ([axis("path: seed, values: [1, 2, 1]")], ["sweep.axes.x (seed) = 1", "twice"]),
+    ([axis("path: train.eps, values: [0, 0.0]")], ["sweep.axes.x (train.eps) = 0", "twice"]),
+    ([axis("path: seed, values: [0.5]")], ["sweep.axes.x (seed) = 0.5", "whole number"]),
+    ([axis("path: seed, range: [-1, 3]")], ["sweep.axes.x (seed) = -1", "whole number"]),
+    ([axis("path: seed, values: [true]")], ["sweep.axes.x (seed) = True", "whole number"]),
+    ([axis("path: data.sparsity, values: [0.5, 1]")], ["sweep.axes.x (data.sparsity) = 1:", "[0, 1)"]),
+    ([axis("path: data.sparsity, values: [[0.5]]")], ["sweep.axes.x (data.sparsity) = [0.5]", "single value"]),
+    ([axis("path: data.sparsity, values: [null]")], ["sweep.axes.x (data.sparsity) = None", "single value"]),
+    ([axis("path: data.sparsity, values: [0.5, nan]")], ["sweep.axes.x (data.sparsity) = nan", "finite"]),
+    ([axis("path: model.activation, values: [relu, tanh]")], ["sweep.axes.x (model.activation) = 'tanh'", "relu"]),
+    ([axis("path: model.bias, values: [true, 0]")], ["sweep.axes.x (model.bias) = 0", "true, false"]),
+    ([axis("path: seed")], ["sweep.axes.x", "no values", "range"]),
+    ([axis("path: seed, range: 2, values: [1]")], ["sweep.axes.x", "values and range", "exactly one"]),
+    ([axis("path: seed, range: 2, number: 3")], ["sweep.axes.x.number", "num"]),
+    ([axis("path: seed, range: 0")], ["sweep.axes.x.range = 0", "at least one"]),
+    ([axis("path: seed, range: 2.5")], ["sweep.axes.x.range = 2.5", "whole numbers"]),
+    ([axis("path: seed, range: [0, 5, 0]")], ["sweep.axes.x.range = [0, 5, 0]", "step"]),
+    ([axis("path: train.eps, linspace: [0, 1]")], ["sweep.axes.x.num = None", "linspace"]),
+    ([axis("path: train.eps, linspace: [0, 1], num: 0")], ["sweep.axes.x.num = 0", "≥ 1"]),
+    ([axis("path: train.eps, linspace: 1, num: 2")], ["sweep.axes.x.linspace = 1", "[start, stop]"]),
+    ([axis("path: train.eps, linspace: [0, inf], num: 2")], ["sweep.axes.x.linspace = [0, inf]", "finite"]),
+    ([axis("path: train.eps, logspace: [0, 400], num: 2")], ["sweep.axes.x", "inf"]),
+    ([axis("path: train.eps, geomspace: [0, 1], num: 2")], ["sweep.axes.x.geomspace = [0, 1]", "above 0"]),
+    # axes: paths, names, zip groups
+    ([axis("path: data.sparcity, values: [0.5]")], ["sweep.axes.x.path = 'data.sparcity'", "did you mean data.sparsity?"]),
+    ([axis("path: data.sparsity.0, values: [0.5]")], ["sweep.axes.x.path = 'data.sparsity.0'", "did you mean data.sparsity?"]),
+    ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "no such key"]),
+    ([axis("range: 2")], ["sweep.axes.x.path = None", "no such key"]),
+    ([axis("path: seed, range: 2"), "+sweep.axes.y={path: seed, range: 2}"], ["sweep.axes.x.path = 'seed'", "axis y"]),
+    (
+        [
+            *("model.n_features=2", "data.sparsity=[0, 0]", axis("path: data.sparsity, values: [0.1, 0.2]")),
+            "+sweep.axes.y={path: data.sparsity.0, values: [0.3, 0.4]}",
+        ],
+        ["data.sparsity.0", "axis"],
+    ),
+    *(
+        ([f"+sweep.axes.{name}={{path: seed, range: 2}}"], ["sweep.axes", f"'{name}'"])
+        for name in ("feature", "hidden", "step", "snapshot", "model", "batch", "W", "loss", "status", "x-y", "_x")
+    ),
+    ([axis("path: seed, range: 2, zip: y"), "+sweep.axes.y={path: train.eps, values: [1], zip: y}"], ["zip = 'y'", "2", "1"]),
+    ([axis("path: seed, range: 2, zip: y"), "+sweep.axes.y={path: train.eps, values: [1, 2], zip: z}"], ["zip = 'y'"]),
+    *(([axis(f"path: seed, range: 2, zip: {name}")], ["sweep.axes.x.zip", name]) for name in ("feature", "a/b", "[1]")),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), REFUSED, ids=[" ".join(overrides) for overrides, _ in REFUSED])
+def test_refused_in_one_line_that_names_the_key(overrides, words):
+    with pytest.raises(ConfigError) as refusal:
+        load(overrides)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == []

@@ -1,0 +1,39 @@
+"""A wheel carries its YAML files and runs from any folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from superposition_jax.compose import compose, conf_dir
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python(*arguments, cwd, **environment):
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, encoding="utf-8", timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_wheel_has_the_configs_and_runs_elsewhere(tmp_path):
+    python("-m", "pip", "wheel", "--no-deps", ROOT, "-w", tmp_path, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    carried = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("superposition_jax/conf/")}
+    here = Path(conf_dir())
+    assert carried == {f"superposition_jax/conf/{file.relative_to(here)}" for file in here.rglob("*.yaml")}
+    assert "superposition_jax/conf/config.yaml" in carried
+
+    site = tmp_path / "site"
+    python("-m", "pip", "install", "--no-deps", "--target", site, wheel, cwd=tmp_path)
+    path = {"PYTHONPATH": str(site)}  # before the checkout, even where that is installed as editable
+    where = python("-P", "-c", "import superposition_jax; print(superposition_jax.__file__)", cwd=tmp_path, **path)
+    assert Path(where.strip()).is_relative_to(site)
+    composed = python("-P", "-m", "superposition_jax.run", "--cfg", "job", "sweep=sparsity", cwd=tmp_path, **path)
+    assert OmegaConf.to_container(OmegaConf.create(composed), resolve=True) == compose(["sweep=sparsity"])

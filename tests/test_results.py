@@ -1,0 +1,121 @@
+"""The labelled Dataset: labels, padding, status, and what is on disk."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import superposition_jax
+from superposition_jax import config, figures, pipeline, results
+
+SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
+
+
+@pytest.fixture(scope="module")
+def hidden():
+    """A sweep with a static axis and a model that diverges."""
+    return superposition_jax.run(
+        [
+            "sweep=hidden",
+            "train.steps=8",
+            "model.n_features=4",
+            "sweep.axes.hidden_size.values=[1,3]",
+            "sweep.axes.sparsity.values=[0.0,0.9]",
+            "sweep.axes.seed.range=2",
+            "+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1e30]}",
+        ]
+    )
+
+
+def test_a_static_axis_is_an_ordinary_dimension_and_pads_with_nan(hidden):
+    assert dict(hidden.sizes) == {
+        "hidden_size": 2,
+        "sparsity": 2,
+        "seed": 2,
+        "rate": 2,
+        "hidden": 3,
+        "feature": 4,
+        "step": hidden.sizes["step"],
+    }
+    assert hidden["W"].dims == ("hidden_size", "sparsity", "seed", "rate", "hidden", "feature")
+    assert np.isnan(hidden["W"].sel(hidden_size=1, hidden=[1, 2])).all()
+    assert np.isfinite(hidden["W"].sel(hidden_size=3)).all()
+    assert hidden["b"].notnull().all()
+
+
+def test_coordinates_are_the_configured_values_in_double_precision(hidden):
+    assert hidden["sparsity"].dtype == hidden["density"].dtype == np.float64
+    assert [*hidden["sparsity"].values] == [0.0, 0.9]
+    assert [*hidden["density"].values] == [1 - 0.0, 1 - 0.9]
+    assert float(hidden["loss"].sel(hidden_size=3, sparsity=0.9, seed=1, rate=0.01)) > 0
+    assert hidden["step"].values[-1] == 8
+
+
+def test_diverged_models_are_marked_and_others_are_not(hidden):
+    assert (hidden["status"].sel(rate=0.01) == results.STATUS.index("ok")).all()
+    assert (hidden["status"].sel(rate=1e30) == results.STATUS.index("diverged")).all()
+
+
+def test_every_variable_says_what_it_is(hidden):
+    for name, variable in hidden.data_vars.items():
+        assert variable.attrs["long_name"], name
+
+
+def test_saved_results_come_back_equal_and_nothing_half_written_stays(tmp_path):
+    experiment = config.load([*SMALL, "train.snapshots=3"])
+    dataset = pipeline.run(experiment, directory=tmp_path / "run")
+    loaded = superposition_jax.load(tmp_path / "run")
+    xr.testing.assert_identical(loaded, dataset)
+    xr.testing.assert_identical(superposition_jax.load(str(tmp_path / "run" / "results.nc")), dataset)
+    assert loaded["W_snapshots"].dims == ("sparsity", "seed", "snapshot", "hidden", "feature")
+    assert loaded["snapshot"].values[0] == 0
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files == {"results.nc", "metrics.csv", "manifest.json", "figures"}
+    assert {path.stem for path in (tmp_path / "run" / "figures").iterdir()} == {"demonstration", "summary", "loss_curves"}
+
+
+def test_failed_writes_leave_the_old_file(tmp_path):
+    path = tmp_path / "results.nc"
+    path.write_text("old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        results._whole(path, fail)
+    assert path.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_loading_what_is_not_there_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"results\.nc: no such file"):
+        superposition_jax.load(tmp_path)
+
+
+SWEEPS = {
+    "single": ["sweep=none"],
+    "sparsity": ["sweep.axes.seed.range=2"],
+    "no seeds": ["~sweep.axes.seed"],
+    "names": ["sweep.axes.seed.range=2", "+sweep.axes.f={path: model.activation, values: [relu, gelu]}"],
+}
+
+
+@pytest.fixture(scope="module", params=SWEEPS.values(), ids=SWEEPS)
+def small(request):
+    return superposition_jax.run([*SMALL, *request.param])
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_every_figure_draws_for_every_kind_of_sweep(name, small, tmp_path):
+    [path] = figures.save(small, [name], tmp_path)
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_demonstration_shows_the_best_seed(tmp_path):
+    dataset = superposition_jax.run([*SMALL, "sweep.axes.seed.range=3"])
+    bars = [axes for axes in figures.draw("demonstration", dataset).axes if axes.patches and len(axes.patches) == 4]
+    assert len(bars) == dataset.sizes["sparsity"]
+    for axes, place in zip(bars, range(7), strict=True):
+        cell = dataset.isel(sparsity=place)
+        best = int(cell["loss"].argmin("seed"))
+        np.testing.assert_allclose([patch.get_height() for patch in axes.patches], cell["feature_norm"].isel(seed=best))
