@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from superposition_jax import results
 from superposition_jax.compose import nearest
 from superposition_jax.errors import ConfigError
 from superposition_jax.schema import LEAVES, reject
@@ -12,8 +13,8 @@ from superposition_jax.sweep import Axis, Grid
 
 VALUES = ("values", "range", "linspace", "logspace", "geomspace")
 """Ways to give an axis its values; an axis has exactly one."""
-RESERVED = ("feature", "hidden", "step", "snapshot", "model", "batch")
-"""Names that an axis cannot have: dimensions of the results."""
+MOST_VALUES, MOST_POINTS = 10**6, 10**8
+"""Limits of one axis and of a whole sweep, in place of running out of memory."""
 
 
 def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
@@ -25,6 +26,10 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
         for other in grid.axes:
             if other is not axis and other.path == axis.path:
                 raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: is also the path of axis {other.name}")
+            if axis.path != other.path and leaf_of(axis.path, leaves) == other.path:
+                raise ConfigError(
+                    f"sweep.axes.{axis.name}.path = {axis.path!r}: axis {other.name} sets the whole of {other.path}"
+                )
             if other.dim == axis.dim and len(other.values) != len(axis.values):
                 raise ConfigError(
                     f"sweep.axes.{axis.name}.zip = {axis.dim!r}: has {len(axis.values)} values, but {other.name} has "
@@ -32,13 +37,21 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
                 )
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
+    if grid.n_points > MOST_POINTS:
+        raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
+
+
+def _check_name(key: str, name: Any) -> None:
+    """Names of dimensions: words that no result has."""
+    taken = {"status", "model", "batch", *results.VARIABLES, *(dim for v in results.VARIABLES.values() for dim in v.dims)}
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in taken:
+        raise reject(key, name, f"a name of letters, digits and _ other than {', '.join(sorted(taken))}")
 
 
 def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     key = f"sweep.axes.{name}"
-    if not re.fullmatch(r"[A-Za-z]\w*", name) or name in RESERVED:
-        raise reject("sweep.axes", name, f"a name of letters, digits and _ that is not {', '.join(RESERVED)}")
+    _check_name("sweep.axes", name)
     if not isinstance(axis, dict):
         raise reject(key, axis, "{path: …, values: […]}")
     for entry in axis:
@@ -48,6 +61,10 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     rule = LEAVES.get(leaf_of(str(path), leaves))
     if rule is None:
         raise ConfigError(f"{key}.path = {path!r}: no such key{nearest(str(path), [*LEAVES])}")
+    if name in ("sparsity", "density") and not str(path).startswith(f"data.{name}"):
+        raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")
+    if axis.get("zip") is not None:
+        _check_name(f"{key}.zip", axis["zip"])
     values = _axis_values(key, {k: v for k, v in axis.items() if v is not None})
     for value in values:
         if isinstance(value, (list, dict)) or value is None:
@@ -56,14 +73,14 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     if len(set(values)) < len(values):
         twice = next(v for v in values if values.count(v) > 1)
         raise ConfigError(f"{key} ({path}) = {twice!r}: stands twice; every value must be there once")
-    return Axis(name, path, values, str(axis.get("zip") or name))
+    return Axis(name, path, values, axis.get("zip") or name)
 
 
 def leaf_of(path: str, leaves: dict[str, Any]) -> str:
     """The leaf that a path means: itself, or the list of which it is an entry (`data.importance.list.1`)."""
     parent, _, index = path.rpartition(".")
     entries = leaves.get(parent)
-    return parent if isinstance(entries, list) and index.isdecimal() and int(index) < len(entries) else path
+    return parent if isinstance(entries, list) and index in map(str, range(len(entries))) else path
 
 
 def _axis_values(key: str, axis: dict[str, Any]) -> tuple[Any, ...]:
@@ -71,6 +88,8 @@ def _axis_values(key: str, axis: dict[str, Any]) -> tuple[Any, ...]:
     if len(kinds) != 1:
         raise ConfigError(f"{key}: has {' and '.join(kinds) or 'no values'}; give exactly one of {', '.join(VALUES)}")
     kind, given = kinds[0], axis[kinds[0]]
+    if "num" in axis and kind in ("values", "range"):
+        raise ConfigError(f"{key}.num = {axis['num']!r}: goes with linspace, logspace and geomspace, not with {kind}")
     if kind == "values":
         if not isinstance(given, list) or not given:
             raise reject(f"{key}.values", given, "a list with at least one value")
@@ -82,12 +101,13 @@ def _axis_values(key: str, axis: dict[str, Any]) -> tuple[Any, ...]:
         if not all(isinstance(b, int) for b in bounds) or len(bounds) > 3 or (len(bounds) == 3 and bounds[2] == 0):
             raise reject(f"{key}.range", given, "a number of values, or [start, stop] or [start, stop, step] in whole numbers")
         values = range(*bounds)
-        if not 0 < len(values) <= 10**8:
-            raise reject(f"{key}.range", given, "a range with at least one value")
+        if not 0 < len(values) <= MOST_VALUES:
+            raise reject(f"{key}.range", given, f"a range of 1 to {MOST_VALUES} values")
         return tuple(values)
     number = axis.get("num")
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 10**8:
-        raise reject(f"{key}.num", number, f"the number of values of {kind}, a whole number ≥ 1")
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_VALUES:
+        raise reject(f"{key}.num", number, f"the number of values of {kind}, a whole number in [1, {MOST_VALUES}]")
     if len(bounds) != 2 or (kind == "geomspace" and min(bounds) <= 0):
         raise reject(f"{key}.{kind}", given, "[start, stop]" + (", both above 0" if kind == "geomspace" else ""))
-    return tuple(getattr(np, kind)(*map(float, bounds), number).tolist())
+    with np.errstate(over="ignore"):
+        return tuple(getattr(np, kind)(*map(float, bounds), number).tolist())

@@ -30,8 +30,8 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     try:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_plain(error)) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_plain(error, overrides)) from error
 
 
 def to_dict(composed: DictConfig) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def to_dict(composed: DictConfig) -> dict[str, Any]:
     try:
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
     except OmegaConfBaseException as error:
-        raise ConfigError(_plain(error)) from error
+        raise ConfigError(_plain(error, [])) from error
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -52,18 +52,27 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def nearest(key: str, known: Sequence[str]) -> str:
-    """`; did you mean …?`, or all that there is."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+    """`; did you mean …?`, or where to find all that there is."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else "; --help lists all keys"
 
 
-def _plain(error: Exception) -> str:
+def _known(overrides: Sequence[str]) -> list[str]:
+    """All keys, with the overrides' own choice of options where that composes."""
+    try:
+        return [key for key, _ in flatten(compose([o for o in overrides if re.match(r"\w+=", o)]))]
+    except ConfigError:
+        return [key for key, _ in flatten(compose([]))]
+
+
+def _plain(error: Exception, overrides: Sequence[str]) -> str:
     """Hydra's complaint as one line."""
     text = f"{error} {error.__cause__ or ''}"
     if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
-        return f"{unknown[1]}: no such key{nearest(unknown[1], [key for key, _ in flatten(compose([]))])}"
+        return f"{unknown[1]}: no such key{nearest(unknown[1], _known(overrides))}"
     if option := re.search(r"Could not find '([^']+)'", text):
         there = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
         known = f"; there are: {', '.join(there[1].split())}" if there else ""
         return f"{option[1].replace('/', '=', 1)}: no such option{known}"
-    return " ".join(str(error).split())
+    given = "" if isinstance(error, HydraException) else f", in {' '.join(overrides)}"
+    return " ".join(str(error).split()) + given

@@ -6,6 +6,7 @@ Nothing below this module sees a config.
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,12 @@ from superposition_jax import engine, evaluation, figures
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
-from superposition_jax.schema import IMPORTANCES, LEAVES, RUNTIME, Number, reject
+from superposition_jax.schema import HUGE, IMPORTANCES, LEAVES, RUNTIME, Number, reject
 from superposition_jax.sweep import Grid, Group, merge
 from superposition_jax.types import Hparams, Spec
+
+LEAST_DENSITY = 1e-9
+"""Densities below this are beyond the 2³¹ levels of the uniforms they are drawn with."""
 
 
 class Experiment(NamedTuple):
@@ -52,14 +56,16 @@ def read(config: dict[str, Any]) -> Experiment:
         if key not in LEAVES and key not in RUNTIME and key not in ("name", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
     name, drawn = config["name"], config["figures"]
-    if not re.fullmatch(r"\w[\w.+-]*", str(name)):
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
-    for figure in drawn if isinstance(drawn, list) else [drawn]:
-        if figure not in figures.FIGURES:
-            raise reject("figures", figure, "a list of names among " + ", ".join(figures.FIGURES))
+    if not isinstance(drawn, list) or not all(isinstance(f, str) and f in figures.FIGURES for f in drawn):
+        raise reject("figures", drawn, "a list of names among " + ", ".join(figures.FIGURES))
+    for key in config["sweep"]:
+        if key not in ("name", "axes", "figures"):
+            raise ConfigError(f"sweep.{key}: no such key{nearest(key, ['name', 'axes', 'figures'])}")
     grid = read_axes(config["sweep"].get("axes") or {}, leaves)
     groups = merge(list(_groups(grid, leaves)))
-    return Experiment(str(name), grid, groups, drawn, leaves["runtime.devices"], leaves["runtime.chunk"], config)
+    return Experiment(name, grid, groups, drawn, leaves["runtime.devices"], leaves["runtime.chunk"], config)
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
@@ -100,15 +106,28 @@ def _spec(leaves: dict[str, Any]) -> Spec:
             f"train.estimator = 'quadrature': takes (order + 1)^n points, so model.n_features must be ≤ "
             f"{evaluation.QUADRATURE_FEATURES}, not {n}"
         )
-    needed, there = engine.model_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        size = "train.order" if spec.estimator == "quadrature" else "train.batch_size"
-        value = spec.order if spec.estimator == "quadrature" else spec.batch_size
-        raise ConfigError(
-            f"{size} = {value}: one model with {n} features needs about {needed / 2**30:.3g} GiB, "
-            f"this machine has {there / 2**30:.3g} GiB"
-        )
+    _check_memory(spec)
     return spec
+
+
+def _check_memory(spec: Spec) -> None:
+    """Refuse a single model that this machine cannot hold."""
+    needed, there = engine.model_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed <= there:
+        return
+    sizes = {"model.n_hidden": spec.n_hidden, "train.order": spec.order, "train.batch_size": spec.batch_size}
+    if spec.estimator != "quadrature":
+        del sizes["train.order"]
+    smaller = {
+        "model.n_hidden": replace(spec, n_hidden=1),
+        "train.order": replace(spec, order=1),
+        "train.batch_size": replace(spec, batch_size=2),
+    }
+    key = min(sizes, key=lambda key: engine.model_bytes(smaller[key]))
+    raise ConfigError(
+        f"{key} = {sizes[key]}: one model with {spec.n_features} features needs about {needed / 2**30:.3g} GiB, "
+        f"this machine has {there / 2**30:.3g} GiB"
+    )
 
 
 def _seeds(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> np.ndarray:
@@ -124,7 +143,7 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
         entries = {int(p.rpartition(".")[2]): c for p, c in columns.items() if p.startswith(path + ".")}
         value = columns[path][:, None] if path in columns else np.atleast_1d(np.asarray(leaves[path], np.float64))[None]
         if entries:
-            value = np.repeat(value, points, axis=0)
+            value = np.array(np.broadcast_to(value, (points, value.shape[1])))
             for place, column in entries.items():
                 value[:, place] = column
         return value
@@ -138,15 +157,21 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
     def given(path: str) -> bool:
         return leaves[path] is not None or path in columns
 
+    def shown(path: str) -> Any:
+        return "an axis" if path in columns else leaves[path]
+
     if given("data.sparsity") and given("data.density"):
         raise ConfigError(
-            f"data.density = {leaves['data.density'] or 'an axis'}: data.sparsity = {leaves['data.sparsity'] or 'an axis'} is "
-            "given as well; give one of them and set the other to null"
+            f"data.density = {shown('data.density')}: data.sparsity = {shown('data.sparsity')} is given as well; "
+            "give one of them and set the other to null"
         )
     if given("data.sparsity"):
         density = 1 - features("data.sparsity")
     else:
         density = features("data.density") if given("data.density") else np.ones((1, 1))
+    if density.min() < LEAST_DENSITY:
+        path = "data.sparsity" if given("data.sparsity") else "data.density"
+        raise ConfigError(f"{path}: gives a density 1 − S of {density.min():g}; the least that can be drawn is {LEAST_DENSITY:g}")
 
     kind = leaves["data.importance.kind"]
     if kind == "list":
@@ -154,9 +179,11 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
             raise reject("data.importance.list", None, f"a list of {n} numbers, one per feature, when kind is list")
         importance = features("data.importance.list")
     else:
-        importance = IMPORTANCES[kind](np.arange(n)[None], n, number("data.importance.decay"))
-        if importance.min() < 0:
-            raise reject("data.importance.decay", number("data.importance.decay").max(), "≤ n/(n−1) when kind is linear")
+        decay = number("data.importance.decay")
+        with np.errstate(over="ignore"):
+            importance = IMPORTANCES[kind](np.arange(n)[None], n, decay)
+        if not (importance.min() >= 0 and importance.max() < HUGE):
+            raise reject("data.importance.decay", decay.max(), f"such that {kind} importances are finite and not negative")
 
     def each(path: str) -> np.ndarray:
         return np.broadcast_to(number(path)[:, 0], points).astype(np.float32)

@@ -13,7 +13,8 @@ from superposition_jax.evaluation import evaluation_spec
 from superposition_jax.sweep import Group, take, tiling
 from superposition_jax.types import Spec
 
-_WORKING_SET = 2**30  # bytes that the arrays of one rectangle may take
+_CACHE = 2**19
+"""Bytes of one (feature, batch) array over all models of a device: measured, several times more fall out of the cache."""
 _SEGMENT_SECONDS = 0.5
 
 
@@ -47,8 +48,9 @@ Report = Callable[[Compiled | Advanced | Finished], None]
 
 
 def model_bytes(spec: Spec) -> int:
-    """Estimate of the working memory of one model: four (feature, batch) arrays of the larger of training and evaluation."""
-    return 16 * spec.n_features * max(_points(spec), _points(evaluation_spec(spec)))
+    """Estimate of the working memory of one model: four (feature, batch) arrays, W with its gradient and moments, WᵀW."""
+    batch = spec.n_features * max(_points(spec), _points(evaluation_spec(spec)))
+    return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
 
 def _points(spec: Spec) -> int:
@@ -75,7 +77,7 @@ def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, re
 
 def _train_group(group: Group, mesh, chunk: int | None, report: Report) -> dict[str, np.ndarray]:
     spec, n_models = group.spec, len(group.points)
-    cover = tiling(group.seeds, chunk or max(1, _WORKING_SET // model_bytes(spec)), mesh.size)
+    cover = tiling(group.seeds, chunk or mesh.size * max(1, _CACHE // (4 * spec.n_features * _points(spec))), mesh.size)
     programs = population.build(spec, mesh, take(group.hparams, cover.tiles[0].places), by_seed=cover.by_seed)
     report(Compiled(spec, n_models, programs.compile_seconds, len(cover.tiles)))
 

@@ -13,7 +13,7 @@ from superposition_jax.types import Hparams, Measure, Params, Spec
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
 _POINTS = 2**16
-_REPLICATES, _BATCH = 128, 1024
+_REPLICATES, _BATCH = 512, 256
 
 MEASURES = {
     "loss": Measure((), "expected loss E Σ_i I_i (x_i − x'_i)², sum over features"),

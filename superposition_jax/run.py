@@ -3,6 +3,7 @@
 Hydra composes the config and makes the run's folder; `superposition_jax.run([...])` is the same from Python.
 """
 
+import os
 import sys
 from types import ModuleType
 
@@ -26,13 +27,14 @@ def task(composed: DictConfig) -> float:
 
 
 def _check(arguments: list[str]) -> None:
-    """Refuse a bad config before Hydra makes a folder for it."""
+    """Refuse the bad config of a single run before Hydra makes a folder for it."""
     args = get_args_parser().parse_args(arguments)
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
         return
     from superposition_jax import config
 
-    config.load(args.overrides, args.config_name or "config")
+    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
+    config.load([*args.overrides, *search], args.config_name or "config")
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ def reject(key: str, value: Any, allowed: str) -> ConfigError:
     return ConfigError(f"{key} = {text if len(text) < 80 else text[:77] + '...'}: must be {allowed}")
 
 
-_HUGE = float(np.finfo(np.float32).max)
+HUGE = float(np.finfo(np.float32).max)
+"""Numbers are single precision when they train: this is the largest."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ class Number:
         if self.low == -np.inf and self.high == np.inf:
             return kind
         left, right = "(" if "low" in self.open else "[", ")" if "high" in self.open or self.high == np.inf else "]"
-        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}" + (
-            " (or a list with one per feature)" if self.per_feature else ""
-        )
+        low, high = (f"{bound:.0f}" if self.whole else f"{bound:g}" for bound in (self.low, self.high))
+        return f"{kind} in {left}{low}, {high}{right}" + (" (or a list with one per feature)" if self.per_feature else "")
 
     def check(self, key: str, value: Any) -> None:
         """Raise unless the value, or every entry of a list with one per feature, is allowed."""
@@ -58,7 +58,7 @@ class Number:
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise reject(key, value, self.allowed)
-        numbers = np.array([float(value) if abs(value) < _HUGE else np.inf for value in values])
+        numbers = np.array([float(value) if abs(value) < HUGE else np.inf for value in values])
         good = np.isfinite(numbers) & (self.low <= numbers) & (numbers <= self.high)
         good &= ~((numbers == self.low) & ("low" in self.open)) & ~((numbers == self.high) & ("high" in self.open))
         if self.whole:
@@ -72,6 +72,7 @@ class Integer:
     """A whole number that is compiled in."""
 
     low: int = 1
+    high: int = 2**31 - 1
     optional: bool = False
 
     def check_each(self, key: str, values: Sequence[Any]) -> None:
@@ -83,8 +84,9 @@ class Integer:
         """Raise unless the value is allowed."""
         if value is None and self.optional:
             return
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not self.low <= value < 2**31:
-            raise reject(key, value, f"a whole number ≥ {self.low}" + (" or null" if self.optional else ""))
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not self.low <= value <= self.high:
+            allowed = f"a whole number in [{self.low}, {self.high}]" + (" or null" if self.optional else "")
+            raise reject(key, value, allowed)
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ LEAVES: dict[str, Number | Integer | Choice] = {
     "train.schedule.warmup": Number(0, 1),
     "train.schedule.final": Number(0),
     "train.reduction": Choice(["sum", "mean"]),
-    "train.curve_points": Integer(2),
-    "train.snapshots": Integer(0),
+    "train.curve_points": Integer(2, 10_000),
+    "train.snapshots": Integer(0, 10_000),
 }
 """What can be an axis: all leaves of the config that decide a result."""
 

@@ -25,7 +25,8 @@ def python(*arguments, cwd, **environment):
 def test_wheel_has_the_configs_and_runs_elsewhere(tmp_path):
     python("-m", "pip", "wheel", "--no-deps", ROOT, "-w", tmp_path, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
-    carried = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("superposition_jax/conf/")}
+    with zipfile.ZipFile(wheel) as archive:
+        carried = {name for name in archive.namelist() if name.startswith("superposition_jax/conf/")}
     here = Path(conf_dir())
     assert carried == {f"superposition_jax/conf/{file.relative_to(here)}" for file in here.rglob("*.yaml")}
     assert "superposition_jax/conf/config.yaml" in carried
