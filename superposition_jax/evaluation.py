@@ -13,7 +13,7 @@ from superposition_jax.types import Hparams, Measure, Params, Spec
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
 _POINTS = 2**16
-_REPLICATES, _BATCH = 512, 256
+_REPLICATES, _BATCH = 256, 256
 
 MEASURES = {
     "loss": Measure((), "expected loss E Σ_i I_i (x_i − x'_i)², sum over features"),
@@ -40,8 +40,8 @@ def _look(key: Array, hparams: Hparams, params: Params, spec: Spec) -> tuple[Flo
 def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
     """`MEASURES` of one model. All models share the evaluation's draws (a fixed key), so their losses compare closely.
 
-    For n > 5 the loss is the mean over 128 batches of 1,024 stratified draws, conditioned on an active feature, and the
-    standard error is that of the 128 batch means.
+    For n > 5 the loss is the mean over 256 batches of 256 stratified draws, conditioned on an active feature, and the
+    standard error is that of the 256 batch means.
     """
     spec, key = evaluation_spec(spec), jax.random.key(0)
     if spec.estimator == "quadrature":

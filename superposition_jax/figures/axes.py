@@ -92,22 +92,22 @@ def panels(
     columns: int,
     size: tuple[float, float],
     *,
-    gap: tuple[float, float],
+    gap: tuple[float, tuple[float, ...]],
     margin: tuple[float, float, float, float],
     heights: tuple[float, ...] = (1.0,),
-):
-    """A figure of equal panels, in inches: panel size, gaps (x, y) and margins (left, right, bottom, top).
+) -> tuple[Figure, np.ndarray]:
+    """A figure of panels and its axes (row, column), in inches: panel size, gaps (x, below each row), margins
+    (left, right, bottom, top).
 
-    Rows repeat the relative `heights`. Laid out by hand: a layout engine would take longer than a sweep trains.
+    Relative heights and the gaps below rows repeat. Laid out by hand: a layout engine would take longer than a sweep trains.
     """
     left, right, bottom, top = margin
     tall = [heights[row % len(heights)] * size[1] for row in range(rows)]
-    width = left + columns * size[0] + (columns - 1) * gap[0] + right
-    height = bottom + sum(tall) + (rows - 1) * gap[1] + top
-    figure = Figure(figsize=(width, height))
-    grid = np.empty((rows, columns), object)
+    below = [gap[1][row % len(gap[1])] for row in range(rows - 1)]
+    width, height = left + columns * size[0] + (columns - 1) * gap[0] + right, bottom + sum(tall) + sum(below) + top
+    figure, grid = Figure(figsize=(width, height)), np.empty((rows, columns), object)
     for row in range(rows):
-        y = height - top - sum(tall[: row + 1]) - row * gap[1]
+        y = height - top - sum(tall[: row + 1]) - sum(below[:row])
         for column in range(columns):
             x = left + column * (size[0] + gap[0])
             grid[row, column] = figure.add_axes((x / width, y / height, size[0] / width, tall[row] / height))

@@ -12,6 +12,8 @@ from superposition_jax.figures import axes as sweep_axes
 
 _WEIGHTS = mpl.colormaps["RdBu_r"], Normalize(-1, 1)
 _SUPERPOSITION = mpl.colormaps["cividis"], Normalize(0, 1)
+_INCHES = 1.85
+"""Width of one model's picture."""
 
 
 def demonstration(dataset: xr.Dataset) -> Figure:
@@ -22,36 +24,37 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     """
     dims = sweep_axes.cell_dims(dataset)
     across = next((d for d in dims if sweep_axes.values(dataset, d).name == "density"), dims[-1] if dims else None)
-    rows = [
-        dict(zip([d for d in dims if d != across], c, strict=True))
-        for c in product(*(range(dataset.sizes[d]) for d in dims if d != across))
-    ]
-    columns = range(dataset.sizes[across]) if across is not None else [None]
-    best, seed = sweep_axes.best_seed(dataset), sweep_axes.seed_dim(dataset)
+    others = [d for d in dims if d != across]
+    rows = [dict(zip(others, places, strict=True)) for places in product(*(range(dataset.sizes[d]) for d in others))]
+    columns = [{across: place} for place in range(dataset.sizes[across])] if across is not None else [{}]
+    best, n = sweep_axes.best_seed(dataset), dataset.sizes["feature"]
+    strip, gap = max(1, n // 12), max(1, n // 8)  # of the bias, and between models, in features
 
+    pitch = n + 1 + strip + gap
+    size = (_INCHES * len(columns), _INCHES * n / pitch)
     figure, grid = sweep_axes.panels(
-        2 * len(rows), len(columns), (1.6, 1.5), gap=(0.25, 0.45), margin=(0.6, 1.0, 0.55, 0.95), heights=(1.0, 0.75)
+        2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=(0.75, 1.0, 0.55, 0.95), heights=(1.0, 0.75)
     )
-    for row, place in enumerate(rows):
-        for column in columns:
-            here = place if column is None else place | {across: column}
-            heat, bars = grid[2 * row][column or 0], grid[2 * row + 1][column or 0]
-            model, seeds = best.isel(here), dataset.isel(here)
-            _gram(heat, model)
-            _norms(bars, model, seeds, seed)
-            title = [sweep_axes.label(dataset, d, p) for d, p in here.items() if d == across or (column or 0) == 0]
-            heat.set_title("\n".join([*title, f"loss {float(model['loss']):.3g}"]), fontsize=9)
-            if (column or 0) == 0:
-                heat.set_ylabel("feature i")
-                bars.set_ylabel("‖Wᵢ‖")
-            else:
-                heat.tick_params(labelleft=False)
-                bars.tick_params(labelleft=False)
-            bars.set_xlabel("feature i" if row == len(rows) - 1 else "")
-        sweep_axes.colour_bar(figure, grid[2 * row][-1], *_WEIGHTS, "(WᵀW)ᵢⱼ, bᵢ", "both")
-        sweep_axes.colour_bar(figure, grid[2 * row + 1][-1], *_SUPERPOSITION, "superposition", "max")
-    inches = figure.get_figheight()
-    figure.text(0.5, 1 - 0.12 / inches, _title(dataset, rows), ha="center", va="top", fontsize=11)
+    for row, here in enumerate(rows):
+        heat, bars = grid[2 * row][0], grid[2 * row + 1][0]
+        models = [best.isel(here | column) for column in columns]
+        spreads = [_range(dataset.isel(here | column), sweep_axes.seed_dim(dataset)) for column in columns]
+        _grams(heat, models, strip, pitch)
+        _norms(bars, models, spreads, pitch)
+        for place, (model, column) in enumerate(zip(models, columns, strict=True)):
+            lines = [sweep_axes.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
+            heat.text(place * pitch + n / 2, -1, "\n".join(lines), ha="center", va="bottom", fontsize=9)
+        which = "".join(f"{sweep_axes.label(dataset, d, p)}\n" for d, p in here.items())
+        for axes, label in ((heat, f"{which}feature i"), (bars, "‖Wᵢ‖")):
+            axes.set_xlim(-1, len(columns) * pitch)
+            axes.set_ylabel(label)
+            axes.set_xticks([place * pitch + i for place in range(len(columns)) for i in (0, n - 1)])
+        heat.tick_params(bottom=False, labelbottom=False)
+        bars.set_xticklabels(["0", f"{n - 1}"] * len(columns))
+        sweep_axes.colour_bar(figure, heat, *_WEIGHTS, "(WᵀW)ᵢⱼ, bᵢ", "both")
+        sweep_axes.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
+    grid[-1][0].set_xlabel("feature i of each model")
+    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), _title(dataset, rows), ha="center", va="top", fontsize=11)
     return figure
 
 
@@ -59,34 +62,40 @@ def _title(dataset: xr.Dataset, rows: list[dict]) -> str:
     hidden = dataset.sizes["hidden"] if len(rows) == 1 else "m"
     return (
         f"{dataset.sizes['feature']} features in {hidden} hidden dimensions, best of {sweep_axes.seeds_note(dataset)}. "
-        "Above: WᵀW and b (strip at its right).\nBelow: norms ‖Wᵢ‖, coloured by superposition Σⱼ (Ŵᵢ·Wⱼ)²; "
-        "whiskers: range over seeds"
+        "Above: WᵀW and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition Σⱼ (Ŵᵢ·Wⱼ)²; whiskers: range over seeds"
     )
 
 
-def _gram(axes, model: xr.Dataset) -> None:
-    """WᵀW with b as one more column to its right."""
-    w = model["W"].transpose("hidden", "feature").fillna(0.0).values
-    b = model["b"].values if "b" in model else np.zeros(w.shape[1])
-    gap = np.full((w.shape[1], 1), np.nan)
-    strip = np.repeat(b[:, None], max(1, w.shape[1] // 12), axis=1)
-    axes.imshow(np.hstack([w.T @ w, gap, strip]), cmap=_WEIGHTS[0], norm=_WEIGHTS[1], interpolation="nearest", aspect="auto")
-    axes.set_xticks([])
-    axes.set_yticks([0, w.shape[1] - 1])
+def _range(seeds: xr.Dataset, seed) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest norm of every feature over seeds."""
+    norm = seeds["feature_norm"]
+    return (norm.values, norm.values) if seed is None else (norm.min(seed).values, norm.max(seed).values)
+
+
+def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:
+    """WᵀW of every model side by side, each with b as one more column to its right."""
+    n = models[0].sizes["feature"]
+    picture = np.full((n, len(models) * pitch), np.nan)
+    for place, model in enumerate(models):
+        w = model["W"].transpose("hidden", "feature").fillna(0.0).values
+        picture[:, place * pitch : place * pitch + n] = w.T @ w
+        picture[:, place * pitch + n + 1 : place * pitch + n + 1 + strip] = model["b"].values[:, None]
+    axes.imshow(picture, cmap=_WEIGHTS[0], norm=_WEIGHTS[1], interpolation="nearest", aspect="auto")
+    axes.set_yticks([0, n - 1])
     for side in axes.spines.values():
         side.set_visible(False)
 
 
-def _norms(axes, model: xr.Dataset, seeds: xr.Dataset, seed) -> None:
+def _norms(axes, models: list[xr.Dataset], spreads: list[tuple[np.ndarray, np.ndarray]], pitch: int) -> None:
     """Bars of ‖W_i‖ on the columns of the heat map above, with the range over seeds."""
-    norm, n = model["feature_norm"].values, model.sizes["feature"]
-    width = n + 1 + max(1, n // 12)
-    colours = _SUPERPOSITION[0](_SUPERPOSITION[1](model["superposition"].values))
-    axes.bar(np.arange(n), norm, 0.85, color=colours, edgecolor="0.3", linewidth=0.3)
-    if seed is not None:
-        low, high = seeds["feature_norm"].min(seed).values, seeds["feature_norm"].max(seed).values
-        axes.vlines(np.arange(n), low, high, color="0.25", linewidth=0.8)
+    n = models[0].sizes["feature"]
+    x = np.concatenate([place * pitch + np.arange(n) for place in range(len(models))])
+    norm, shared = (np.concatenate([model[name].values for model in models]) for name in ("feature_norm", "superposition"))
+    low, high = (np.concatenate(ends) for ends in zip(*spreads, strict=True))
+    colours = _SUPERPOSITION[0](_SUPERPOSITION[1](shared))
+    axes.bar(x, norm, 0.85, color=colours, edgecolor="0.3", linewidth=0.3)
+    axes.vlines(x, low, high, color="0.25", linewidth=0.8)
     axes.axhline(1.0, color="0.6", linewidth=0.6, linestyle=":")
-    axes.set_xlim(-0.5, width - 0.5)
-    axes.set_ylim(0, 1.5)
-    axes.set_xticks([0, n - 1])
+    axes.set_ylim(0, max(1.5, 1.05 * float(np.nanmax(high))))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
