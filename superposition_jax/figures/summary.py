@@ -49,7 +49,7 @@ def summary(dataset: xr.Dataset) -> Figure:
     """Four measures along the longest axis: median over seeds with the whole range as a band."""
     dims, seed = sweep_axes.cell_dims(dataset), sweep_axes.seed_dim(dataset)
     across = max(dims, key=lambda d: dataset.sizes[d]) if dims else None
-    figure, grid = sweep_axes.panels(1, len(_PANELS), (2.4, 2.6), gap=(0.7, (0.0,)), margin=(0.7, 2.0, 0.6, 0.5))
+    figure, grid = sweep_axes.panels(1, len(_PANELS), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, 2.0, 0.6, 0.5))
     for axes, (name, (title, log)) in zip(grid[0], _PANELS.items(), strict=True):
         x = sweep_axes.set_scale(axes, dataset, across) if across is not None else np.zeros(1)
         for number, (label, here, colour) in enumerate(_lines(dataset, across)):
