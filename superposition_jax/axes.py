@@ -8,12 +8,12 @@ import numpy as np
 from superposition_jax import results
 from superposition_jax.compose import nearest
 from superposition_jax.errors import ConfigError
-from superposition_jax.schema import LEAVES, reject
+from superposition_jax.schema import LEAVES, NEEDS, RUNTIME, reject
 from superposition_jax.sweep import Axis, Grid
 
 VALUES = ("values", "range", "linspace", "logspace", "geomspace")
 """Ways to give an axis its values; an axis has exactly one."""
-MOST_VALUES, MOST_POINTS = 10**6, 10**8
+MOST_VALUES, MOST_POINTS = 10**6, 10**7
 """Limits of one axis and of a whole sweep, in place of running out of memory."""
 
 
@@ -37,16 +37,33 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
                 )
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
+    for axis in grid.axes:
+        _check_effect(axis, grid, leaves)
     if grid.n_points > MOST_POINTS:
         raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
+
+
+def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
+    """Refuse an axis along which nothing would change."""
+    values = {other.path: other.values for other in grid.axes}
+    key = f"sweep.axes.{axis.name}.path = {axis.path!r}"
+    if axis.path in NEEDS:
+        needed, allowed = NEEDS[axis.path]
+        if not set(values.get(needed, [leaves[needed]])) & set(allowed):
+            names = " or ".join(str(name).lower() for name in allowed)
+            raise ConfigError(f"{key}: changes nothing with {needed} = {leaves[needed]!r}; it needs {names}")
+    if axis.path in ("data.importance.kind", "data.importance.decay") and leaves["data.importance.list"] is not None:
+        raise ConfigError(f"{key}: changes nothing beside data.importance.list; set that to null")
 
 
 def _check_name(key: str, name: Any) -> None:
     """Names of dimensions: words that no result has."""
     taken = {"status", "model", "batch", *results.VARIABLES, *(dim for v in results.VARIABLES.values() for dim in v.dims)}
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in taken:
-        raise reject(key, name, f"a name of letters, digits and _ other than {', '.join(sorted(taken))}")
+        raise reject(
+            key, name, "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"
+        )
 
 
 def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
@@ -60,7 +77,8 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     path = axis.get("path")
     rule = LEAVES.get(leaf_of(str(path), leaves))
     if rule is None:
-        raise ConfigError(f"{key}.path = {path!r}: no such key{nearest(str(path), [*LEAVES])}")
+        why = "cannot be an axis" if path in RUNTIME else f"no such key{nearest(str(path), [*LEAVES])}"
+        raise ConfigError(f"{key}.path = {path!r}: {why}")
     if name in ("sparsity", "density") and not str(path).startswith(f"data.{name}"):
         raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")
     if axis.get("zip") is not None:

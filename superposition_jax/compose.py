@@ -27,6 +27,8 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     Raises:
       ConfigError: an override that Hydra does not take, with the nearest key where a key is unknown.
     """
+    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+        raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))

@@ -6,7 +6,6 @@ Nothing below this module sees a config.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +18,8 @@ from superposition_jax.schema import HUGE, IMPORTANCES, LEAVES, RUNTIME, Number,
 from superposition_jax.sweep import Grid, Group, merge
 from superposition_jax.types import Hparams, Spec
 
-LEAST_DENSITY = 1e-9
-"""Densities below this are beyond the 2³¹ levels of the uniforms they are drawn with."""
+LEAST_DENSITY = 1e-6
+"""Densities below this come too near the 2³¹ levels of the uniforms that they are drawn with."""
 
 
 class Experiment(NamedTuple):
@@ -55,15 +54,17 @@ def read(config: dict[str, Any]) -> Experiment:
     for key in leaves:
         if key not in LEAVES and key not in RUNTIME and key not in ("name", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
-    name, drawn = config["name"], config["figures"]
+    name, drawn, sweep = config.get("name"), config.get("figures"), config.get("sweep")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     if not isinstance(drawn, list) or not all(isinstance(f, str) and f in figures.FIGURES for f in drawn):
         raise reject("figures", drawn, "a list of names among " + ", ".join(figures.FIGURES))
-    for key in config["sweep"]:
+    if not isinstance(sweep, dict):
+        raise reject("sweep", sweep, "a mapping with name, axes and figures")
+    for key in sweep:
         if key not in ("name", "axes", "figures"):
             raise ConfigError(f"sweep.{key}: no such key{nearest(key, ['name', 'axes', 'figures'])}")
-    grid = read_axes(config["sweep"].get("axes") or {}, leaves)
+    grid = read_axes(sweep.get("axes") or {}, leaves)
     groups = merge(list(_groups(grid, leaves)))
     return Experiment(name, grid, groups, drawn, leaves["runtime.devices"], leaves["runtime.chunk"], config)
 
@@ -106,6 +107,8 @@ def _spec(leaves: dict[str, Any]) -> Spec:
             f"train.estimator = 'quadrature': takes (order + 1)^n points, so model.n_features must be ≤ "
             f"{evaluation.QUADRATURE_FEATURES}, not {n}"
         )
+    if spec.init == "polygon" and spec.n_hidden < 2:
+        raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
     _check_memory(spec)
     return spec
 
@@ -115,18 +118,10 @@ def _check_memory(spec: Spec) -> None:
     needed, there = engine.model_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed <= there:
         return
-    sizes = {"model.n_hidden": spec.n_hidden, "train.order": spec.order, "train.batch_size": spec.batch_size}
-    if spec.estimator != "quadrature":
-        del sizes["train.order"]
-    smaller = {
-        "model.n_hidden": replace(spec, n_hidden=1),
-        "train.order": replace(spec, order=1),
-        "train.batch_size": replace(spec, batch_size=2),
-    }
-    key = min(sizes, key=lambda key: engine.model_bytes(smaller[key]))
+    batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"
     raise ConfigError(
-        f"{key} = {sizes[key]}: one model with {spec.n_features} features needs about {needed / 2**30:.3g} GiB, "
-        f"this machine has {there / 2**30:.3g} GiB"
+        f"{batch}, model.n_hidden = {spec.n_hidden}: one model with {spec.n_features} features needs about "
+        f"{needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g} GiB"
     )
 
 
@@ -173,12 +168,10 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
         path = "data.sparsity" if given("data.sparsity") else "data.density"
         raise ConfigError(f"{path}: gives a density 1 − S of {density.min():g}; the least that can be drawn is {LEAST_DENSITY:g}")
 
-    kind = leaves["data.importance.kind"]
-    if kind == "list":
-        if not given("data.importance.list"):
-            raise reject("data.importance.list", None, f"a list of {n} numbers, one per feature, when kind is list")
+    if given("data.importance.list"):
         importance = features("data.importance.list")
     else:
+        kind = leaves["data.importance.kind"]
         decay = number("data.importance.decay")
         with np.errstate(over="ignore"):
             importance = IMPORTANCES[kind](np.arange(n)[None], n, decay)

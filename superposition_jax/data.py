@@ -24,6 +24,8 @@ class Law(NamedTuple):
     quantile: Callable[[Array, Array], Array]
     moments: Callable[[Array], tuple[Any, Any]]
     """E v and E v², given the exponent."""
+    support: tuple[float, float]
+    """Least and greatest value."""
     rule: Callable[[int, Array], tuple[Array, Array]] | None = None
     """Nodes and weights of a quadrature rule; by default Gauss–Legendre nodes sent through the quantile."""
 
@@ -37,12 +39,12 @@ def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
 
 
 LAWS = {
-    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3)),
-    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3)),
-    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12)),
-    "exponential": Law(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), _laguerre),
-    "power": Law(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2))),
-    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0)),
+    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1)),
+    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1)),
+    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1)),
+    "exponential": Law(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre),
+    "power": Law(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2)), (0, 1)),
+    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1)),
 }
 """Laws by name: `uniform` U[0,1], `signed` U[−1,1], `upper` U[½,1], `exponential` of mean 1, `power` with
 P(v ≤ t) = t^a on [0,1] (a is `data.values.exponent`), `binary` always 1."""
@@ -72,19 +74,26 @@ def _realise_iid(draws: Float[Array, "feature batch"], hparams: Hparams, spec: S
     return Batch(jnp.where(draws <= p, value, 0.0), jnp.full(spec.batch_size, 1 / spec.batch_size))
 
 
+def _prime(least: int) -> int:
+    """The smallest prime ≥ `least`."""
+    candidates = range(max(2, least), 2 * max(2, least) + 1)
+    return next(k for k in candidates if all(k % d for d in range(2, int(k**0.5) + 1)))
+
+
 def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "feature batch"]]:
     """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the others.
 
-    The lattice u_ib = frac(b·g_i/B' + s_i), B' the power of two ≥ B, has a fresh random odd generator g_i and shift s_i for every
-    feature and step: each point is uniform, so estimates are unbiased; each feature alone is stratified; and a step needs
-    2n + 1 random integers instead of n·B (Cranley & Patterson 1976; random generators: Dick, Kuo & Sloan 2013, §5).
+    The rank-1 lattice u_ib = frac(b·g_i/P + s_i), P the prime from B − 1 on, has a fresh random generator g_i in 1 … P − 1 and
+    shift s_i for every feature and step. Each point is uniform, so estimates are unbiased; each feature alone is stratified;
+    pairs of features are as noisy as independent draws; and a step needs 2n + 1 random integers instead of n·B
+    (random shifts: Cranley & Patterson 1976; averages over generators: Dick, Kuo & Sloan 2013, Acta Numerica 22, §5).
     """
     n, size = spec.n_features, spec.batch_size
-    levels = max(1, (size - 1).bit_length())
+    prime = _prime(size - 1)
     random = jax.random.bits(key, (2 * n + 1,), jnp.uint32)
-    generator = (random[:n] | 1) << (32 - levels)
+    generator = (1 + (random[:n] >> 1) % (prime - 1)) * jnp.uint32(2**32 // prime)
     u = _unit(jnp.arange(size, dtype=jnp.uint32)[None, :] * generator[:, None] + random[n : 2 * n, None])
-    v = (jnp.arange(-1, size - 1) + _unit(random[2 * n])) / (size - 1)
+    v = (jnp.arange(-1, size - 1, dtype=jnp.float32) + _unit(random[2 * n])) / (size - 1)
     return jnp.where(jnp.arange(size) == 0, jnp.inf, jnp.minimum(v, 1 - 2.0**-24)), u
 
 
@@ -99,13 +108,13 @@ def _realise_active(draws: tuple[Array, Array], hparams: Hparams, spec: Spec) ->
     v, u = draws
     p = hparams.density[:, None]
     first, some = first_active(hparams.density)
-    share = first / some
-    # Where v lies in feature i's interval of the inverse CDF: in [0, 1) it is the first active one and the place is a
-    # uniform variable again; below 0 an earlier feature was first; from 1 on (∞ in the empty input) it is off.
-    place = (v[None, :] - (jnp.cumsum(share) - share)[:, None]) / jnp.maximum(share, 1e-37)[:, None]
-    later = place < 0
-    active = jnp.where(later, u <= p, place < 1)
-    value = LAWS[spec.law].quantile(jnp.clip(jnp.where(later, u / p, place), 0.0, 1.0), hparams.value_exponent)
+    # Feature i is the first active one where v lies in its interval of the inverse CDF; where v lies before it, an earlier
+    # one is, and i is as ever; where v lies beyond it (∞ in the empty input), i is off.
+    end = jnp.cumsum(first / some).at[-1].set(2.0)
+    start = jnp.concatenate([jnp.zeros(1), end[:-1]])
+    later, is_first = v[None, :] < start[:, None], v[None, :] < end[:, None]
+    active = jnp.where(later, u <= p, is_first)
+    value = LAWS[spec.law].quantile(jnp.where(later, jnp.minimum(u / p, 1.0), u), hparams.value_exponent)
     weight = jnp.where(v == jnp.inf, jnp.prod(1 - hparams.density), some / (spec.batch_size - 1))
     return Batch(jnp.where(active, value, 0.0), weight)
 
@@ -140,11 +149,11 @@ ESTIMATORS = {
     "active": Estimator(_draw_active, _realise_active),
     "quadrature": Estimator(_draw_nothing, _realise_quadrature),
 }
-"""Estimators by name, all unbiased (quadrature up to its rule's error).
+"""Estimators by name, all unbiased up to single precision (quadrature up to its rule's error).
 
 - `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
 - `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
-  The index of the first active feature and its value come from one stratified uniform by inverse CDF.
+  The first active feature comes from a stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
 - `quadrature`: nodes and weights of the law S·δ₀ + p·law in every feature, tensor product of (order + 1)ⁿ points. No noise.
 """
 

@@ -9,12 +9,14 @@ import jax
 import numpy as np
 
 from superposition_jax import population
+from superposition_jax.errors import ConfigError
 from superposition_jax.evaluation import evaluation_spec
 from superposition_jax.sweep import Group, take, tiling
 from superposition_jax.types import Spec
 
-_CACHE = 2**19
-"""Bytes of one (feature, batch) array over all models of a device: measured, several times more fall out of the cache."""
+_ARRAY_BYTES = {"cpu": 2**19}
+"""By platform, of one (feature, batch) array over all models of a device: on a CPU, larger ones fall out of the cache."""
+_MOST_ARRAY_BYTES = 2**28
 _SEGMENT_SECONDS = 0.5
 
 
@@ -49,18 +51,24 @@ Report = Callable[[Compiled | Advanced | Finished], None]
 
 def model_bytes(spec: Spec) -> int:
     """Estimate of the working memory of one model: four (feature, batch) arrays, W with its gradient and moments, WᵀW."""
-    batch = spec.n_features * max(_points(spec), _points(evaluation_spec(spec)))
+    batch = spec.n_features * max(spec.points, evaluation_spec(spec).points)
     return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
 
-def _points(spec: Spec) -> int:
-    return (spec.order + 1) ** spec.n_features if spec.estimator == "quadrature" else spec.batch_size
+def _models_at_once(spec: Spec, mesh) -> int:
+    """How many models a device trains at a time."""
+    budget = _ARRAY_BYTES.get(mesh.devices.flat[0].platform, _MOST_ARRAY_BYTES)
+    return max(1, budget // (4 * spec.n_features * spec.points))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_devices(devices: int | None) -> None:
     """Give the CPU one device a core (or `devices`), which must happen before JAX starts; later calls change nothing."""
     try:
-        jax.config.update("jax_num_cpu_devices", devices or len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", devices or _cores())
     except RuntimeError:  # JAX has started: its devices are what they are
         return
 
@@ -71,13 +79,15 @@ def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, re
     Returns for every group its results by name, each an array (point, …) in the order of the group's points.
     """
     set_devices(devices)
+    if (devices or 0) > jax.local_device_count():
+        raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
     mesh = population.make_mesh(devices)
     return [_train_group(group, mesh, chunk, report) for group in groups]
 
 
 def _train_group(group: Group, mesh, chunk: int | None, report: Report) -> dict[str, np.ndarray]:
     spec, n_models = group.spec, len(group.points)
-    cover = tiling(group.seeds, chunk or mesh.size * max(1, _CACHE // (4 * spec.n_features * _points(spec))), mesh.size)
+    cover = tiling(group.seeds, chunk or mesh.size * _models_at_once(spec, mesh), mesh.size)
     programs = population.build(spec, mesh, take(group.hparams, cover.tiles[0].places), by_seed=cover.by_seed)
     report(Compiled(spec, n_models, programs.compile_seconds, len(cover.tiles)))
 
@@ -97,7 +107,7 @@ def _train_group(group: Group, mesh, chunk: int | None, report: Report) -> dict[
             segment = int(max(25, segment * min(4.0, _SEGMENT_SECONDS / max(seconds, 1e-9))))
             done = stop
         began = time.perf_counter()
-        fetched = population.fetch(programs.finish(hparams, state))
+        fetched = jax.device_get(programs.finish(hparams, state))
         for name, value in fetched.items():
             if name not in results:
                 results[name] = np.empty((n_models, *value.shape[2:]), value.dtype)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 
-from superposition_jax import data, model, objective
-from superposition_jax.types import Hparams, Measure, Params, Spec
+from superposition_jax import data, objective
+from superposition_jax.types import EVALUATION, Hparams, Measure, Params, Spec
 
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
@@ -17,45 +17,56 @@ _REPLICATES, _BATCH = 256, 256
 
 MEASURES = {
     "loss": Measure((), "expected loss E Σ_i I_i (x_i − x'_i)², sum over features"),
-    "loss_stderr": Measure((), "standard error of loss (for n ≤ 5: change of loss when the quadrature order is halved)"),
+    "loss_stderr": Measure((), "standard error of loss (for n ≤ 5: its change when the quadrature order is halved)"),
     "loss_relative": Measure((), "loss / loss of the best constant predictor Σ_i I_i Var x_i"),
-    "dead_outputs": Measure((), "number of outputs x'_i that are 0 for every input"),
+    "dead_outputs": Measure((), "number of ReLU outputs x'_i that are 0 for every possible input"),
 }
 
 
 def evaluation_spec(spec: Spec) -> Spec:
-    """The Spec with the evaluator's estimator: quadrature of up to 65,536 points for n ≤ 5, else `active` in large batches."""
+    """The Spec with the evaluator's estimator: quadrature of up to 65,536 points for n ≤ 5, else `active` in many batches."""
     if spec.n_features <= QUADRATURE_FEATURES:
         return replace(spec, estimator="quadrature", order=min(32, int(_POINTS ** (1 / spec.n_features)) - 1))
     return replace(spec, estimator="active", batch_size=_BATCH)
 
 
-def _look(key: Array, hparams: Hparams, params: Params, spec: Spec) -> tuple[Float[Array, ""], Bool[Array, " feature"]]:
-    """One estimate of the loss, and which outputs were not 0 for some input of positive weight."""
-    batch = data.sample(key, hparams, spec=spec)
-    fired = (model.apply(params, batch.x, spec=spec) != 0) & (batch.weight > 0)[None, :]
-    return objective.loss(hparams, params, batch, spec=spec), fired.any(axis=1)
+def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, ""]:
+    """Number of ReLU outputs that no input of the distribution turns on.
+
+    Output i is dead if b_i + Σ_j max_x (WᵀW)_ij x ≤ 0, where x runs over the law's support and 0 (unless the feature is
+    always on). Such an output costs E x_i² for ever, since its gradient is 0. Other activations have none.
+    """
+    if spec.activation != "relu":
+        return jnp.zeros((), jnp.int32)
+    low, high = data.LAWS[spec.law].support
+    w = params["W"]
+    gram = w.T @ w
+    most = jnp.where(gram > 0, gram * high, gram * low)
+    most = jnp.where(hparams.density[None, :] < 1, jnp.maximum(most, 0.0), most).sum(axis=1)
+    return jnp.sum(most + params["b"] <= 0)
 
 
 def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
     """`MEASURES` of one model. All models share the evaluation's draws (a fixed key), so their losses compare closely.
 
     For n > 5 the loss is the mean over 256 batches of 256 stratified draws, conditioned on an active feature, and the
-    standard error is that of the 256 batch means.
+    standard error is that of the 256 batch means. The relative loss is NaN where features are constant.
     """
-    spec, key = evaluation_spec(spec), jax.random.key(0)
-    if spec.estimator == "quadrature":
-        loss, fired = _look(key, hparams, params, spec)
-        coarse, _ = _look(key, hparams, params, replace(spec, order=max(1, spec.order // 2)))
-        stderr = jnp.abs(loss - coarse)
+    here, key = evaluation_spec(spec), jax.random.fold_in(jax.random.key(0), EVALUATION)
+
+    def estimate(key: Array, spec: Spec) -> Float[Array, ""]:
+        return objective.loss(hparams, params, data.sample(key, hparams, spec=spec), spec=spec)
+
+    if here.estimator == "quadrature":
+        loss = estimate(key, here)
+        stderr = jnp.abs(loss - estimate(key, replace(here, order=max(1, here.order // 2))))
     else:
-        keys = jax.random.split(key, _REPLICATES)
-        losses, fired = jax.lax.map(lambda k: _look(k, hparams, params, spec), keys)
+        losses = jax.lax.map(lambda key: estimate(key, here), jax.random.split(key, _REPLICATES))
         loss, stderr = losses.mean(), losses.std(ddof=1) / _REPLICATES**0.5
-        fired = fired.any(axis=0)
+    constant = objective.constant_loss(hparams, spec=spec)
     return {
         "loss": loss,
         "loss_stderr": stderr,
-        "loss_relative": loss / objective.constant_loss(hparams, spec=spec),
-        "dead_outputs": jnp.sum(~fired),
+        "loss_relative": jnp.where(constant > 0, loss / constant, jnp.nan),
+        "dead_outputs": dead_outputs(hparams, params, spec=spec),
     }

@@ -10,7 +10,7 @@ from superposition_jax.types import Hparams, Params, Spec
 
 ACTIVATIONS = {
     "relu": jax.nn.relu,
-    "gelu": jax.nn.gelu,
+    "gelu": lambda z: jax.nn.gelu(z, approximate=False),
     "softplus": jax.nn.softplus,
     "identity": lambda z: z,
 }

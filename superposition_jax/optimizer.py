@@ -38,7 +38,6 @@ OPTIMIZERS = {
 """Directions by name, before the learning rate. `adamw` decays W and b, decoupled; `sgd` adds the decay to the gradient."""
 
 
-def build(hparams: Hparams, *, spec: Spec) -> optax.GradientTransformation:
-    """The optimizer of one model."""
-    schedule = optax.scale_by_schedule(lambda step: -learning_rate(hparams, jnp.asarray(step), spec=spec))
-    return optax.chain(OPTIMIZERS[spec.optimizer](hparams), schedule)
+def build(hparams: Hparams, step: Array, *, spec: Spec) -> optax.GradientTransformation:
+    """The optimizer of one model, at the learning rate of a step."""
+    return optax.chain(OPTIMIZERS[spec.optimizer](hparams), optax.scale(-learning_rate(hparams, step, spec=spec)))

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
@@ -31,6 +30,9 @@ def _state(step: Any, models: Any) -> Any:
     """A tree prefix for TrainState: one entry for the step that all models share, one for everything that each has."""
     return TrainState(step=step, params=models, opt_state=models, diverged_at=models, record=models)
 
+
+_EVALUATION_BYTES = 2**20
+"""Of one (feature, batch) array over all models that are evaluated at a time."""
 
 _MODELS = _state(None, 0)
 """Axes of a state to map over."""
@@ -68,7 +70,22 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
             | snapshots
         )
 
-    return _over_cells_and_seeds(one, (0, _MODELS), 0)(hparams, state)
+    shape = hparams.learning_rate.shape
+    block = _block(spec, shape[0] * shape[1])
+
+    def flat(tree, *sizes: int):
+        return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[2:]), tree)
+
+    blocks = flat((hparams, state.replace(step=jnp.zeros(shape))), -1, block)
+    results = jax.lax.map(lambda models: jax.vmap(one)(*models), blocks)
+    return flat(results, *shape)
+
+
+def _block(spec: Spec, models: int) -> int:
+    """How many of so many models to evaluate at a time: as many as leave the evaluation's arrays of a size to be cached."""
+    array = 4 * spec.n_features * evaluation.evaluation_spec(spec).points
+    most = max(1, _EVALUATION_BYTES // array)
+    return next(size for size in range(min(most, models), 0, -1) if models % size == 0)
 
 
 class Programs(NamedTuple):
@@ -78,7 +95,6 @@ class Programs(NamedTuple):
     advance: Any
     finish: Any
     compile_seconds: float
-    bytes_needed: int
 
 
 def make_mesh(devices: int | None) -> Mesh:
@@ -123,17 +139,4 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Program
     return Programs(
         **compiled,
         compile_seconds=time.perf_counter() - began,
-        bytes_needed=max(map(_bytes, compiled.values())) * mesh.size,
     )
-
-
-def _bytes(program) -> int:
-    memory = program.memory_analysis()
-    return int(
-        memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    )
-
-
-def fetch(results: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Results as NumPy arrays on the host."""
-    return {name: np.asarray(value) for name, value in jax.device_get(results).items()}

@@ -33,7 +33,7 @@ class Shell:
         self.total = sum(len(group.points) * group.spec.steps for group in groups)
         self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in groups]
         self.group, self.done, self.diverged, self.models_left = -1, 0, 0, 0
-        self.began = self.said = time.perf_counter()
+        self.said = time.perf_counter()
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -86,11 +86,12 @@ class Shell:
         )
 
     def _show(self, diverged: int) -> None:
-        detail = f"{self.done / max(self.totals()['train'], 1e-9):,.0f} models·steps/s"
+        rate = self.done / max(self.totals()["train"], 1e-9)
+        detail = f"{rate:,.0f} models·steps/s"
         detail += f"  {diverged} diverged" if diverged else ""
         self.bar.update(self.task, completed=self.done, description="training", detail=detail)
         now = time.perf_counter()
         if not self.console.is_terminal and now - self.said > _PLAIN_SECONDS:
             self.said = now
-            left = (now - self.began) * (self.total / self.done - 1)
-            self.console.print(f"training  {100 * self.done / self.total:.0f} %  {detail}  {left:.0f} s left")
+            percent, left = 100 * self.done / self.total, (self.total - self.done) / rate
+            self.console.print(f"training  {percent:.0f} %  {detail}  {left:.0f} s of training left")

@@ -32,16 +32,22 @@ VARIABLES: dict[str, Measure] = {
 
 def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
     """One Dataset of all groups: results at their labels, padded with NaN where a static axis makes some smaller."""
-    data, steps = {}, _common_steps(groups)
+    data, steps = {}, _steps(groups)
     for name in trained[0]:
         measure = VARIABLES[name]
         parts = [results[name] for results in trained]
-        shape = tuple(max(p.shape[axis] for p in parts) for axis in range(1, parts[0].ndim))
+        sizes = [max(sizes) for sizes in zip(*(p.shape[1:] for p in parts), strict=True)]
+        shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
         ragged = any(p.shape[1:] != shape for p in parts)
         dtype = np.result_type(parts[0], np.float32) if ragged else parts[0].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
         for group, part in zip(groups, parts, strict=True):
-            full[(group.points, *(slice(size) for size in part.shape[1:]))] = part
+            own = _own_steps(group)
+            places = [
+                np.searchsorted(steps[dim], own[dim]) if dim in steps else np.arange(size)
+                for dim, size in zip(measure.dims, part.shape[1:], strict=True)
+            ]
+            full[np.ix_(group.points, *places)] = part
         data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
     status = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged")).astype(np.int8)
     meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
@@ -55,15 +61,15 @@ def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np
     return dataset
 
 
-def _common_steps(groups: Sequence[Group]) -> dict[str, np.ndarray]:
-    """Step numbers of the curve and the snapshots where all groups share them, else plain places."""
-    common = {}
-    for dim, field in {"step": "curve_steps", "snapshot": "snapshot_steps"}.items():
-        kinds = [getattr(group.spec, field) for group in groups]
-        longest = max(kinds, key=len)
-        same = all(np.array_equal(k, longest) for k in kinds)
-        common[dim] = longest if same else np.arange(len(longest))
-    return common
+def _own_steps(group: Group) -> dict[str, np.ndarray]:
+    """The steps at which a group's curves and snapshots have points."""
+    return {"step": group.spec.curve_steps, "snapshot": group.spec.snapshot_steps}
+
+
+def _steps(groups: Sequence[Group]) -> dict[str, np.ndarray]:
+    """The steps of all groups together; a group has NaN at those that are not its own."""
+    own = [_own_steps(group) for group in groups]
+    return {dim: np.unique(np.concatenate([steps[dim] for steps in own])) for dim in own[0]}
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:

@@ -112,7 +112,7 @@ IMPORTANCES = {
     "power": lambda i, n, decay: (i + 1.0) ** -decay,
     "linear": lambda i, n, decay: 1 - decay * i / n,
 }
-"""Importance I_i of the features i = 0 … n−1 by kind (and `list`, taken as it is)."""
+"""Importance I_i of the features i = 0 … n−1 by kind."""
 
 LEAVES: dict[str, Number | Integer | Choice] = {
     "seed": Number(0, 2**32 - 1, whole=True),
@@ -128,7 +128,7 @@ LEAVES: dict[str, Number | Integer | Choice] = {
     "data.density": Number(0, 1, open="low", per_feature=True, optional=True),
     "data.values.law": Choice(data.LAWS),
     "data.values.exponent": Number(0, open="low"),
-    "data.importance.kind": Choice([*IMPORTANCES, "list"]),
+    "data.importance.kind": Choice(IMPORTANCES),
     "data.importance.decay": Number(0),
     "data.importance.list": Number(0, per_feature=True, optional=True),
     "train.estimator": Choice(data.ESTIMATORS),
@@ -150,6 +150,22 @@ LEAVES: dict[str, Number | Integer | Choice] = {
     "train.snapshots": Integer(0, 10_000),
 }
 """What can be an axis: all leaves of the config that decide a result."""
+
+NEEDS: dict[str, tuple[str, Collection[Any]]] = {
+    "model.init.bias": ("model.bias", [True]),
+    "model.init.models": ("model.init.kind", ["notebook"]),
+    "data.values.exponent": ("data.values.law", ["power"]),
+    "data.importance.decay": ("data.importance.kind", ["geometric", "power", "linear"]),
+    "train.batch_size": ("train.estimator", ["iid", "active"]),
+    "train.order": ("train.estimator", ["quadrature"]),
+    "train.weight_decay": ("train.optimizer", ["adamw", "sgd"]),
+    "train.momentum": ("train.optimizer", ["sgd"]),
+    "train.b1": ("train.optimizer", ["adam", "adamw"]),
+    "train.b2": ("train.optimizer", ["adam", "adamw"]),
+    "train.eps": ("train.optimizer", ["adam", "adamw"]),
+    "train.schedule.final": ("train.schedule.kind", ["linear", "cosine"]),
+}
+"""Leaves that matter only with some values of another: an axis over one without those would label equal models differently."""
 
 RUNTIME = {"runtime.devices": Integer(optional=True), "runtime.chunk": Integer(optional=True)}
 """Leaves that decide where and how, but no result."""

@@ -7,10 +7,7 @@ import optax
 from jax import Array
 
 from superposition_jax import data, model, objective, optimizer
-from superposition_jax.types import Hparams, Record, Spec, StepInfo, TrainState
-
-INIT, DATA = range(2)
-"""Streams of random numbers, folded into the key of the seed."""
+from superposition_jax.types import DATA, INIT, Hparams, Record, Spec, StepInfo, TrainState
 
 
 def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
@@ -21,7 +18,7 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        opt_state=optimizer.build(hparams, spec=spec).init(params),
+        opt_state=optimizer.build(hparams, jnp.zeros((), jnp.int32), spec=spec).init(params),
         diverged_at=jnp.full((), -1, jnp.int32),
         record=Record(jnp.zeros(len(spec.curve_steps)), snapshots),
     )
@@ -30,16 +27,16 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
 def train_step(key: Array, hparams: Hparams, state: TrainState, *, spec: Spec) -> tuple[TrainState, StepInfo]:
     """One update, with the batch of the data key `key` and the state's step.
 
-    A model whose loss or new parameters are not finite stays for ever as it was before that step.
+    A model whose loss, new parameters or optimizer state are not finite stays for ever as it was before that step.
     """
     batch = data.sample(jax.random.fold_in(key, state.step), hparams, spec=spec)
     loss, grads = jax.value_and_grad(objective.loss, argnums=1)(hparams, state.params, batch, spec=spec)
     if spec.reduction == "mean":
         grads = jax.tree.map(lambda g: g / spec.n_features, grads)
-    updates, opt_state = optimizer.build(hparams, spec=spec).update(grads, state.opt_state, state.params)
+    updates, opt_state = optimizer.build(hparams, state.step, spec=spec).update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
 
-    finite = jax.tree.reduce(lambda ok, p: ok & jnp.isfinite(p).all(), params, jnp.isfinite(loss))
+    finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
     keep = (state.diverged_at < 0) & finite
     params, opt_state = jax.tree.map(
         lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
@@ -56,15 +53,12 @@ def train_step(key: Array, hparams: Hparams, state: TrainState, *, spec: Spec) -
 
 def _write_record(state: TrainState, loss: Array, *, spec: Spec) -> Record:
     """Note a step: its loss goes into the mean of its interval of the curve, the parameters become the interval's snapshot."""
-    done = np.arange(1, spec.steps + 1)
-    slot = np.searchsorted(spec.curve_steps, done)
-    width = np.diff(spec.curve_steps, prepend=0)
-    now = state.step - 1
-    place, share = jnp.asarray(slot)[now], loss / jnp.asarray(width[slot], jnp.float32)[now]
-    curve = state.record.loss_curve + jnp.where(jnp.arange(len(width)) == place, share, 0.0)
+    place = jnp.searchsorted(jnp.asarray(spec.curve_steps), state.step)
+    width = jnp.asarray(np.diff(spec.curve_steps, prepend=0), jnp.float32)
+    curve = state.record.loss_curve + jnp.where(jnp.arange(len(width)) == place, loss / width[place], 0.0)
     snapshots = state.record.snapshots
     if snapshots:
-        shot = jnp.asarray(np.searchsorted(spec.snapshot_steps, done))[now]
+        shot = jnp.searchsorted(jnp.asarray(spec.snapshot_steps), state.step)
         snapshots = {name: saved.at[shot].set(state.params[name]) for name, saved in snapshots.items()}
     return Record(curve, snapshots)
 

@@ -8,6 +8,9 @@ from flax.struct import PyTreeNode
 from jax import Array
 from jaxtyping import Float, Int
 
+INIT, DATA, EVALUATION = range(3)
+"""Streams of random numbers, folded into the key of a seed."""
+
 Params = dict[str, Array]
 """Trained arrays under the letters of the paper: `W` (hidden, feature) and `b` (feature,)."""
 
@@ -34,6 +37,11 @@ class Spec:
     snapshots: int = 0
 
     @property
+    def points(self) -> int:
+        """Inputs in a batch of the estimator."""
+        return (self.order + 1) ** self.n_features if self.estimator == "quadrature" else self.batch_size
+
+    @property
     def curve_steps(self) -> np.ndarray:
         """Steps (counted from 1) at which the loss curve has a point; log-spaced, the last is `steps`."""
         return _log_steps(self.steps, self.curve_points)
@@ -45,7 +53,8 @@ class Spec:
 
 
 def _log_steps(steps: int, points: int) -> np.ndarray:
-    return np.unique(np.round(np.geomspace(1, steps, points)).astype(int))
+    """At most `points` log-spaced whole numbers down from `steps`, ascending."""
+    return np.unique(np.round(np.geomspace(steps, 1, points)).astype(int))
 
 
 class Hparams(PyTreeNode):

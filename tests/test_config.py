@@ -134,8 +134,8 @@ def test_static_axis_has_one_group_per_value(path, field, values):
 
 
 def test_points_of_equal_spec_share_a_group():
-    experiment = sweep(models={"path": "model.init.models", "values": [1, 10]}, seed={"path": "seed", "range": 2})
-    (group,) = experiment.groups  # only the init `notebook` depends on the number of models
+    experiment = sweep(kind={"path": "data.importance.kind", "values": ["uniform", "power"]}, seed={"path": "seed", "range": 2})
+    (group,) = experiment.groups  # importances are numbers, whatever their kind
     assert dict(zip(group.points.tolist(), group.seeds.tolist(), strict=True)) == {0: 0, 1: 1, 2: 0, 3: 1}
 
 
@@ -147,9 +147,9 @@ PATHS = {
     "model.n_features": st.integers(2, 4),
     "model.n_hidden": st.integers(1, 4),
     "model.activation": st.sampled_from(["relu", "gelu", "softplus"]),
-    "model.init.models": st.integers(1, 3),
+    "train.schedule.warmup": st.floats(0, 1),
 }
-STATIC = {"model.n_features", "model.n_hidden", "model.activation"}  # `init.models` is none for the init `xavier`
+STATIC = {"model.n_features", "model.n_hidden", "model.activation"}
 
 
 @st.composite
@@ -192,6 +192,7 @@ def test_groups_partition_the_grid_and_agree_with_its_labels(grid):
             assert group.seeds[row] == label.get("seed", 0)
             assert group.hparams.learning_rate[row] == np.float32(label.get("train.learning_rate", 0.02))
             assert group.hparams.density[row].tolist() == [np.float32(1 - label.get("data.sparsity", 0.0))] * n
+            assert group.hparams.warmup[row] == np.float32(label.get("train.schedule.warmup", 0.0))
             decay = label.get("data.importance.decay", 0.7)
             np.testing.assert_allclose(group.hparams.importance[row], [decay**i for i in range(n)], rtol=1e-6)
 
@@ -227,12 +228,16 @@ def test_density_of_every_feature(given, density):
         ("geometric", [1, 0.5, 0.25, 0.125]),
         ("power", [1, 2**-0.5, 3**-0.5, 0.5]),
         ("linear", [1, 0.875, 0.75, 0.625]),
-        ("list", [4, 3, 0, 1]),
     ],
 )
 def test_importance_kinds(kind, importance):
-    chosen = [f"data.importance.kind={kind}", "data.importance.decay=0.5", "data.importance.list=[4, 3, 0, 1]"]
+    chosen = [f"data.importance.kind={kind}", "data.importance.decay=0.5"]
     assert load(["model.n_features=4", *chosen]).groups[0].hparams.importance == pytest.approx(np.array([importance]), rel=1e-6)
+
+
+def test_a_list_of_importances_stands_instead_of_the_kind():
+    (group,) = load(["model.n_features=4", "data.importance.list=[4, 3, 0, 1]"]).groups
+    assert group.hparams.importance.tolist() == [[4, 3, 0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +249,7 @@ def test_importance_kinds(kind, importance):
     ],
 )
 def test_axis_over_one_entry_changes_just_that_entry(path, given, field, rows):
-    chosen = ["model.n_features=3", "data.importance.kind=list", "data.importance.list=[1, 1, 1]"]
+    chosen = ["model.n_features=3", "data.importance.list=[1, 1, 1]"]
     axis = f"+sweep.axes.entry={{path: {path}, values: [0.25, 0.5]}}"
     (group,) = load([*chosen, f"{path.rpartition('.')[0]}={given}", axis]).groups
     assert getattr(group.hparams, field).tolist() == rows
@@ -284,7 +289,7 @@ REFUSED = [
     (["model.activation=tanh"], ["model.activation = 'tanh'", "relu, gelu, softplus, identity"]),
     (["model.init.kind=he"], ["model.init.kind = 'he'", "xavier, normal, orthogonal, polygon, notebook"]),
     (["data.values.law=normal"], ["data.values.law = 'normal'", "uniform, signed, upper, exponential, power, binary"]),
-    (["data.importance.kind=log"], ["data.importance.kind = 'log'", "uniform, geometric, power, linear, list"]),
+    (["data.importance.kind=log"], ["data.importance.kind = 'log'", "uniform, geometric, power, linear"]),
     (["train.estimator=mc"], ["train.estimator = 'mc'", "iid, active, quadrature"]),
     (["train.optimizer=lion"], ["train.optimizer = 'lion'", "adam, adamw, sgd"]),
     (["train.schedule.kind=step"], ["train.schedule.kind = 'step'", "constant, linear, cosine"]),
@@ -313,8 +318,10 @@ REFUSED = [
     (["data.sparsity=0", "data.density=0.5"], ["data.density = 0.5", "data.sparsity = 0 "]),
     (["sweep=sparsity", "data.density=0.5"], ["data.density = 0.5", "data.sparsity", "axis"]),
     (["data.sparsity=[0.1, 0.2]"], ["data.sparsity = [0.1, 0.2]", "20 numbers", "not 2"]),
-    (["data.importance.kind=list"], ["data.importance.list = None", "20 numbers"]),
-    (["data.importance.kind=list", "data.importance.list=[1, 2]"], ["data.importance.list = [1, 2]", "20 numbers", "not 2"]),
+    ([axis("path: train.weight_decay, values: [0, 0.5]")], ["train.weight_decay", "train.optimizer = 'adam'", "adamw"]),
+    (["~name"], ["name = None"]),
+    (["~figures"], ["figures = None"]),
+    (["data.importance.list=[1, 2]"], ["data.importance.list = [1, 2]", "20 numbers", "not 2"]),
     (["data.importance.list=[]"], ["data.importance.list = []"]),
     (["data.importance.list=[1, nan]"], ["data.importance.list = nan", "finite"]),
     (["data.importance.kind=linear", "data.importance.decay=2"], ["data.importance.decay = 2.0", "linear"]),
@@ -352,7 +359,7 @@ REFUSED = [
     # axes: paths, names, zip groups
     ([axis("path: data.sparcity, values: [0.5]")], ["sweep.axes.x.path = 'data.sparcity'", "did you mean data.sparsity?"]),
     ([axis("path: data.sparsity.0, values: [0.5]")], ["sweep.axes.x.path = 'data.sparsity.0'", "did you mean data.sparsity?"]),
-    ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "no such key"]),
+    ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "cannot be an axis"]),
     ([axis("range: 2")], ["sweep.axes.x.path = None", "no such key"]),
     ([axis("path: seed, range: 2"), "+sweep.axes.y={path: seed, range: 2}"], ["sweep.axes.x.path = 'seed'", "axis y"]),
     (

@@ -165,6 +165,28 @@ def test_quadrature_is_exact_for_polynomials(numbers):
         np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
+def test_the_first_active_feature_is_chosen_apart_from_its_value(numbers):
+    """Its value is its own uniform, not read off the narrow interval that chose it."""
+    spec = Spec(n_features=2, n_hidden=1, law="exponential", estimator="active", batch_size=2**16)
+    hparams = numbers(spec, density=[0.5, 1e-3])
+    v, u = data.ESTIMATORS["active"].draw(jax.random.key(0), spec)
+    x, _ = data.ESTIMATORS["active"].realise((v, u), hparams, spec)
+    first = np.asarray((x[0] == 0) & (x[1] > 0))
+    share = 0.5e-3 / (1 - 0.5 * 0.999)
+    assert abs(first.sum() - share * (2**16 - 1)) <= 1
+    np.testing.assert_allclose(x[1][first], -np.log(u[1][first]), rtol=1e-6)
+    np.testing.assert_array_equal(x[:, v == np.inf], 0)
+
+
+def test_model_and_data_mix_no_dtypes(numbers):
+    spec = Spec(n_features=3, n_hidden=2, estimator="active", batch_size=16)
+    hparams = numbers(spec)
+    with jax.numpy_dtype_promotion("strict"):
+        batch = data.sample(jax.random.key(0), hparams, spec=spec)
+        params = model.init(jax.random.key(1), hparams, spec=spec)
+        assert model.apply(params, batch.x, spec=spec).dtype == np.float32
+
+
 def test_draws_depend_on_the_key_alone(numbers):
     spec = Spec(n_features=4, n_hidden=2, batch_size=16)
     draws = [data.ESTIMATORS["active"].draw(jax.random.key(seed), spec) for seed in (0, 0, 1)]

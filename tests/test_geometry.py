@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from superposition_jax import geometry
 
@@ -48,6 +49,11 @@ def test_measures_equal_numpy_loops_and_do_not_see_rotations():
         np.testing.assert_allclose(found["dimensionality"], capacity, rtol=1e-4)
         np.testing.assert_allclose(found["superposition"], others, rtol=1e-4)
         np.testing.assert_allclose(found["dims_per_feature"], 4 / (norm**2).sum(), rtol=1e-5)
+
+
+def test_wrong_shapes_are_caught_while_testing():
+    with pytest.raises(TypeCheckError):
+        geometry.feature_norm(jnp.ones(3))
 
 
 def test_dimensionalities_never_sum_to_more_than_the_dimensions():

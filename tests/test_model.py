@@ -21,7 +21,7 @@ class Oracle(nn.Module):
         z = jnp.einsum("hi,h->i", w, jnp.einsum("hi,i->h", w, x))
         if self.spec.bias:
             z = z + self.param("b", nn.initializers.normal(1.0), (self.spec.n_features,))
-        f = {"relu": nn.relu, "gelu": nn.gelu, "softplus": nn.softplus, "identity": lambda z: z}
+        f = {"relu": nn.relu, "gelu": lambda z: nn.gelu(z, approximate=False), "softplus": nn.softplus, "identity": lambda z: z}
         return f[self.spec.activation](z)
 
 

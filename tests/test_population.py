@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from superposition_jax import engine, population, train
-from superposition_jax.sweep import Group, Tile, take, tiling
+from superposition_jax.sweep import Group, take
 from superposition_jax.types import Spec
 
 SPEC = Spec(n_features=5, n_hidden=2, batch_size=16, steps=40, curve_points=6)
@@ -145,10 +145,3 @@ def test_one_trace_a_spec(numbers, monkeypatch):
     assert kinds.count(engine.Compiled) == 2
     assert kinds.count(engine.Finished) > 4
     assert sum(report.models for report in reports if isinstance(report, engine.Finished)) == 30
-
-
-def test_tiles_hold_what_the_compiled_rectangle_holds(numbers):
-    cover = tiling(np.array([0, 0, 0, 1, 5]), 100, 1)
-    assert isinstance(cover.tiles[0], Tile)
-    assert cover.tiles[0].places.shape == (3, 3)
-    assert cover.tiles[0].real.sum() == 5

@@ -42,6 +42,36 @@ def test_a_static_axis_is_an_ordinary_dimension_and_pads_with_nan(hidden):
     assert hidden["b"].notnull().all()
 
 
+def test_every_value_lands_at_its_label():
+    """Results that encode their point's labels, from groups in any order, come back under those labels."""
+    axes = [
+        "+sweep.axes.m={path: model.n_hidden, values: [2, 1]}",
+        "+sweep.axes.rate={path: train.learning_rate, values: [3, 4, 5]}",
+    ]
+    experiment = config.load(["model.n_features=3", "train.steps=4", *axes, "+sweep.axes.seed={path: seed, values: [7, 5]}"])
+    trained = []
+    for group in experiment.groups:
+        code = 100 * group.spec.n_hidden + 10 * group.hparams.learning_rate + group.seeds
+        shape = (len(code), group.spec.n_hidden, 3)
+        trained.append({"W": np.broadcast_to(code[:, None, None], shape), "loss": code, "diverged_at": np.full(len(code), -1)})
+    dataset = results.assemble(experiment.grid, experiment.groups[::-1], trained[::-1])
+    expected = 100 * dataset["m"] + 10 * dataset["rate"] + dataset["seed"]
+    np.testing.assert_array_equal(dataset["loss"], expected)
+    np.testing.assert_array_equal(dataset["W"].isel(hidden=0, feature=2), expected)
+    assert np.isnan(dataset["W"].sel(m=1).isel(hidden=1)).all()
+
+
+def test_runs_of_different_length_keep_their_own_steps():
+    dataset = superposition_jax.run(
+        ["model.n_features=3", "+sweep.axes.length={path: train.steps, values: [4, 10]}", "train.snapshots=1"]
+    )
+    short, long = dataset["loss_curve"].sel(length=4), dataset["loss_curve"].sel(length=10)
+    assert [*short.dropna("step")["step"].values] == [1, 2, 3, 4]
+    assert long.dropna("step")["step"].values[-1] == 10
+    assert [*dataset["W_snapshots"].sel(length=10).dropna("snapshot")["snapshot"].values] == [0, 10]
+    assert figures.draw("loss_curves", dataset).axes[0].get_lines()[0].get_xdata()[-1] == 4
+
+
 def test_coordinates_are_the_configured_values_in_double_precision(hidden):
     assert hidden["sparsity"].dtype == hidden["density"].dtype == np.float64
     assert [*hidden["sparsity"].values] == [0.0, 0.9]

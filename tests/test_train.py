@@ -37,7 +37,7 @@ def equal(a, b):
 def test_optimizers_are_optaxs(name, reference, numbers):
     spec = replace(SPEC, optimizer=name, schedule="constant")
     hparams = numbers(spec, b1=0.8, b2=0.99, eps=1e-6, momentum=0.7, weight_decay=0.01)
-    ours = optimizer.build(hparams, spec=spec)
+    ours = optimizer.build(hparams, jnp.zeros((), jnp.int32), spec=spec)
     params = {"W": jnp.arange(6.0).reshape(2, 3) / 7, "b": jnp.array([0.1, -0.2, 0.3])}
     states, both = [t.init(params) for t in (ours, reference)], [params, params]
     for step in range(4):
@@ -100,12 +100,14 @@ def test_snapshots_are_the_parameters_of_their_step(numbers):
         np.testing.assert_array_equal(saved[place], run(key, hparams, spec, int(step)).params["W"])
 
 
-def test_diverged_models_stop_at_their_last_finite_state(numbers):
-    hparams = numbers(SPEC, learning_rate=1e30)
+@pytest.mark.parametrize("rate", [1e30, 1e12])
+def test_diverged_models_stop_at_their_last_finite_state(rate, numbers):
+    """Also where only the optimizer's second moment overflows and the parameters would stand still, finite and useless."""
+    hparams = numbers(SPEC, learning_rate=rate)
     state = run(jax.random.key(0), hparams, SPEC)
     assert 0 <= state.diverged_at < SPEC.steps
     assert equal(state.params, run(jax.random.key(0), hparams, SPEC, int(state.diverged_at)).params)
-    assert np.isfinite(state.params["W"]).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((state.params, state.opt_state)))
     assert run(jax.random.key(0), numbers(SPEC), SPEC).diverged_at == -1
 
 
@@ -133,9 +135,26 @@ def test_dropping_everything_costs_the_closed_form(n, density, numbers):
         np.testing.assert_allclose(found["loss_relative"], found["loss"] / everything, rtol=1e-4)
 
 
-def test_dead_outputs_are_those_that_never_fire(numbers):
-    for n in (4, 10):
-        spec = Spec(n_features=n, n_hidden=2)
-        w = jnp.zeros((2, n)).at[0, 0].set(1.0)
-        params = {"W": w, "b": jnp.full(n, -0.1).at[1].set(0.2)}
-        assert evaluation.evaluate(numbers(spec), params, spec=spec)["dead_outputs"] == n - 2
+@pytest.mark.parametrize("law", ["uniform", "signed", "upper", "binary"])
+def test_dead_outputs_are_those_that_no_corner_of_the_inputs_turns_on(law, numbers):
+    spec = Spec(n_features=5, n_hidden=2, law=law)
+    low, high = data.LAWS[law].support
+    always = np.array([True, False, False, True, False])
+    corners = np.array([*itertools.product(*([low, high] if on else [0, low, high] for on in always))], np.float32).T
+    hparams, found = numbers(spec, density=np.where(always, 1.0, 0.2)), []
+    for seed in range(8):
+        params = {
+            "W": jax.random.normal(jax.random.key(seed), (2, 5)),
+            "b": 3 * jax.random.normal(jax.random.key(100 + seed), (5,)) - 2,
+        }
+        dead = np.all(np.asarray(model.apply(params, jnp.asarray(corners), spec=spec)) == 0, axis=1).sum()
+        assert evaluation.dead_outputs(hparams, params, spec=spec) == dead
+        found.append(dead)
+    assert 0 < sum(found) < 40
+
+
+def test_only_relu_outputs_die_and_unbounded_values_wake_them(numbers):
+    params = {"W": jnp.ones((1, 2)), "b": jnp.full(2, -50.0)}
+    for law, activation, dead in (("exponential", "relu", 0), ("uniform", "relu", 2), ("uniform", "gelu", 0)):
+        spec = Spec(n_features=2, n_hidden=1, law=law, activation=activation)
+        assert evaluation.dead_outputs(numbers(spec), params, spec=spec) == dead

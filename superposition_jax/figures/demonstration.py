@@ -8,12 +8,14 @@ import xarray as xr
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from superposition_jax.figures import axes as sweep_axes
+from superposition_jax.figures import layout
+from superposition_jax.geometry import REPRESENTED
 
 _WEIGHTS = mpl.colormaps["RdBu_r"], Normalize(-1, 1)
 _SUPERPOSITION = mpl.colormaps["cividis"], Normalize(0, 1)
 _INCHES = 1.85
 """Width of one model's picture."""
+_MOST_ROWS = 6
 
 
 def demonstration(dataset: xr.Dataset) -> Figure:
@@ -22,47 +24,49 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     Above: WᵀW of the best seed as a heat map, b beside it on the same colours. Below: ‖W_i‖ as bars, coloured by the
     superposition Σ_{j≠i} (Ŵ_i·W_j)²; whiskers span all seeds. Elhage et al. 2022, "Demonstrating Superposition".
     """
-    dims = sweep_axes.cell_dims(dataset)
-    across = next((d for d in dims if sweep_axes.values(dataset, d).name == "density"), dims[-1] if dims else None)
+    dims = layout.cell_dims(dataset)
+    across = next((d for d in dims if layout.values(dataset, d).name == "density"), dims[-1] if dims else None)
     others = [d for d in dims if d != across]
     rows = [dict(zip(others, places, strict=True)) for places in product(*(range(dataset.sizes[d]) for d in others))]
+    rows, more = rows[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
     columns = [{across: place} for place in range(dataset.sizes[across])] if across is not None else [{}]
-    best, n = sweep_axes.best_seed(dataset), dataset.sizes["feature"]
+    best, n = layout.best_seed(dataset), dataset.sizes["feature"]
     strip, gap = max(1, n // 12), max(1, n // 8)  # of the bias, and between models, in features
 
     pitch = n + 1 + strip + gap
     size = (_INCHES * len(columns), _INCHES * n / pitch)
-    figure, grid = sweep_axes.panels(
-        2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=(0.75, 1.0, 0.55, 0.95), heights=(1.0, 0.75)
-    )
+    figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=(0.75, 1.0, 0.55, 0.95), heights=(1.0, 0.75))
     for row, here in enumerate(rows):
         heat, bars = grid[2 * row][0], grid[2 * row + 1][0]
         models = [best.isel(here | column) for column in columns]
-        spreads = [_range(dataset.isel(here | column), sweep_axes.seed_dim(dataset)) for column in columns]
+        spreads = [_range(dataset.isel(here | column), layout.seed_dim(dataset)) for column in columns]
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for place, (model, column) in enumerate(zip(models, columns, strict=True)):
-            lines = [sweep_axes.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
+            lines = [layout.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
             heat.text(place * pitch + n / 2, -1, "\n".join(lines), ha="center", va="bottom", fontsize=9)
-        which = "".join(f"{sweep_axes.label(dataset, d, p)}\n" for d, p in here.items())
+        which = "".join(f"{layout.label(dataset, d, p)}\n" for d, p in here.items())
         for axes, label in ((heat, f"{which}feature i"), (bars, "‖Wᵢ‖")):
             axes.set_xlim(-1, len(columns) * pitch)
             axes.set_ylabel(label)
             axes.set_xticks([place * pitch + i for place in range(len(columns)) for i in (0, n - 1)])
         heat.tick_params(bottom=False, labelbottom=False)
         bars.set_xticklabels(["0", f"{n - 1}"] * len(columns))
-        sweep_axes.colour_bar(figure, heat, *_WEIGHTS, "(WᵀW)ᵢⱼ, bᵢ", "both")
-        sweep_axes.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
+        layout.colour_bar(figure, heat, *_WEIGHTS, "(WᵀW)ᵢⱼ, bᵢ", "both")
+        layout.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
     grid[-1][0].set_xlabel("feature i of each model")
-    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), _title(dataset, rows), ha="center", va="top", fontsize=11)
+    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), _title(dataset, more), ha="center", va="top", fontsize=11)
     return figure
 
 
-def _title(dataset: xr.Dataset, rows: list[dict]) -> str:
-    hidden = dataset.sizes["hidden"] if len(rows) == 1 else "m"
+def _title(dataset: xr.Dataset, more: int) -> str:
+    there = dataset["W"].isel(feature=0)
+    sizes = np.unique(np.isfinite(there.values).sum(there.get_axis_num("hidden")))
     return (
-        f"{dataset.sizes['feature']} features in {hidden} hidden dimensions, best of {sweep_axes.seeds_note(dataset)}. "
-        "Above: WᵀW and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition Σⱼ (Ŵᵢ·Wⱼ)²; whiskers: range over seeds"
+        f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
+        f"{layout.seeds_note(dataset)}. Above: WᵀW and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition "
+        "Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds"
+        + (f"\n{more} more rows are not shown" if more else "")
     )
 
 
@@ -93,6 +97,7 @@ def _norms(axes, models: list[xr.Dataset], spreads: list[tuple[np.ndarray, np.nd
     norm, shared = (np.concatenate([model[name].values for model in models]) for name in ("feature_norm", "superposition"))
     low, high = (np.concatenate(ends) for ends in zip(*spreads, strict=True))
     colours = _SUPERPOSITION[0](_SUPERPOSITION[1](shared))
+    colours[~(norm > REPRESENTED)] = mpl.colors.to_rgba("0.75")
     axes.bar(x, norm, 0.85, color=colours, edgecolor="0.3", linewidth=0.3)
     axes.vlines(x, low, high, color="0.25", linewidth=0.8)
     axes.axhline(1.0, color="0.6", linewidth=0.6, linestyle=":")
