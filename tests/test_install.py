@@ -1,5 +1,6 @@
-"""A wheel carries its YAML files and runs from any folder."""
+"""What users install and open: a wheel with its YAML files that runs from any folder, notebooks that run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -38,3 +39,15 @@ def test_wheel_has_the_configs_and_runs_elsewhere(tmp_path):
     assert Path(where.strip()).is_relative_to(site)
     composed = python("-P", "-m", "superposition_jax.run", "--cfg", "job", "sweep=sparsity", cwd=tmp_path, **path)
     assert OmegaConf.to_container(OmegaConf.create(composed), resolve=True) == compose(["sweep=sparsity"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_run_and_hold_no_outputs(notebook):
+    cells = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    assert not any(cell["outputs"] for cell in cells)
+    names: dict = {}
+    for cell in cells:
+        exec("".join(cell["source"]), names)
+    assert names["ds"].sizes["sparsity"] == 7
