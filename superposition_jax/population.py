@@ -26,6 +26,17 @@ def _compiler_options(platform: str, program: str) -> dict[str, Any]:
     return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": program == "advance"}
 
 
+def _compile(lowered: Any, options: dict[str, Any]) -> Any:
+    """Compile with those of the options that this version of XLA has."""
+    try:
+        return lowered.compile(options)
+    except jax.errors.JaxRuntimeError as error:
+        unknown = [name for name in options if f"No such compile option: '{name}'" in str(error)]
+        if not unknown:
+            raise
+        return _compile(lowered, {name: value for name, value in options.items() if name not in unknown})
+
+
 def _state(step: Any, models: Any) -> Any:
     """A tree prefix for TrainState: one entry for the step that all models share, one for everything that each has."""
     return TrainState(step=step, params=models, opt_state=models, diverged_at=models, record=models)
@@ -132,7 +143,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Program
     platform = mesh.devices.flat[0].platform
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
         pending = {
-            name: pool.submit(functions[name].lower(*arguments[name]).compile, _compiler_options(platform, name))
+            name: pool.submit(_compile, functions[name].lower(*arguments[name]), _compiler_options(platform, name))
             for name in ("advance", "finish", "start")
         }
         compiled = {name: future.result() for name, future in pending.items()}

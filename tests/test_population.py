@@ -124,6 +124,14 @@ def test_programs_lower_for_accelerators(estimator, platform, numbers):
         assert "func.func public @main" in program.lower(lowering_platforms=(platform,)).as_text(), name
 
 
+def test_compiler_options_that_xla_no_longer_has_are_left_out():
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    program = population._compile(lowered, {"xla_backend_optimization_level": 1, "xla_no_such_option": True})
+    assert program(1.0) == 2.0
+    with pytest.raises(jax.errors.JaxRuntimeError, match="xla_backend_optimization_level"):
+        population._compile(lowered, {"xla_backend_optimization_level": "many"})
+
+
 def test_one_trace_a_spec(numbers, monkeypatch):
     traces = []
     original = train.train_step
