@@ -147,7 +147,4 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Program
             for name in ("advance", "finish", "start")
         }
         compiled = {name: future.result() for name, future in pending.items()}
-    return Programs(
-        **compiled,
-        compile_seconds=time.perf_counter() - began,
-    )
+    return Programs(**compiled, compile_seconds=time.perf_counter() - began)

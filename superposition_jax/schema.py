@@ -67,6 +67,12 @@ class Number:
             raise reject(key, values[int(np.argmin(good))], self.allowed)
 
 
+def _one_by_one(self: Any, key: str, values: Sequence[Any]) -> None:
+    """Raise unless every one of the values is allowed."""
+    for value in values:
+        self.check(key, value)
+
+
 @dataclass(frozen=True)
 class Integer:
     """A whole number that is compiled in."""
@@ -74,11 +80,7 @@ class Integer:
     low: int = 1
     high: int = 2**31 - 1
     optional: bool = False
-
-    def check_each(self, key: str, values: Sequence[Any]) -> None:
-        """Raise unless every one of the values is allowed."""
-        for value in values:
-            self.check(key, value)
+    check_each = _one_by_one
 
     def check(self, key: str, value: Any) -> None:
         """Raise unless the value is allowed."""
@@ -94,11 +96,7 @@ class Choice:
     """One of some names (or of true and false)."""
 
     names: Collection[Any]
-
-    def check_each(self, key: str, values: Sequence[Any]) -> None:
-        """Raise unless every one of the values is allowed."""
-        for value in values:
-            self.check(key, value)
+    check_each = _one_by_one
 
     def check(self, key: str, value: Any) -> None:
         """Raise unless the value is one of the names, and of their type."""
