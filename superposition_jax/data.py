@@ -1,7 +1,8 @@
 """The distribution of features, and estimators of expectations over it.
 
-A feature is x_i = 0 with probability S_i = 1 − p_i, else a value of the law. An estimator is two pure functions: `draw` makes the
-base uniforms from a key alone, so models of one seed share them; `realise` maps them through one model's own densities.
+A feature is x_i = 0 with probability S_i = 1 − p_i, else a value of the law. An estimator is two pure functions: `draw` makes
+the base uniforms from a key alone, so models of one seed share them; `realise` maps them through one model's own densities,
+and does what no draw changes only once.
 """
 
 from collections.abc import Callable
@@ -68,10 +69,14 @@ def _draw_iid(key: Array, spec: Spec) -> Float[Array, "feature batch"]:
     return _unit(jax.random.bits(key, (spec.n_features, spec.batch_size), jnp.uint32))
 
 
-def _realise_iid(draws: Float[Array, "feature batch"], hparams: Hparams, spec: Spec) -> Batch:
-    p = hparams.density[:, None]
-    value = LAWS[spec.law].quantile(jnp.minimum(draws / p, 1.0), hparams.value_exponent)
-    return Batch(jnp.where(draws <= p, value, 0.0), jnp.full(spec.batch_size, 1 / spec.batch_size))
+def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "feature batch"]], Batch]:
+    p, stretch = hparams.density[:, None], 1 / hparams.density[:, None]
+
+    def realise(draws: Float[Array, "feature batch"]) -> Batch:
+        value = LAWS[spec.law].quantile(jnp.minimum(draws * stretch, 1.0), hparams.value_exponent)
+        return Batch(jnp.where(draws <= p, value, 0.0), jnp.full(draws.shape[1], 1 / spec.batch_size))
+
+    return realise
 
 
 def _prime(least: int) -> int:
@@ -99,31 +104,36 @@ def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[
 
 def first_active(density: Float[Array, " feature"]) -> tuple[Float[Array, " feature"], Float[Array, ""]]:
     """Probability that feature i is the first active one, p_i Π_{k<i} S_k, and their sum 1 − Π S_k, without cancellation."""
-    none_before = jnp.concatenate([jnp.ones(1, density.dtype), jnp.cumprod(1 - density)[:-1]])
-    first = density * none_before
+    before = jnp.tri(density.shape[0], k=-1, dtype=bool)
+    first = density * jnp.where(before, 1 - density[None, :], 1.0).prod(axis=1)
     return first, first.sum()
 
 
-def _realise_active(draws: tuple[Array, Array], hparams: Hparams, spec: Spec) -> Batch:
-    v, u = draws
-    p = hparams.density[:, None]
+def _realise_active(hparams: Hparams, spec: Spec) -> Callable[[tuple[Array, Array]], Batch]:
+    p, stretch = hparams.density[:, None], 1 / hparams.density[:, None]
     first, some = first_active(hparams.density)
     # Feature i is the first active one where v lies in its interval of the inverse CDF; where v lies before it, an earlier
     # one is, and i is as ever; where v lies beyond it (∞ in the empty input), i is off.
-    end = jnp.cumsum(first / some).at[-1].set(2.0)
-    start = jnp.concatenate([jnp.zeros(1), end[:-1]])
-    later, is_first = v[None, :] < start[:, None], v[None, :] < end[:, None]
-    active = jnp.where(later, u <= p, is_first)
-    value = LAWS[spec.law].quantile(jnp.where(later, jnp.minimum(u / p, 1.0), u), hparams.value_exponent)
-    weight = jnp.where(v == jnp.inf, jnp.prod(1 - hparams.density), some / (spec.batch_size - 1))
-    return Batch(jnp.where(active, value, 0.0), weight)
+    before, empty = jnp.tri(spec.n_features, k=-1, dtype=bool), jnp.prod(1 - hparams.density)
+    start = jnp.where(before, (first / some)[None, :], 0.0).sum(axis=1)[:, None]
+    end = jnp.concatenate([start[1:], jnp.full((1, 1), 2.0)])
+    other = some / (spec.batch_size - 1)
+
+    def realise(draws: tuple[Array, Array]) -> Batch:
+        v, u = draws
+        later, is_first = v[None, :] < start, v[None, :] < end
+        active = jnp.where(later, u <= p, is_first)
+        value = LAWS[spec.law].quantile(jnp.where(later, jnp.minimum(u * stretch, 1.0), u), hparams.value_exponent)
+        return Batch(jnp.where(active, value, 0.0), jnp.where(v == jnp.inf, empty, other))
+
+    return realise
 
 
 def _draw_nothing(key: Array, spec: Spec) -> tuple[()]:
     return ()
 
 
-def _realise_quadrature(draws: tuple[()], hparams: Hparams, spec: Spec) -> Batch:
+def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], Batch]:
     law, p = LAWS[spec.law], hparams.density
     if law.rule is None:
         nodes, weights = np.polynomial.legendre.leggauss(spec.order)
@@ -134,14 +144,18 @@ def _realise_quadrature(draws: tuple[()], hparams: Hparams, spec: Spec) -> Batch
     chances = [jnp.concatenate([1 - p[i : i + 1], p[i] * jnp.asarray(weights, jnp.float32)]) for i in range(spec.n_features)]
     x = jnp.stack(jnp.meshgrid(*[value] * spec.n_features, indexing="ij"))
     weight = jnp.stack(jnp.meshgrid(*chances, indexing="ij"))
-    return Batch(x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0))
+    batch = Batch(x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0))
+    return lambda draws: batch
 
 
 class Estimator(NamedTuple):
-    """`draw(key, spec)` makes base draws; `realise(draws, hparams, spec)` turns them into one model's batch."""
+    """`draw(key, spec)` makes base draws; `realise(hparams, spec)` the function that turns them into one model's batch.
+
+    The last axis of every array of draws is the batch, and `realise` takes any part of it: a batch may be used in blocks.
+    """
 
     draw: Callable[[Array, Spec], Any]
-    realise: Callable[[Any, Hparams, Spec], Batch]
+    realise: Callable[[Hparams, Spec], Callable[[Any], Batch]]
 
 
 ESTIMATORS = {
@@ -158,7 +172,8 @@ ESTIMATORS = {
 """
 
 
-def sample(key: Array, hparams: Hparams, *, spec: Spec) -> Batch:
-    """One batch of the estimator that `spec` names."""
+def sampler(hparams: Hparams, *, spec: Spec) -> Callable[[Array], Batch]:
+    """The function key → batch of one model, by the estimator that `spec` names. What does not depend on the key is done once."""
     estimator = ESTIMATORS[spec.estimator]
-    return estimator.realise(estimator.draw(key, spec), hparams, spec)
+    realise = estimator.realise(hparams, spec)
+    return lambda key: realise(estimator.draw(key, spec))

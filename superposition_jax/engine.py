@@ -8,15 +8,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from superposition_jax import population
+from superposition_jax import population, tuning
 from superposition_jax.errors import ConfigError
 from superposition_jax.evaluation import evaluation_spec
 from superposition_jax.sweep import Group, take, tiling
 from superposition_jax.types import Spec
 
-_ARRAY_BYTES = {"cpu": 2**19}
-"""By platform, of one (feature, batch) array over all models of a device: on a CPU, larger ones fall out of the cache."""
-_MOST_ARRAY_BYTES = 2**28
 _SEGMENT_SECONDS = 0.5
 
 
@@ -55,12 +52,6 @@ def model_bytes(spec: Spec) -> int:
     return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
 
-def _models_at_once(spec: Spec, mesh) -> int:
-    """How many models a device trains at a time."""
-    budget = _ARRAY_BYTES.get(mesh.devices.flat[0].platform, _MOST_ARRAY_BYTES)
-    return max(1, budget // (4 * spec.n_features * spec.points))
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -87,8 +78,10 @@ def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, re
 
 def _train_group(group: Group, mesh, chunk: int | None, report: Report) -> dict[str, np.ndarray]:
     spec, n_models = group.spec, len(group.points)
-    cover = tiling(group.seeds, chunk or mesh.size * _models_at_once(spec, mesh), mesh.size)
-    programs = population.build(spec, mesh, take(group.hparams, cover.tiles[0].places), by_seed=cover.by_seed)
+    at_once = chunk or mesh.size * tuning.models_at_once(spec, mesh.devices.flat[0].platform)
+    cover = tiling(group.seeds, at_once, mesh.size)
+    first = take(group.hparams, cover.tiles[0].places)
+    programs = population.build(spec, mesh, first, by_seed=cover.by_seed, models=n_models)
     report(Compiled(spec, n_models, programs.compile_seconds, len(cover.tiles)))
 
     results: dict[str, np.ndarray] = {}

@@ -1,5 +1,6 @@
 """The final loss of a trained model, by a far better estimator than the one that trained it, the same for every model."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax import data, objective
+from superposition_jax import data, objective, prng
 from superposition_jax.types import EVALUATION, Hparams, Measure, Params, Spec
 
 QUADRATURE_FEATURES = 5
@@ -52,16 +53,17 @@ def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array
     For n > 5 the loss is the mean over 256 batches of 256 stratified draws, conditioned on an active feature, and the
     standard error is that of the 256 batch means. The relative loss is NaN where features are constant.
     """
-    here, key = evaluation_spec(spec), jax.random.fold_in(jax.random.key(0), EVALUATION)
+    here, key = evaluation_spec(spec), jax.random.fold_in(prng.key(0), EVALUATION)
 
-    def estimate(key: Array, spec: Spec) -> Float[Array, ""]:
-        return objective.loss(hparams, params, data.sample(key, hparams, spec=spec), spec=spec)
+    def estimator(spec: Spec) -> Callable[[Array], Float[Array, ""]]:
+        sample = data.sampler(hparams, spec=spec)
+        return lambda key: objective.loss(hparams, params, sample(key), spec=spec)
 
     if here.estimator == "quadrature":
-        loss = estimate(key, here)
-        stderr = jnp.abs(loss - estimate(key, replace(here, order=max(1, here.order // 2))))
+        loss = estimator(here)(key)
+        stderr = jnp.abs(loss - estimator(replace(here, order=max(1, here.order // 2)))(key))
     else:
-        losses = jax.lax.map(lambda key: estimate(key, here), jax.random.split(key, _REPLICATES))
+        losses = jax.lax.map(estimator(here), jax.random.split(key, _REPLICATES))
         loss, stderr = losses.mean(), losses.std(ddof=1) / _REPLICATES**0.5
     constant = objective.constant_loss(hparams, spec=spec)
     return {

@@ -15,15 +15,8 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from superposition_jax import evaluation, geometry, train
+from superposition_jax import evaluation, geometry, prng, train, tuning
 from superposition_jax.types import Hparams, Spec, TrainState
-
-
-def _compiler_options(platform: str, program: str) -> dict[str, Any]:
-    """Options that compile sooner. On CPUs level 1 runs as fast as level 3; the newer fusions pay only in the training loop."""
-    if platform != "cpu":
-        return {}
-    return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": program == "advance"}
 
 
 def _compile(lowered: Any, options: dict[str, Any]) -> Any:
@@ -49,23 +42,40 @@ _MODELS = _state(None, 0)
 """Axes of a state to map over."""
 
 
-def _over_cells_and_seeds(function, in_axes, out_axes):
-    """Map over cells, then over seeds; an argument marked "seed" differs between seeds only."""
-    cells = jax.vmap(function, tuple(None if a == "seed" else a for a in in_axes), out_axes)
-    return jax.vmap(cells, tuple(0 if a == "seed" else a for a in in_axes), out_axes)
+def _vmap(function, in_axes, out_axes, size: int):
+    """`jax.vmap` over `size` models; a side of one is taken off instead: on CPUs XLA copies what products of such a side take."""
+    if size > 1:
+        return jax.vmap(function, in_axes, out_axes)
+
+    def each(axes, tree, change):
+        return jax.tree.map(
+            lambda axis, part: part if axis is None else jax.tree.map(change, part), axes, tree, is_leaf=lambda axis: axis is None
+        )
+
+    def alone(*arguments):
+        return each(out_axes, function(*each(in_axes, arguments, lambda a: a[0])), lambda a: a[None])
+
+    return alone
+
+
+def _over_cells_and_seeds(function, in_axes, out_axes, hparams: Hparams):
+    """Map over cells, then over seeds, as many as `hparams` has; an argument marked "seed" differs between seeds only."""
+    seeds, cells = hparams.learning_rate.shape
+    inner = _vmap(function, tuple(None if a == "seed" else a for a in in_axes), out_axes, cells)
+    return _vmap(inner, tuple(0 if a == "seed" else a for a in in_axes), out_axes, seeds)
 
 
 def start(seeds: jax.Array, hparams: Hparams, *, spec: Spec) -> TrainState:
     """Initial states (seed, cell, …) from seeds (seed,) and numbers (seed, cell, …)."""
     one = partial(train.init_state, spec=spec)
-    return _over_cells_and_seeds(one, ("seed", 0), _MODELS)(jax.vmap(jax.random.key)(seeds), hparams)
+    return _over_cells_and_seeds(one, ("seed", 0), _MODELS, hparams)(jax.vmap(prng.key)(seeds), hparams)
 
 
-def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Array, *, spec: Spec) -> TrainState:
-    """Train every model up to step `stop`."""
-    one = partial(train.train_steps, spec=spec)
-    mapped = _over_cells_and_seeds(one, ("seed", 0, _MODELS, None), _MODELS)
-    return mapped(jax.vmap(jax.random.key)(seeds), hparams, state, stop)
+def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Array, *, spec: Spec, blocks: int) -> TrainState:
+    """Train every model up to step `stop`, each batch in so many blocks."""
+    one = partial(train.train_steps, spec=spec, blocks=blocks)
+    mapped = _over_cells_and_seeds(one, ("seed", 0, _MODELS, None), _MODELS, hparams)
+    return mapped(jax.vmap(prng.key)(seeds), hparams, state, stop)
 
 
 def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
         return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[2:]), tree)
 
     blocks = flat((hparams, state.replace(step=jnp.zeros(shape))), -1, block)
-    results = jax.lax.map(lambda models: jax.vmap(one)(*models), blocks)
+    results = jax.lax.map(lambda models: _vmap(one, (0, 0), 0, block)(*models), blocks)
     return flat(results, *shape)
 
 
@@ -114,25 +124,30 @@ def make_mesh(devices: int | None) -> Mesh:
     return jax.make_mesh((len(local),), ("model",), axis_types=(jax.sharding.AxisType.Auto,), devices=local)
 
 
+def _platform(mesh: Mesh) -> str:
+    return mesh.devices.flat[0].platform
+
+
 def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
     """The jitted programs with the seeds (`by_seed`) or the cells cut over the mesh. States are donated."""
     models = P("model") if by_seed else P(None, "model")
     seeds = P("model") if by_seed else P()
     state = _state(P(), models)
 
-    def cut(function, in_specs, out_specs, **options):
-        mapped = jax.shard_map(partial(function, spec=spec), mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
-        return jax.jit(mapped, **options)
+    def cut(function, in_specs, out_specs, donate=()):
+        mapped = jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
+        return jax.jit(mapped, donate_argnums=donate)
 
+    go_on = partial(advance, spec=spec, blocks=tuning.blocks(spec, _platform(mesh)))
     return {
-        "start": cut(start, (seeds, models), state),
-        "advance": cut(advance, (seeds, models, state, P()), state, donate_argnums=2),
-        "finish": cut(finish, (models, state), models),
+        "start": cut(partial(start, spec=spec), (seeds, models), state),
+        "advance": cut(go_on, (seeds, models, state, P()), state, donate=2),
+        "finish": cut(partial(finish, spec=spec), (models, state), models),
     }
 
 
-def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Programs:
-    """Compile the programs for a rectangle of models shaped like `hparams` (seed, cell, …)."""
+def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: int) -> Programs:
+    """Compile the programs for a rectangle of models shaped like `hparams` (seed, cell, …), which will train so many in all."""
     began = time.perf_counter()
     functions = jitted(spec, mesh, by_seed=by_seed)
     numbers = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), hparams)
@@ -140,10 +155,10 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool) -> Program
     state = jax.eval_shape(functions["start"], seeds, numbers)
     stop = jax.ShapeDtypeStruct((), jnp.int32)
     arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state)}
-    platform = mesh.devices.flat[0].platform
+    options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
         pending = {
-            name: pool.submit(_compile, functions[name].lower(*arguments[name]), _compiler_options(platform, name))
+            name: pool.submit(_compile, functions[name].lower(*arguments[name]), options(name))
             for name in ("advance", "finish", "start")
         }
         compiled = {name: future.result() for name, future in pending.items()}

@@ -1,5 +1,8 @@
 """Training of one model: a pure function of its key, its numbers and its state. Nothing here maps over models or compiles."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,7 @@ import optax
 from jax import Array
 
 from superposition_jax import data, model, objective, optimizer
-from superposition_jax.types import DATA, INIT, Hparams, Record, Spec, StepInfo, TrainState
+from superposition_jax.types import DATA, INIT, Batch, Hparams, Params, Record, Spec, StepInfo, TrainState
 
 
 def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
@@ -24,13 +27,25 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
     )
 
 
-def train_step(key: Array, hparams: Hparams, state: TrainState, *, spec: Spec) -> tuple[TrainState, StepInfo]:
-    """One update, with the batch of the data key `key` and the state's step.
+def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, spec: Spec, blocks: int) -> tuple[Array, Params]:
+    def of(draws):
+        return jax.value_and_grad(objective.loss, argnums=1)(hparams, params, realise(draws), spec=spec)
+
+    if blocks == 1:
+        return of(draws)
+    split = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], blocks, -1), -2, 0), draws)
+    nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
+    return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, of(block)), None), nothing, split)[0]
+
+
+def train_step(
+    hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, blocks: int = 1
+) -> tuple[TrainState, StepInfo]:
+    """One update on the batch `realise(draws)` (see `data.Estimator`), made and used in so many blocks, one after another.
 
     A model whose loss, new parameters or optimizer state are not finite stays for ever as it was before that step.
     """
-    batch = data.sample(jax.random.fold_in(key, state.step), hparams, spec=spec)
-    loss, grads = jax.value_and_grad(objective.loss, argnums=1)(hparams, state.params, batch, spec=spec)
+    loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, blocks=blocks)
     if spec.reduction == "mean":
         grads = jax.tree.map(lambda g: g / spec.n_features, grads)
     updates, opt_state = optimizer.build(hparams, state.step, spec=spec).update(grads, state.opt_state, state.params)
@@ -53,25 +68,31 @@ def train_step(key: Array, hparams: Hparams, state: TrainState, *, spec: Spec) -
 
 def _write_record(state: TrainState, loss: Array, *, spec: Spec) -> Record:
     """Note a step: its loss goes into the mean of its interval of the curve, the parameters become the interval's snapshot."""
-    place = jnp.searchsorted(jnp.asarray(spec.curve_steps), state.step)
+    place = jnp.sum(spec.curve_steps < state.step)
     width = jnp.asarray(np.diff(spec.curve_steps, prepend=0), jnp.float32)
-    curve = state.record.loss_curve + jnp.where(jnp.arange(len(width)) == place, loss / width[place], 0.0)
+    curve = state.record.loss_curve.at[place].add(loss / width[place])
     snapshots = state.record.snapshots
     if snapshots:
-        shot = jnp.searchsorted(jnp.asarray(spec.snapshot_steps), state.step)
+        shot = jnp.sum(spec.snapshot_steps < state.step)
         snapshots = {name: saved.at[shot].set(state.params[name]) for name, saved in snapshots.items()}
     return Record(curve, snapshots)
 
 
-def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *, spec: Spec) -> TrainState:
+def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *, spec: Spec, blocks: int = 1) -> TrainState:
     """Train on from `state.step` up to (not including) step `stop`, for the key of the model's seed.
 
     The loop's bounds are no part of the compiled program, so where a run is cut into segments changes nothing.
     """
-    data_key = jax.random.fold_in(key, DATA)
+    data_key, estimator = jax.random.fold_in(key, DATA), data.ESTIMATORS[spec.estimator]
+    realise = estimator.realise(hparams, spec)
 
-    def body(_, state: TrainState) -> TrainState:
-        state, info = train_step(data_key, hparams, state, spec=spec)
-        return state.replace(record=_write_record(state, info.loss, spec=spec))
+    def draw(step: Array):
+        return estimator.draw(jax.random.fold_in(data_key, step), spec)
 
-    return jax.lax.fori_loop(state.step, stop, body, state)
+    def body(_, carry):
+        # Draws are carried because that keeps the compiler from making them anew for every cell that shares them.
+        state, draws = carry
+        state, info = train_step(hparams, state, draws, realise, spec=spec, blocks=blocks)
+        return state.replace(record=_write_record(state, info.loss, spec=spec)), draw(state.step)
+
+    return jax.lax.fori_loop(state.step, stop, body, (state, draw(state.step)))[0]

@@ -36,7 +36,7 @@ def batch_values(hparams, *, function, spec, batches):
     """Weighted sums Σ w·f(x) of independent batches."""
 
     def one(key):
-        x, weight = data.sample(key, hparams, spec=spec)
+        x, weight = data.sampler(hparams, spec=spec)(key)
         return jnp.einsum("...b,b->...", function(x), weight)
 
     return jax.vmap(one)(jax.random.split(jax.random.key(5), batches))
@@ -89,7 +89,7 @@ def test_sampled_moments_are_those_of_the_law(estimator, density, numbers):
 def test_laws_have_their_moments_and_numpys_distribution(law, numbers):
     spec = Spec(n_features=2, n_hidden=1, law=law, estimator="quadrature", order=24)
     hparams = numbers(spec, density=[0.3, 0.8])
-    x, weight = data.sample(jax.random.key(0), hparams, spec=spec)
+    x, weight = data.sampler(hparams, spec=spec)(jax.random.key(0))
     first, second = data.moments(hparams, spec=spec)
     np.testing.assert_allclose(x @ weight, first, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose((x * x) @ weight, second, rtol=2e-3)
@@ -131,7 +131,7 @@ def test_weights_are_a_probability(estimator, numbers):
     spec = Spec(n_features=3, n_hidden=1, estimator=estimator, batch_size=32, order=4)
     density = np.array([*itertools.product([1.0, 0.4, 1e-5], repeat=3)])
     many = numbers(spec, len(density), density=density)
-    x, weight = jax.vmap(lambda h: data.sample(jax.random.key(0), h, spec=spec))(many)
+    x, weight = jax.vmap(lambda h: data.sampler(h, spec=spec)(jax.random.key(0)))(many)
     assert np.all(np.asarray(weight) >= 0)
     np.testing.assert_allclose(np.asarray(weight, np.float64).sum(1), 1, rtol=1e-5)
     assert np.all((np.asarray(x) >= 0) & (np.asarray(x) <= 1))
@@ -149,7 +149,7 @@ def test_first_active_feature_has_its_probability():
 
 def test_values_stay_fine_grained_at_tiny_densities(numbers):
     spec = Spec(n_features=1, n_hidden=1, estimator="iid", batch_size=2**21)
-    x, _ = data.sample(jax.random.key(0), numbers(spec, density=[2.0**-13]), spec=spec)
+    x, _ = data.sampler(numbers(spec, density=[2.0**-13]), spec=spec)(jax.random.key(0))
     active = np.asarray(x[x > 0])
     assert abs(len(active) - 256) < SIGMA * 16
     assert len(np.unique(active)) >= len(active) - 2  # of 2¹⁸ levels
@@ -158,7 +158,7 @@ def test_values_stay_fine_grained_at_tiny_densities(numbers):
 def test_quadrature_is_exact_for_polynomials(numbers):
     spec = Spec(n_features=3, n_hidden=1, estimator="quadrature", order=4)
     p = np.array([0.3, 0.9, 0.05])
-    x, weight = data.sample(jax.random.key(0), numbers(spec, density=p), spec=spec)
+    x, weight = data.sampler(numbers(spec, density=p), spec=spec)(jax.random.key(0))
     for powers in itertools.product(range(4), repeat=3):
         expected = np.prod([1.0 if k == 0 else q / (k + 1) for q, k in zip(p, powers, strict=True)])
         value = (np.asarray(weight, np.float64) * np.prod(np.asarray(x, np.float64) ** np.array(powers)[:, None], axis=0)).sum()
@@ -170,7 +170,7 @@ def test_the_first_active_feature_is_chosen_apart_from_its_value(numbers):
     spec = Spec(n_features=2, n_hidden=1, law="exponential", estimator="active", batch_size=2**16)
     hparams = numbers(spec, density=[0.5, 1e-3])
     v, u = data.ESTIMATORS["active"].draw(jax.random.key(0), spec)
-    x, _ = data.ESTIMATORS["active"].realise((v, u), hparams, spec)
+    x, _ = data.ESTIMATORS["active"].realise(hparams, spec)((v, u))
     first = np.asarray((x[0] == 0) & (x[1] > 0))
     share = 0.5e-3 / (1 - 0.5 * 0.999)
     assert abs(first.sum() - share * (2**16 - 1)) <= 1
@@ -182,7 +182,7 @@ def test_model_and_data_mix_no_dtypes(numbers):
     spec = Spec(n_features=3, n_hidden=2, estimator="active", batch_size=16)
     hparams = numbers(spec)
     with jax.numpy_dtype_promotion("strict"):
-        batch = data.sample(jax.random.key(0), hparams, spec=spec)
+        batch = data.sampler(hparams, spec=spec)(jax.random.key(0))
         params = model.init(jax.random.key(1), hparams, spec=spec)
         assert model.apply(params, batch.x, spec=spec).dtype == np.float32
 

@@ -6,10 +6,23 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "superposition_jax"
-NUMERIC = ("types", "model", "data", "objective", "optimizer", "train", "geometry", "evaluation", "population")
+NUMERIC = ("types", "prng", "model", "data", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "population")
 ORDER = [
-    *("errors", "types", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "population"),
-    *("sweep", "engine", "results", "progress", "figures", "compose", "schema", "axes", "config", "pipeline", "run"),
+    *("errors", "types", "prng", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "tuning"),
+    *(
+        "population",
+        "sweep",
+        "engine",
+        "results",
+        "progress",
+        "figures",
+        "compose",
+        "schema",
+        "axes",
+        "config",
+        "pipeline",
+        "run",
+    ),
 ]
 """A module imports only what stands before it."""
 

@@ -80,3 +80,13 @@ def test_bias_starts_at_its_share_of_the_mean(numbers):
     density = np.array([1.0, 0.5, 0.01])
     params = model.init(jax.random.key(0), numbers(spec, density=density, init_bias=2.0), spec=spec)
     np.testing.assert_allclose(params["b"], 2 * density * 3 / 4, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 2), (2, 5), (5, 20), (12, 30)])
+def test_the_written_out_gradient_is_autodiffs(m, n):
+    w, x, g = (jax.random.normal(jax.random.key(k), shape) for k, shape in enumerate([(m, n), (n, 9), (n, 9)]))
+    z, pull = jax.vjp(model.reconstruct, w, x)
+    plain, plain_pull = jax.vjp(lambda w, x: w.T @ w @ x, w, x)
+    np.testing.assert_allclose(z, plain, rtol=1e-4, atol=1e-5)
+    for ours, autodiffs in zip(pull(g), plain_pull(g), strict=True):
+        np.testing.assert_allclose(ours, autodiffs, rtol=1e-4, atol=1e-4)

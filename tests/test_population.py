@@ -5,7 +5,7 @@ import jax.extend
 import numpy as np
 import pytest
 
-from superposition_jax import engine, population, train
+from superposition_jax import engine, population, prng, train
 from superposition_jax.sweep import Group, take
 from superposition_jax.types import Spec
 
@@ -55,7 +55,7 @@ def test_a_model_does_not_depend_on_its_neighbours(reference, numbers):
 def test_mapping_equals_a_loop(reference, numbers):
     whole, place = group(numbers), 7
     hparams = jax.tree.map(lambda a: jax.numpy.asarray(a[place]), whole.hparams)
-    key = jax.random.key(int(whole.seeds[place]))
+    key = prng.key(int(whole.seeds[place]))
     state = train.init_state(key, hparams, spec=SPEC)
     state = jax.jit(train.train_steps, static_argnames="spec")(key, hparams, state, SPEC.steps, spec=SPEC)
     np.testing.assert_allclose(reference["W"][place], state.params["W"], rtol=1e-4, atol=1e-5)
@@ -136,9 +136,9 @@ def test_one_trace_a_spec(numbers, monkeypatch):
     traces = []
     original = train.train_step
 
-    def counted(*args, spec):
+    def counted(*args, spec, blocks):
         traces.append(spec)
-        return original(*args, spec=spec)
+        return original(*args, spec=spec, blocks=blocks)
 
     monkeypatch.setattr(train, "train_step", counted)
     other = Spec(n_features=5, n_hidden=3, batch_size=16, steps=40, curve_points=6)

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import optax
 import pytest
 
 from superposition_jax import data, evaluation, model, objective, optimizer, train
-from superposition_jax.types import Spec
+from superposition_jax.types import DATA, Spec
 
 SPEC = Spec(n_features=6, n_hidden=2, batch_size=32, steps=60, curve_points=12)
 
@@ -68,6 +69,19 @@ def test_where_a_run_is_cut_changes_no_bit(numbers):
     assert equal(run(key, hparams, spec), run(key, hparams, spec, 1, 17, 42, 60))
 
 
+@pytest.mark.parametrize("estimator", ["iid", "active"])
+def test_blocks_change_nothing_but_rounding(estimator, numbers):
+    spec = replace(SPEC, estimator=estimator, steps=20)
+    key, hparams = jax.random.key(5), numbers(spec)
+    state = train.init_state(key, hparams, spec=spec)
+    blocked = jax.jit(partial(train.train_steps, spec=spec, blocks=4))(key, hparams, state, spec.steps)
+    whole = run(key, hparams, spec)
+    for a, b in zip(
+        jax.tree.leaves((blocked.params, blocked.record)), jax.tree.leaves((whole.params, whole.record)), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_mean_reduction_is_the_same_loss_scaled_for_the_optimizer(numbers):
     base = replace(SPEC, optimizer="sgd", schedule="constant")
     summed = run(jax.random.key(1), numbers(base, learning_rate=0.01, weight_decay=0), base)
@@ -80,9 +94,15 @@ def test_mean_reduction_is_the_same_loss_scaled_for_the_optimizer(numbers):
 def test_curve_holds_the_mean_loss_of_every_interval(numbers):
     key, hparams = jax.random.key(2), numbers(SPEC)
     state, losses = train.init_state(key, hparams, spec=SPEC), []
-    step = jax.jit(train.train_step, static_argnames="spec")
+    estimator, data_key = data.ESTIMATORS[SPEC.estimator], jax.random.fold_in(key, DATA)
+
+    @jax.jit
+    def step(state):
+        draws = estimator.draw(jax.random.fold_in(data_key, state.step), SPEC)
+        return train.train_step(hparams, state, draws, estimator.realise(hparams, SPEC), spec=SPEC)
+
     for _ in range(SPEC.steps):
-        state, info = step(jax.random.fold_in(key, train.DATA), hparams, state, spec=SPEC)
+        state, info = step(state)
         losses.append(float(info.loss))
     edges = [0, *SPEC.curve_steps]
     expected = [np.mean(losses[a:b]) for a, b in itertools.pairwise(edges)]
@@ -114,7 +134,7 @@ def test_diverged_models_stop_at_their_last_finite_state(rate, numbers):
 def test_features_without_importance_get_no_gradient(numbers):
     hparams = numbers(SPEC, importance=[1, 1, 0, 1, 0, 1])
     params = model.init(jax.random.key(0), hparams, spec=SPEC)
-    batch = data.sample(jax.random.key(1), hparams, spec=SPEC)
+    batch = data.sampler(hparams, spec=SPEC)(jax.random.key(1))
     grads = jax.grad(objective.loss, argnums=1)(hparams, params, batch, spec=SPEC)
     np.testing.assert_array_equal(grads["b"][np.array([2, 4])], 0)
     assert np.all(grads["b"][np.array([0, 1, 3, 5])] != 0)
