@@ -31,6 +31,7 @@ class Experiment(NamedTuple):
     figures: list[str]
     devices: int | None
     chunk: int | None
+    keep: bool
     config: dict[str, Any]
     """The config itself, resolved, for the record."""
 
@@ -66,7 +67,8 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"sweep.{key}: no such key{nearest(key, ['name', 'axes', 'figures'])}")
     grid = read_axes(sweep.get("axes") or {}, leaves)
     groups = merge(list(_groups(grid, leaves)))
-    return Experiment(name, grid, groups, drawn, leaves["runtime.devices"], leaves["runtime.chunk"], config)
+    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
+    return Experiment(name, grid, groups, drawn, *runtime, config)
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:

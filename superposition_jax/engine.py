@@ -64,8 +64,10 @@ def set_devices(devices: int | None) -> None:
         return
 
 
-def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, report: Report) -> list[dict[str, np.ndarray]]:
-    """Train and evaluate all groups.
+def train(
+    groups: Sequence[Group], *, devices: int | None, chunk: int | None, report: Report, keep: bool = False
+) -> list[dict[str, np.ndarray]]:
+    """Train and evaluate all groups; `keep` leaves the compiled programs on disk for the next process.
 
     Returns for every group its results by name, each an array (point, …) in the order of the group's points.
     """
@@ -73,15 +75,15 @@ def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, re
     if (devices or 0) > jax.local_device_count():
         raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
     mesh = population.make_mesh(devices)
-    return [_train_group(group, mesh, chunk, report) for group in groups]
+    return [_train_group(group, mesh, chunk, report, keep) for group in groups]
 
 
-def _train_group(group: Group, mesh, chunk: int | None, report: Report) -> dict[str, np.ndarray]:
+def _train_group(group: Group, mesh, chunk: int | None, report: Report, keep: bool) -> dict[str, np.ndarray]:
     spec, n_models = group.spec, len(group.points)
     at_once = chunk or mesh.size * tuning.models_at_once(spec, mesh.devices.flat[0].platform)
     cover = tiling(group.seeds, at_once, mesh.size)
     first = take(group.hparams, cover.tiles[0].places)
-    programs = population.build(spec, mesh, first, by_seed=cover.by_seed, models=n_models)
+    programs = population.build(spec, mesh, first, by_seed=cover.by_seed, models=n_models, keep=keep)
     report(Compiled(spec, n_models, programs.compile_seconds, len(cover.tiles)))
 
     results: dict[str, np.ndarray] = {}

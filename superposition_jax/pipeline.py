@@ -25,7 +25,9 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
     began = time.perf_counter()
     with Shell(console, experiment.groups) as shell:
         console.print(f"{experiment.name}: {_size(experiment)}")
-        trained = engine.train(experiment.groups, devices=experiment.devices, chunk=experiment.chunk, report=shell)
+        trained = engine.train(
+            experiment.groups, devices=experiment.devices, chunk=experiment.chunk, report=shell, keep=experiment.keep
+        )
     dataset = results.assemble(experiment.grid, experiment.groups, trained)
     dataset.attrs = {
         "name": experiment.name,

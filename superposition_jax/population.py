@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from superposition_jax import evaluation, geometry, prng, train, tuning
+from superposition_jax import cache, evaluation, geometry, prng, train, tuning
 from superposition_jax.types import Hparams, Spec, TrainState
 
 
@@ -146,20 +146,34 @@ def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
     }
 
 
-def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: int) -> Programs:
-    """Compile the programs for a rectangle of models shaped like `hparams` (seed, cell, …), which will train so many in all."""
+def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: int, keep: bool = False) -> Programs:
+    """The programs for a rectangle of models shaped like `hparams` (seed, cell, …), which will train so many in all.
+
+    With `keep` they come from the disk if an earlier process has left them there, and else are left there.
+    """
     began = time.perf_counter()
+    devices = [*mesh.devices.flat]
+    options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
+    shape, blocks = hparams.learning_rate.shape, tuning.blocks(spec, _platform(mesh))
+    file = cache.file_of(devices, spec, shape, by_seed, blocks, options("advance")) if keep else None
+    compiled = cache.load(file, devices) if file else None
+    if compiled is None:
+        compiled = _compile_all(spec, mesh, hparams, options, by_seed=by_seed)
+        if file:
+            cache.save(file, compiled)
+    return Programs(**compiled, compile_seconds=time.perf_counter() - began)
+
+
+def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options, *, by_seed: bool) -> dict[str, Any]:
     functions = jitted(spec, mesh, by_seed=by_seed)
     numbers = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), hparams)
     seeds = jax.ShapeDtypeStruct((hparams.learning_rate.shape[0],), jnp.uint32)
     state = jax.eval_shape(functions["start"], seeds, numbers)
     stop = jax.ShapeDtypeStruct((), jnp.int32)
     arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state)}
-    options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
         pending = {
             name: pool.submit(_compile, functions[name].lower(*arguments[name]), options(name))
             for name in ("advance", "finish", "start")
         }
-        compiled = {name: future.result() for name, future in pending.items()}
-    return Programs(**compiled, compile_seconds=time.perf_counter() - began)
+        return {name: future.result() for name, future in pending.items()}

@@ -165,5 +165,9 @@ NEEDS: dict[str, tuple[str, Collection[Any]]] = {
 }
 """Leaves that matter only with some values of another: an axis over one without those would label equal models differently."""
 
-RUNTIME = {"runtime.devices": Integer(optional=True), "runtime.chunk": Integer(optional=True)}
+RUNTIME = {
+    "runtime.devices": Integer(optional=True),
+    "runtime.chunk": Integer(optional=True),
+    "runtime.keep_programs": Choice([True, False]),
+}
 """Leaves that decide where and how, but no result."""

@@ -29,7 +29,10 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
 
 def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, spec: Spec, blocks: int) -> tuple[Array, Params]:
     def of(draws):
-        return jax.value_and_grad(objective.loss, argnums=1)(hparams, params, realise(draws), spec=spec)
+        with jax.named_scope("realise"):
+            batch = realise(draws)
+        with jax.named_scope("loss"):
+            return jax.value_and_grad(objective.loss, argnums=1)(hparams, params, batch, spec=spec)
 
     if blocks == 1:
         return of(draws)
@@ -48,14 +51,15 @@ def train_step(
     loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, blocks=blocks)
     if spec.reduction == "mean":
         grads = jax.tree.map(lambda g: g / spec.n_features, grads)
-    updates, opt_state = optimizer.build(hparams, state.step, spec=spec).update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-
-    finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
-    keep = (state.diverged_at < 0) & finite
-    params, opt_state = jax.tree.map(
-        lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
-    )
+    with jax.named_scope("optimizer"):
+        updates, opt_state = optimizer.build(hparams, state.step, spec=spec).update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+    with jax.named_scope("guard"):
+        finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
+        keep = (state.diverged_at < 0) & finite
+        params, opt_state = jax.tree.map(
+            lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
+        )
     first_bad = (state.diverged_at < 0) & ~finite
     state = state.replace(
         step=state.step + 1,
@@ -86,6 +90,7 @@ def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *,
     data_key, estimator = jax.random.fold_in(key, DATA), data.ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
 
+    @jax.named_scope("draw")
     def draw(step: Array):
         return estimator.draw(jax.random.fold_in(data_key, step), spec)
 

@@ -1,9 +1,13 @@
 """JAX as strict as it can be, with four CPU devices, before any test starts it."""
 
+import os
+import tempfile
+
 import jax
 import numpy as np
 import pytest
 
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()  # programs are kept there, not among the user's
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "superposition_jax"
 NUMERIC = ("types", "prng", "model", "data", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "population")
 ORDER = [
-    *("errors", "types", "prng", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "tuning"),
+    *("errors", "types", "prng", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "cache"),
     *(
         "population",
         "sweep",

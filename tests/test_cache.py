@@ -1,0 +1,75 @@
+"""Compiled programs on disk: the same results without tracing, and nothing wrong from a damaged or foreign file."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from superposition_jax import cache, engine, population
+from superposition_jax.sweep import Group
+from superposition_jax.types import Spec
+
+SPEC = Spec(n_features=4, n_hidden=2, batch_size=16, steps=10, curve_points=4)
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def train(numbers, spec=SPEC, devices=2, keep=True):
+    group = Group(spec, numbers(spec, 6), np.arange(6), np.arange(6))
+    (results,) = engine.train([group], devices=devices, chunk=None, report=lambda report: None, keep=keep)
+    return results
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """Specs that are compiled, as they are."""
+    compiled, original = [], population._compile_all
+
+    def counted(spec, *arguments, **options):
+        compiled.append(spec)
+        return original(spec, *arguments, **options)
+
+    monkeypatch.setattr(population, "_compile_all", counted)
+    return compiled
+
+
+def test_the_second_run_compiles_nothing_and_finds_the_same(numbers, compilations):
+    first, second = train(numbers), train(numbers)
+    assert compilations == [SPEC]
+    for name, value in first.items():
+        np.testing.assert_array_equal(second[name], value)
+
+
+def test_other_arguments_are_other_programs(numbers, compilations):
+    train(numbers)
+    train(numbers, spec=replace(SPEC, steps=11))
+    train(numbers, devices=1)
+    assert len(compilations) == len(list(cache.folder().iterdir())) == 3
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: whole[:50] + b"?" + whole[51:], lambda whole: b""])
+def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
+    first = train(numbers)
+    (file,) = cache.folder().iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    np.testing.assert_array_equal(train(numbers)["W"], first["W"])
+    train(numbers)
+    assert len(compilations) == 2
+
+
+def test_only_the_latest_files_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_KEPT", 2)
+    for number in range(4):
+        cache.save(cache.folder() / f"{number}", {})
+    assert len(list(cache.folder().iterdir())) == 2
+
+
+def test_without_a_place_to_keep_them_programs_are_not_kept(numbers, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("not a folder")
+    train(numbers)
+    train(numbers, keep=False)
+    assert (tmp_path / "file").read_text() == "not a folder"
