@@ -85,7 +85,7 @@ def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
 
 
 def _spec(leaves: dict[str, Any]) -> Spec:
-    n, batch = leaves["model.n_features"], leaves["train.batch_size"]
+    n = leaves["model.n_features"]
     spec = Spec(
         n_features=n,
         n_hidden=leaves["model.n_hidden"],
@@ -95,9 +95,9 @@ def _spec(leaves: dict[str, Any]) -> Spec:
         init_models=leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1,
         law=leaves["data.values.law"],
         estimator=leaves["train.estimator"],
-        batch_size=batch or int(np.clip(2 ** np.ceil(np.log2(6 * n)), 32, 256)),
+        batch_size=leaves["train.batch_size"] or _fast_batch_size(n),
         order=leaves["train.order"],
-        steps=leaves["train.steps"],
+        steps=leaves["train.steps"] or _fast_steps(n),
         optimizer=leaves["train.optimizer"],
         schedule=leaves["train.schedule.kind"],
         reduction=leaves["train.reduction"],
@@ -113,6 +113,19 @@ def _spec(leaves: dict[str, Any]) -> Spec:
         raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
     _check_memory(spec)
     return spec
+
+
+def _fast_batch_size(n: int) -> int:
+    """The power of two from 6n on, between 32 and 256."""
+    return int(np.clip(2 ** np.ceil(np.log2(6 * n)), 32, 256))
+
+
+def _fast_steps(n: int) -> int:
+    """1,000 steps up to n = 20, then more in the power 0.3 of n, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
+
+    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
+    """
+    return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
 
 
 def _check_memory(spec: Spec) -> None:

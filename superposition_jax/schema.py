@@ -132,7 +132,7 @@ LEAVES: dict[str, Number | Integer | Choice] = {
     "train.estimator": Choice(data.ESTIMATORS),
     "train.batch_size": Integer(2, optional=True),
     "train.order": Integer(),
-    "train.steps": Integer(),
+    "train.steps": Integer(optional=True),
     "train.optimizer": Choice(optimizer.OPTIMIZERS),
     "train.learning_rate": Number(0),
     "train.weight_decay": Number(),

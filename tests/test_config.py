@@ -308,7 +308,7 @@ REFUSED = [
     (["+train.step=10"], ["train.step:", "did you mean train.steps?"]),
     (["trian.steps=10"], ["trian.steps:", "did you mean train.steps?"]),
     (["~train.stps"], ["train.stps:", "did you mean train.steps?"]),
-    (["~train.steps"], ["train.steps", "missing"]),
+    (["~train.eps"], ["train.eps", "missing"]),
     (["+runtime.chunks=1"], ["runtime.chunks:", "did you mean runtime.chunk?"]),
     (["sweep=sparsity", "sweep.axes.seed.rang=2"], ["sweep.axes.seed.rang:", "did you mean sweep.axes.seed.range?"]),
     (["+sweep.axis.x={path: seed, range: 2}"], ["sweep.axis", "axes"]),

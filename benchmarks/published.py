@@ -1,0 +1,78 @@
+"""Full runs of the published recipe: hours. Their final losses are kept in published.json, which the other parts read.
+
+python -m benchmarks.published torch ["n=20, m=5" …]     in PyTorch, with as many seeds as SEEDS says
+python -m benchmarks.published paper ["n=20, m=5" …]     by this engine with train=paper, all seeds
+"""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.settings import PROBLEMS
+from superposition_jax import config, evaluation, run
+
+STEPS = 10_000
+"""Of the published recipe."""
+PATH = Path(__file__).parent / "published.json"
+SEEDS = {"n=5, m=2": 16, "n=20, m=5": 16, "n=80, m=20": 2, "n=400, m=30": 1, "n=2, m=1": 1}
+"""Of full runs in PyTorch."""
+
+
+def losses(problem: str) -> tuple[np.ndarray, str]:
+    """Kept final losses (cell, seed) of the published recipe: from PyTorch if all seeds ran there, else from `train=paper`."""
+    kept = json.loads(PATH.read_text(encoding="utf-8"))[problem]
+    most = max(kept, key=lambda recipe: (len(kept[recipe][0]), recipe == "torch"))
+    return np.array(kept[most]), most
+
+
+def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
+    """Final losses (model,) of given parameters, by the evaluator that every run of the engine ends with."""
+    group = config.load([*PROBLEMS[problem].overrides("fast")]).groups[0]
+    one = jax.tree.map(lambda a: a[0], group.hparams)
+
+    @partial(jax.jit, static_argnames="spec")
+    def of(density, importance, W, b, *, spec):
+        hparams = one.replace(density=jnp.full(spec.n_features, density), importance=importance)
+        return evaluation.evaluate(hparams, {"W": W, "b": b}, spec=spec)["loss"]
+
+    models = zip(density.astype(np.float32), importance.astype(np.float32), W, b, strict=True)
+    return np.array([of(*model, spec=group.spec) for model in models])
+
+
+def torch(problem: str) -> np.ndarray:
+    """Final losses (cell, seed) of a full run in PyTorch."""
+    from benchmarks import torch_recipe
+
+    this, seeds = PROBLEMS[problem], SEEDS[problem]
+    density, importance = (np.repeat(values, seeds, axis=0) for values in this.cells)
+    trained = torch_recipe.train(density, importance, this.m, steps=STEPS, seed=0, init=this.init)
+    return evaluate(problem, density, importance, trained.W, trained.b).reshape(-1, seeds)
+
+
+def paper(problem: str) -> np.ndarray:
+    """Final losses (cell, seed) of a full run of the engine."""
+    dataset = run(PROBLEMS[problem].overrides("paper"))
+    return dataset["loss"].values.reshape(-1, PROBLEMS[problem].seeds)
+
+
+def keep(problem: str, recipe: str, found: np.ndarray) -> None:
+    """Put final losses (cell, seed) into the file."""
+    kept = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    kept.setdefault(problem, {})[recipe] = [[float(f"{loss:.6g}") for loss in row] for row in found]
+    rows = json.dumps(kept, indent=1).replace(",\n    ", ", ").replace("[\n    ", "[").replace("\n   ]", "]")
+    PATH.write_text(rows + "\n", encoding="utf-8")
+
+
+def main(recipe: str, *problems: str) -> None:
+    """Train and keep problems, all by default."""
+    for problem in problems or PROBLEMS:
+        keep(problem, recipe, {"torch": torch, "paper": paper}[recipe](problem))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,59 @@
+"""python -m benchmarks.run [peers] [time_to_loss] [scaling] [limit] [--repeats 5] [--models 100000]
+
+Runs the parts that are named (all by default), keeps JSON and a figure in outputs/benchmarks, and puts the table of peers into
+the README. What each measures, and how to read it: benchmarks/README.md.
+"""
+
+import argparse
+import importlib.util
+import sys
+from typing import Any
+
+from benchmarks import limit, peers, report, scaling, time_to_loss
+from benchmarks.settings import PROBLEMS
+
+PARTS = ("peers", "time_to_loss", "scaling", "limit")
+
+
+def main() -> None:
+    """Measure, keep, draw."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"among {', '.join(PARTS)}; all by default")
+    parser.add_argument("--repeats", type=int, default=5, help="of every contender of peers, in turn (5)")
+    parser.add_argument("--models", type=int, default=100_000, help="most models of scaling (100000)")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.parts) - set(PARTS)):
+        parser.error(f"{unknown[0]}: no such part; there are: {', '.join(PARTS)}")
+    torch = importlib.util.find_spec("torch") is not None
+    if not torch:
+        say("torch is not installed (pip install -e '.[bench]'): PyTorch is left out")
+    for part in arguments.parts or PARTS:
+        say(f"{part} …")
+        results = _measure(part, arguments, torch)
+        say(f"{part}: {report.write(part, results)}")
+        if part == "peers" and torch:
+            report.update_readme(results)
+            say("README.md: table")
+    path = report.FOLDER / "benchmarks.png"
+    report.figure().savefig(path, dpi=130)
+    say(str(path))
+
+
+def _measure(part: str, arguments: argparse.Namespace, torch: bool) -> dict[str, Any]:
+    if part == "peers":
+        return peers.compare(arguments.repeats, torch)
+    if part == "time_to_loss":
+        return {problem: time_to_loss.run(problem, torch) for problem in ("n=5, m=2", "n=20, m=5")}
+    if part == "scaling":
+        return scaling.run(arguments.models)
+    return limit.run([problem for problem in PROBLEMS if problem != "n=2, m=1"])
+
+
+def say(text: str) -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The problems that are measured, by name."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SEVEN = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+"""The paper's densities 1 − S."""
+
+
+class Problem(NamedTuple):
+    """Models to train: every density (or every cell of a grid of densities and last importances) with some seeds."""
+
+    n: int
+    m: int
+    decay: float
+    densities: tuple[float, ...]
+    seeds: int
+    extra_importances: tuple[float, ...] = ()
+    """Importance of the last feature, the others' being 1: makes a grid with the densities. Without, importances are decay^i."""
+    init: str = "xavier"
+    """Start of the published recipe: textbook Xavier a model, or the scale that the paper's notebook arrives at."""
+    fast: tuple[str, ...] = ()
+    """Overrides of `train=fast`."""
+
+    @property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Density (cell,) and importance (cell, feature) of every cell, densities slowest."""
+        if not self.extra_importances:
+            density = np.array(self.densities)
+            return density, np.broadcast_to(self.decay ** np.arange(self.n), (len(density), self.n))
+        density, last = (grid.ravel() for grid in np.meshgrid(self.densities, self.extra_importances, indexing="ij"))
+        importance = np.ones((len(density), self.n))
+        importance[:, -1] = last
+        return density, importance
+
+    @property
+    def models(self) -> int:
+        """Cells times seeds."""
+        return len(self.cells[0]) * self.seeds
+
+    def overrides(self, recipe: str) -> list[str]:
+        """The config of the engine for these models, with `train=fast` or `train=paper`."""
+        density, importance = self.densities, self.extra_importances
+        own = self.fast if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
+        axes = [f"+sweep.axes.density={{path: data.density, values: {_list(density)}}}"]
+        if importance:
+            axes.append(f"+sweep.axes.importance={{path: data.importance.list.{self.n - 1}, values: {_list(importance)}}}")
+        return [
+            f"model.n_features={self.n}",
+            f"model.n_hidden={self.m}",
+            f"data.importance.list={_list([1.0] * self.n)}" if importance else f"data.importance.decay={self.decay}",
+            *axes,
+            f"+sweep.axes.seed={{path: seed, range: {self.seeds}}}",
+            f"train={recipe}",
+            *own,
+        ]
+
+
+def _list(values) -> str:
+    return "[" + ", ".join(repr(float(value)) for value in values) + "]"
+
+
+def _log(start: float, stop: float, count: int) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.geomspace(start, stop, count))
+
+
+_PHASE = ("train.estimator=quadrature", "train.order=4", "train.steps=500", "train.learning_rate=0.05")
+
+PROBLEMS = {
+    "n=5, m=2": Problem(5, 2, 0.9, SEVEN, 16),
+    "n=20, m=5": Problem(20, 5, 0.7, SEVEN, 16),
+    "n=80, m=20": Problem(80, 20, 0.9, SEVEN, 16),
+    "n=400, m=30": Problem(400, 30, 1.0, _log(1, 0.1, 8), 4, init="notebook"),
+    "n=2, m=1": Problem(
+        2,
+        1,
+        1.0,
+        _log(1, 0.01, 20),
+        1,
+        _log(0.1, 10, 20),
+        fast=("train.estimator=quadrature", "train.order=4", "train.steps=500"),
+    ),
+}

@@ -1,0 +1,71 @@
+"""The benchmarks measure what they say: the same models on all sides, the same recipe, a table from numbers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import peers, plain_jax, published, report, worker
+from benchmarks.settings import PROBLEMS
+from superposition_jax import config
+
+
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_engine_gets_the_problems_models(problem, recipe):
+    this, (density, importance) = PROBLEMS[problem], PROBLEMS[problem].cells
+    (group,) = config.load(this.overrides(recipe)).groups
+    assert len(group.points) == this.models
+    np.testing.assert_allclose(group.hparams.density[:, 0], np.repeat(density, this.seeds), rtol=1e-6)
+    np.testing.assert_allclose(group.hparams.importance, np.repeat(importance, this.seeds, axis=0), rtol=1e-6)
+    assert (group.spec.n_features, group.spec.n_hidden) == (this.n, this.m)
+
+
+def test_plain_jax_times_what_it_says():
+    density, importance = PROBLEMS["n=2, m=1"].cells
+    assert plain_jax.seconds_a_step(density[:3], importance[:3], 1, steps=2) > 0
+
+
+def test_published_losses_fit_their_problems():
+    for problem in json.loads(published.PATH.read_text(encoding="utf-8")):
+        losses, _ = published.losses(problem)
+        assert len(losses) == len(PROBLEMS[problem].cells[0])
+        assert np.all(losses > 0)
+        np.testing.assert_allclose(peers.losses(problem, losses)["ratio"], 1)
+
+
+def test_the_table_holds_the_ratios():
+    seconds = {"torch": 8.0, "plain": 16.0, "paper": 0.4}
+    found = {name: {"seconds_a_model": {"median": value}} for name, value in seconds.items()}
+    rest = ("seconds_a_model", "with_evaluation_and_saving", "with_process_start_and_compilation")
+    found["fast"] = {name: {"median": value} for name, value in zip(rest, (0.004, 0.01, 0.1), strict=True)}
+    found["losses"] = {"ratio": [0.99, 1.01], "error": [0.01, 0.02]}
+    row = report.table({"n=5, m=2": {"models": 112, **found}}).splitlines()[-1]
+    assert row == "| n=5, m=2, 112 models | 8 s a model | 0.5× | 20× | 2,000× | 800× | 80× | 1.000, at most 1.010 ± 0.020 |"
+
+
+@pytest.mark.slow
+def test_torchs_recipe_finds_what_train_paper_finds():
+    pytest.importorskip("torch")
+    import superposition_jax
+    from benchmarks import torch_recipe
+
+    density, importance = np.repeat([1.0, 0.1], 8), np.tile(0.9 ** np.arange(5), (16, 1))
+    theirs = torch_recipe.train(density, importance, 2, steps=3000, seed=0)
+    losses = published.evaluate("n=5, m=2", density, importance, theirs.W, theirs.b).reshape(2, 8)
+    ours = superposition_jax.run(
+        [
+            *("model.n_features=5", "model.n_hidden=2", "data.importance.decay=0.9", "train=paper", "train.steps=3000"),
+            *("+sweep.axes.density={path: data.density, values: [1.0, 0.1]}", "+sweep.axes.seed={path: seed, range: 8}"),
+        ]
+    )["loss"].values
+    error = np.hypot(losses.std(1, ddof=1), ours.std(1, ddof=1)) / np.sqrt(8)
+    assert np.all(np.abs(losses.mean(1) - ours.mean(1)) < 4 * error + 1e-3 * ours.mean(1))
+
+
+def test_a_worker_is_a_process_of_its_own():
+    run = worker.measure("engine", overrides=["model.n_features=3", "model.n_hidden=2", "train.steps=60"], save=True)
+    assert run["models"] == 1
+    assert run["process"] > run["compile"] + run["train"] + run["evaluate"]
+    with pytest.raises(RuntimeError, match="no such key"):
+        worker.measure("engine", overrides=["model.size=3"])
