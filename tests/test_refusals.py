@@ -1,0 +1,136 @@
+"""Bad input: one line that names the key, the value and what is allowed."""
+
+import pytest
+
+from superposition_jax.config import load
+from superposition_jax.errors import ConfigError
+
+
+def axis(text):
+    """An override that adds an axis `x`."""
+    return f"+sweep.axes.x={{{text}}}"
+
+
+REFUSED = [
+    # numbers and names
+    (["data.sparsity=1"], ["data.sparsity = 1:", "[0, 1)"]),
+    (["data.sparsity=-0.1"], ["data.sparsity = -0.1", "[0, 1)"]),
+    (["data.sparsity=[0.5, 1.5]", "model.n_features=2"], ["data.sparsity = 1.5", "[0, 1)"]),
+    (["data.density=0"], ["data.density = 0:", "(0, 1]"]),
+    (["data.density=1e-46"], ["data.density", "1e-46"]),  # 0 in float32
+    (["data.sparsity=nan"], ["data.sparsity = nan"]),
+    (["train.learning_rate=inf"], ["train.learning_rate = inf", "finite"]),
+    (["train.weight_decay=-inf"], ["train.weight_decay = -inf", "finite"]),
+    (["train.learning_rate=1e39"], ["train.learning_rate = 1e+39", "finite"]),
+    (["train.learning_rate=fast"], ["train.learning_rate = 'fast'", "finite number"]),
+    (["train.learning_rate=null"], ["train.learning_rate = None", "finite number"]),
+    (["train.learning_rate=-1"], ["train.learning_rate = -1", "[0, inf)"]),
+    (["train.b1=1"], ["train.b1 = 1", "[0, 1)"]),
+    (["model.n_features=0"], ["model.n_features = 0", "whole number in [1, "]),
+    (["model.n_hidden=-3"], ["model.n_hidden = -3", "whole number in [1, "]),
+    (["model.n_hidden=2.5"], ["model.n_hidden = 2.5", "whole number"]),
+    (["model.n_features=true"], ["model.n_features = True", "whole number"]),
+    (["train.steps=0"], ["train.steps = 0", "whole number in [1, "]),
+    (["train.steps=2147483648"], ["train.steps = 2147483648"]),
+    (["train.batch_size=1"], ["train.batch_size = 1:", "in [2, 2147483647] or null"]),
+    (["model.bias=1"], ["model.bias = 1", "true, false"]),
+    (["model.activation=tanh"], ["model.activation = 'tanh'", "relu, gelu, softplus, identity"]),
+    (["model.init.kind=he"], ["model.init.kind = 'he'", "xavier, normal, orthogonal, polygon, notebook"]),
+    (["data.values.law=normal"], ["data.values.law = 'normal'", "uniform, signed, upper, exponential, power, binary"]),
+    (["data.importance.kind=log"], ["data.importance.kind = 'log'", "uniform, geometric, power, linear"]),
+    (["train.estimator=mc"], ["train.estimator = 'mc'", "iid, active, quadrature"]),
+    (["train.optimizer=lion"], ["train.optimizer = 'lion'", "adam, adamw, sgd"]),
+    (["train.schedule.kind=step"], ["train.schedule.kind = 'step'", "constant, linear, cosine"]),
+    (["train.reduction=max"], ["train.reduction = 'max'", "sum, mean"]),
+    (["figures=[heat]"], ["figures", "heat", "demonstration", "summary", "loss_curves"]),
+    (["figures=[[summary]]"], ["figures", "summary"]),
+    (["figures=summary"], ["figures", "'summary'", "list"]),
+    (["seed=-1"], ["seed = -1", "whole number"]),
+    (["seed=4294967296"], ["seed = 4294967296", "whole number"]),
+    (["seed=1.5"], ["seed = 1.5", "whole number"]),
+    (["seed='3'"], ["seed = '3'", "whole number"]),
+    *(([f"name={name}"], ["name = ", "folder name"]) for name in ("../evil", "a/b", "/tmp", "..", ".hidden", "''", "null")),
+    # keys and options
+    (["model=cubic"], ["model=cubic", "linear, relu"]),
+    (["train.step=10"], ["train.step:", "did you mean train.steps?"]),
+    (["+train.step=10"], ["train.step:", "did you mean train.steps?"]),
+    (["trian.steps=10"], ["trian.steps:", "did you mean train.steps?"]),
+    (["~train.stps"], ["train.stps:", "did you mean train.steps?"]),
+    (["~train.eps"], ["train.eps", "missing"]),
+    (["+runtime.chunks=1"], ["runtime.chunks:", "did you mean runtime.chunk?"]),
+    (["sweep=sparsity", "sweep.axes.seed.rang=2"], ["sweep.axes.seed.rang:", "did you mean sweep.axes.seed.range?"]),
+    (["+sweep.axis.x={path: seed, range: 2}"], ["sweep.axis", "axes"]),
+    (["data=null"], ["data"]),
+    (["sweep.axes=3"], ["sweep.axes = 3", "path"]),
+    # what does not go together
+    (["data.sparsity=0", "data.density=0.5"], ["data.density = 0.5", "data.sparsity = 0 "]),
+    (["sweep=sparsity", "data.density=0.5"], ["data.density = 0.5", "data.sparsity", "axis"]),
+    (["data.sparsity=[0.1, 0.2]"], ["data.sparsity = [0.1, 0.2]", "20 numbers", "not 2"]),
+    ([axis("path: train.weight_decay, values: [0, 0.5]")], ["train.weight_decay", "train.optimizer = 'adam'", "adamw"]),
+    (["~name"], ["name = None"]),
+    (["~figures"], ["figures = None"]),
+    (["data.importance.list=[1, 2]"], ["data.importance.list = [1, 2]", "20 numbers", "not 2"]),
+    (["data.importance.list=[]"], ["data.importance.list = []"]),
+    (["data.importance.list=[1, nan]"], ["data.importance.list = nan", "finite"]),
+    (["data.importance.kind=linear", "data.importance.decay=2"], ["data.importance.decay = 2.0", "linear"]),
+    (["data.importance.decay=1e30"], ["data.importance.decay = 1e+30"]),  # decay^19 overflows
+    (["train.estimator=quadrature", "model.n_features=6"], ["'quadrature'", "model.n_features", "≤ 5", "not 6"]),
+    (["train.estimator=quadrature", "model.n_features=5", "train.order=9999"], ["train.order = 9999", "GiB"]),
+    (["train.batch_size=2000000000", "model.n_features=1000"], ["train.batch_size = 2000000000", "GiB"]),
+    (["model.n_hidden=2000000000", "model.n_features=1000"], ["model.n_hidden", "GiB"]),
+    # axes: values
+    ([axis("path: seed, values: []")], ["sweep.axes.x.values = []", "at least one"]),
+    ([axis("path: seed, values: 3")], ["sweep.axes.x.values = 3", "list"]),
+    ([axis("path: seed, values: [1, 2, 1]")], ["sweep.axes.x (seed) = 1", "twice"]),
+    ([axis("path: train.eps, values: [0, 0.0]")], ["sweep.axes.x (train.eps) = 0", "twice"]),
+    ([axis("path: seed, values: [0.5]")], ["sweep.axes.x (seed) = 0.5", "whole number"]),
+    ([axis("path: seed, range: [-1, 3]")], ["sweep.axes.x (seed) = -1", "whole number"]),
+    ([axis("path: seed, values: [true]")], ["sweep.axes.x (seed) = True", "whole number"]),
+    ([axis("path: data.sparsity, values: [0.5, 1]")], ["sweep.axes.x (data.sparsity) = 1:", "[0, 1)"]),
+    ([axis("path: data.sparsity, values: [[0.5]]")], ["sweep.axes.x (data.sparsity) = [0.5]", "single value"]),
+    ([axis("path: data.sparsity, values: [null]")], ["sweep.axes.x (data.sparsity) = None", "single value"]),
+    ([axis("path: data.sparsity, values: [0.5, nan]")], ["sweep.axes.x (data.sparsity) = nan", "finite"]),
+    ([axis("path: model.activation, values: [relu, tanh]")], ["sweep.axes.x (model.activation) = 'tanh'", "relu"]),
+    ([axis("path: model.bias, values: [true, 0]")], ["sweep.axes.x (model.bias) = 0", "true, false"]),
+    ([axis("path: seed")], ["sweep.axes.x", "no values", "range"]),
+    ([axis("path: seed, range: 2, values: [1]")], ["sweep.axes.x", "values and range", "exactly one"]),
+    ([axis("path: seed, range: 2, number: 3")], ["sweep.axes.x.number", "num"]),
+    ([axis("path: seed, range: 0")], ["sweep.axes.x.range = 0", "1 to 1000000 values"]),
+    ([axis("path: seed, range: 2.5")], ["sweep.axes.x.range = 2.5", "whole numbers"]),
+    ([axis("path: seed, range: [0, 5, 0]")], ["sweep.axes.x.range = [0, 5, 0]", "step"]),
+    ([axis("path: train.eps, linspace: [0, 1]")], ["sweep.axes.x.num = None", "linspace"]),
+    ([axis("path: train.eps, linspace: [0, 1], num: 0")], ["sweep.axes.x.num = 0", "in [1, 1000000]"]),
+    ([axis("path: train.eps, linspace: 1, num: 2")], ["sweep.axes.x.linspace = 1", "[start, stop]"]),
+    ([axis("path: train.eps, linspace: [0, inf], num: 2")], ["sweep.axes.x.linspace = [0, inf]", "finite"]),
+    ([axis("path: train.eps, logspace: [0, 400], num: 2")], ["sweep.axes.x", "inf"]),
+    ([axis("path: train.eps, geomspace: [0, 1], num: 2")], ["sweep.axes.x.geomspace = [0, 1]", "above 0"]),
+    # axes: paths, names, zip groups
+    ([axis("path: data.sparcity, values: [0.5]")], ["sweep.axes.x.path = 'data.sparcity'", "did you mean data.sparsity?"]),
+    ([axis("path: data.sparsity.0, values: [0.5]")], ["sweep.axes.x.path = 'data.sparsity.0'", "did you mean data.sparsity?"]),
+    ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "cannot be an axis"]),
+    ([axis("range: 2")], ["sweep.axes.x.path = None", "no such key"]),
+    ([axis("path: seed, range: 2"), "+sweep.axes.y={path: seed, range: 2}"], ["sweep.axes.x.path = 'seed'", "axis y"]),
+    (
+        [
+            *("model.n_features=2", "data.sparsity=[0, 0]", axis("path: data.sparsity, values: [0.1, 0.2]")),
+            "+sweep.axes.y={path: data.sparsity.0, values: [0.3, 0.4]}",
+        ],
+        ["data.sparsity.0", "axis"],
+    ),
+    *(
+        ([f"+sweep.axes.{name}={{path: seed, range: 2}}"], ["sweep.axes", f"'{name}'"])
+        for name in ("feature", "hidden", "step", "snapshot", "model", "batch", "W", "loss", "status", "x-y", "_x")
+    ),
+    ([axis("path: seed, range: 2, zip: y"), "+sweep.axes.y={path: train.eps, values: [1], zip: y}"], ["zip = 'y'", "2", "1"]),
+    ([axis("path: seed, range: 2, zip: y"), "+sweep.axes.y={path: train.eps, values: [1, 2], zip: z}"], ["zip = 'y'"]),
+    *(([axis(f"path: seed, range: 2, zip: {name}")], ["sweep.axes.x.zip", name]) for name in ("feature", "a/b", "[1]")),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), REFUSED, ids=[" ".join(overrides) for overrides, _ in REFUSED])
+def test_refused_in_one_line_that_names_the_key(overrides, words):
+    with pytest.raises(ConfigError) as refusal:
+        load(overrides)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == []
