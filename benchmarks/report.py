@@ -1,6 +1,7 @@
 """What the measurements become: a JSON file, a figure, and the table in the README."""
 
 import json
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,8 @@ def update_readme(peers: dict[str, Any]) -> None:
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(_START)
     _, after = rest.split(_END)
-    cores = f"Measured on {platform.machine()}, {_cores()} cores."
+    cores = f"Measured on {platform.machine()}, {os.cpu_count()} cores."
     path.write_text(f"{before}{_START}\n{table(peers)}\n\n{cores}\n{_END}{after}", encoding="utf-8")
-
-
-def _cores() -> int:
-    import os
-
-    return os.cpu_count() or 1
 
 
 def figure() -> Figure:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from benchmarks.settings import PROBLEMS
 
 
 def measure(what: str, **arguments: Any) -> dict[str, Any]:
-    """The result of one of this module's functions, in a fresh process."""
+    """The result of one of this module's functions, in a fresh process, with the seconds that the whole `process` took."""
+    began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps({"what": what, **arguments})]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{what} {arguments}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return {**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began}
 
 
 def torch(problem: str, steps: int) -> dict[str, Any]:
@@ -41,55 +43,25 @@ def plain(problem: str, steps: int) -> dict[str, Any]:
     return {"seconds_a_step": plain_jax.seconds_a_step(density, importance, PROBLEMS[problem].m, steps=steps) / len(density)}
 
 
-def engine(overrides: list[str], save: bool = False) -> dict[str, Any]:
-    """A sweep by this engine. `seconds_a_step` leaves out the first segment; `losses` are (cell …, seed)."""
-    began = time.perf_counter()
+def engine(overrides: list[str]) -> dict[str, Any]:
+    """A sweep by this engine, with all that a run does and saves; seconds of its parts by its manifest, `losses` (…, seed)."""
     from superposition_jax import config, pipeline
-    from superposition_jax import engine as the_engine
 
-    parts: dict[str, list[tuple[float, float]]] = {}
-    train = the_engine.train
-
-    def listening(groups, *, report, **options):
-        def note(event):
-            work = event.models * event.steps if isinstance(event, the_engine.Advanced) else event.models
-            parts.setdefault(type(event).__name__, []).append((event.seconds, work))
-            report(event)
-
-        return train(groups, report=note, **options)
-
-    the_engine.train = listening
     experiment = config.load(["runtime.keep_programs=false", *overrides])
     with tempfile.TemporaryDirectory() as folder:
-        dataset = pipeline.run(experiment, directory=folder if save else None)
-    total = time.perf_counter() - began
-    trained = parts["Advanced"][1:] or parts["Advanced"]
+        began = time.perf_counter()
+        dataset = pipeline.run(experiment, directory=folder)
+        whole = time.perf_counter() - began
+        seconds = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))["seconds"]
+    model_steps = sum(len(group.points) * group.spec.steps for group in experiment.groups)
     return {
+        **seconds,
+        "all": whole,
         "models": experiment.grid.n_points,
-        "seconds_a_step": sum(seconds for seconds, _ in trained) / sum(work for _, work in trained),
-        "compile": sum(seconds for seconds, _ in parts["Compiled"]),
-        "train": sum(seconds for seconds, _ in parts["Advanced"]),
-        "evaluate": sum(seconds for seconds, _ in parts["Finished"]),
-        "process": total,
+        "seconds_a_step": seconds["train"] / model_steps,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "losses": dataset["loss"].values.tolist() if experiment.grid.n_points <= 10_000 else None,
     }
-
-
-def compile_twice(problem: str) -> dict[str, Any]:
-    """Seconds that `population.build` takes, from nothing or from what an earlier process left in the folder of programs."""
-    from superposition_jax import config
-    from superposition_jax import engine as the_engine
-
-    experiment = config.load([*PROBLEMS[problem].overrides("fast"), "train.curve_points=10"])
-    seconds: list[float] = []
-
-    def note(event):
-        if isinstance(event, the_engine.Compiled):
-            seconds.append(event.seconds)
-
-    the_engine.train(experiment.groups, devices=None, chunk=None, report=note, keep=True)
-    return {"compile": sum(seconds)}
 
 
 def _models(problem: str) -> tuple[np.ndarray, np.ndarray]:
