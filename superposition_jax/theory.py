@@ -136,8 +136,7 @@ def boundaries_n3m2(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -
 def _missed(slope: ArrayLike, gain: ArrayLike, bias: ArrayLike) -> Real:
     """∫₀¹ (c x − ReLU(a x + b))² dx for c = `slope`, a = `gain`, b = `bias`, broadcast; exact."""
     c, a, b = np.broadcast_arrays(*(np.asarray(value, float) for value in (slope, gain, bias)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kink = np.where(a == 0, 0.0, np.clip(-b / np.where(a == 0, 1.0, a), 0.0, 1.0))
+    kink = np.where(a == 0, 0.0, np.clip(-b / np.where(a == 0, 1.0, a), 0.0, 1.0))
     on_above = (a > 0) | ((a == 0) & (b > 0))
     start, stop = np.where(on_above, kink, 0.0), np.where(on_above, 1.0, np.where(a == 0, 0.0, kink))
 
