@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from benchmarks import published
 from benchmarks.published import STEPS
-from benchmarks.settings import PROBLEMS
+from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from benchmarks.worker import measure
 
 _SHORT = {"n=5, m=2": 40, "n=20, m=5": 12, "n=80, m=20": 4, "n=400, m=30": 3, "n=2, m=1": 20}
@@ -21,21 +22,26 @@ def compare(repeats: int, torch: bool) -> dict[str, Any]:
         for problem in PROBLEMS:
             for name in contenders:
                 found[problem][name].append(_once(problem, name))
-    return {problem: _summary(problem, runs) for problem, runs in found.items()}
+    return {problem: _summary(problem, runs) | _once_each(problem) for problem, runs in found.items()}
 
 
 def _once(problem: str, name: str) -> dict[str, Any]:
     if name in ("torch", "plain"):
         return measure(name, problem=problem, steps=_SHORT[problem])
-    overrides = PROBLEMS[problem].overrides(name)
     if name == "paper":  # its speed; its losses are in published.json
-        return measure("engine", overrides=[*overrides, f"train.steps={25 + 15 * _SHORT[problem]}"])
-    return measure("engine", overrides=overrides)
+        return measure("engine", overrides=[*PROBLEMS[problem].overrides("paper"), f"train.steps={25 + 15 * _SHORT[problem]}"])
+    return measure("engine", overrides=FAST[problem].overrides("fast"))
+
+
+def _once_each(problem: str) -> dict[str, Any]:
+    """What need not be repeated: final losses, and the seconds that compiling takes in a second process."""
+    run = measure("engine", overrides=LOSSES[problem].overrides("fast"))
+    again = measure("second_process", overrides=FAST[problem].overrides("fast"))
+    return {"losses": losses(problem, np.array(run["losses"])), "compile_again": again["compile"]}
 
 
 def _summary(problem: str, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    models = PROBLEMS[problem].models
-    table: dict[str, Any] = {"models": models}
+    table: dict[str, Any] = {"models": PROBLEMS[problem].models, "fast_models": FAST[problem].models}
     for name, several in runs.items():
         step = np.array([run["seconds_a_step"] for run in several])
         table[name] = {"model_steps_a_second": spread(1 / step)}
@@ -47,26 +53,33 @@ def _summary(problem: str, runs: dict[str, list[dict[str, Any]]]) -> dict[str, A
         "with_process_start_and_compilation": ("process",),
     }.items():
         seconds = [run[names[0]] - sum(run[name] for name in names[1:]) for run in runs["fast"]]
-        table["fast"][part] = spread(np.array(seconds) / models)
-    table["losses"] = losses(problem, np.array(runs["fast"][-1]["losses"]))
+        table["fast"][part] = spread(np.array(seconds) / FAST[problem].models)
+    table["fast"]["compile"] = spread(np.array([run["compile"] for run in runs["fast"]]))
     return table
 
 
 def losses(problem: str, fast: np.ndarray) -> dict[str, Any]:
-    """Median final loss over seeds of `fast` (cell …, seed) over that of the published recipe, with standard errors."""
+    """Final losses of `fast` (cell …, seed) over those of the published recipe, by density, with standard errors.
+
+    Of every cell the median over seeds is compared. Where a density has several cells, the ratio is their geometric mean, and the
+    error comes from their spread.
+    """
     theirs, recipe = published.losses(problem)
-    ours = fast.reshape(len(theirs), -1)
-    if theirs.shape[1] == 1:  # a grid of cells, one seed each: compare the cells' distribution
-        theirs, ours = theirs.reshape(1, -1), ours.reshape(1, -1)
+    ours, density = fast.reshape(len(theirs), -1), PROBLEMS[problem].cells[0]
     ratio = np.median(ours, axis=1) / np.median(theirs, axis=1)
     error = ratio * np.hypot(_relative_error(ours), _relative_error(theirs))
-    density = PROBLEMS[problem].cells[0].tolist()
-    return {"density": density, "ratio": ratio.tolist(), "error": error.tolist(), "published": recipe}
+    if PROBLEMS[problem].extra_importances:
+        several = [np.log(ratio[density == p]) for p in PROBLEMS[problem].densities]
+        ratio = np.exp([logs.mean() for logs in several])
+        error = ratio * [logs.std(ddof=1) / len(logs) ** 0.5 for logs in several]
+    densities = list(PROBLEMS[problem].densities)
+    return {"density": densities, "ratio": ratio.tolist(), "error": error.tolist(), "published": recipe}
 
 
 def _relative_error(values: np.ndarray) -> np.ndarray:
-    """Standard error of the median, about 1.25 times that of the mean, over the median."""
-    return 1.2533 * values.std(axis=1, ddof=1) / np.sqrt(values.shape[1]) / np.median(values, axis=1)
+    """Standard error of the median over seeds, by resampling them, over the median."""
+    resampled = bootstrap((values,), np.median, axis=1, n_resamples=1000, method="percentile", rng=0)
+    return resampled.standard_error / np.median(values, axis=1)
 
 
 def spread(values: np.ndarray) -> dict[str, float]:

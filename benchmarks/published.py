@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.settings import PROBLEMS
+from benchmarks.settings import LOSSES, PROBLEMS
 from superposition_jax import config, evaluation, run
 
 STEPS = 10_000
@@ -25,9 +25,9 @@ SEEDS = {"n=5, m=2": 16, "n=20, m=5": 16, "n=80, m=20": 2, "n=400, m=30": 1, "n=
 
 def losses(problem: str) -> tuple[np.ndarray, str]:
     """Kept final losses (cell, seed) of the published recipe: from PyTorch if all seeds ran there, else from `train=paper`."""
-    kept = json.loads(PATH.read_text(encoding="utf-8"))[problem]
-    most = max(kept, key=lambda recipe: (len(kept[recipe][0]), recipe == "torch"))
-    return np.array(kept[most]), most
+    kept = {recipe: np.array(rows) for recipe, rows in json.loads(PATH.read_text(encoding="utf-8"))[problem].items()}
+    most = max(kept, key=lambda recipe: (kept[recipe].shape[1], recipe == "torch"))
+    return kept[most], most
 
 
 def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
@@ -56,8 +56,8 @@ def torch(problem: str) -> np.ndarray:
 
 def paper(problem: str) -> np.ndarray:
     """Final losses (cell, seed) of a full run of the engine."""
-    dataset = run(PROBLEMS[problem].overrides("paper"))
-    return dataset["loss"].values.reshape(-1, PROBLEMS[problem].seeds)
+    dataset = run(LOSSES[problem].overrides("paper"))
+    return dataset["loss"].values.reshape(-1, LOSSES[problem].seeds)
 
 
 def keep(problem: str, recipe: str, found: np.ndarray) -> None:

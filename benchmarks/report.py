@@ -32,11 +32,18 @@ def read(part: str) -> dict[str, Any] | None:
 
 def table(peers: dict[str, Any]) -> str:
     """The README's table: seconds a model of the published recipe, and how many times faster everything else is."""
-    head = (
-        "| | published recipe in PyTorch | plain vmapped JAX | `train=paper` | `train=fast` | with evaluation, measures, saving "
-        "| with process start and compilation | final loss |"
+    columns = (
+        "",
+        "published recipe in PyTorch",
+        "plain vmapped JAX",
+        "`train=paper`",
+        "`train=fast`",
+        "with evaluation, measures, saving",
+        "with process start and compilation",
+        "compilation, and in a second process",
+        "final loss, fast / published, median over densities and highest",
     )
-    rows = [head, "|---|---|---|---|---|---|---|---|"]
+    rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for problem, found in peers.items():
         theirs = found["torch"]["seconds_a_model"]["median"]
         faster = [theirs / found[name]["seconds_a_model"]["median"] for name in ("plain", "paper", "fast")]
@@ -44,9 +51,12 @@ def table(peers: dict[str, Any]) -> str:
         faster += [theirs / found["fast"][name]["median"] for name in rest]
         ratio, error = np.array(found["losses"]["ratio"]), np.array(found["losses"]["error"])
         worst = np.argmax(ratio)
-        loss = f"{np.median(ratio):.3f}, at most {ratio[worst]:.3f} ± {error[worst]:.3f}"
-        models = f"{found['models']} models"
-        rows.append(" | ".join([f"| {problem}, {models}", f"{theirs:.3g} s a model", *map(_times, faster), f"{loss} |"]))
+        loss = f"{np.median(ratio):.3f}, {ratio[worst]:.3f} ± {error[worst]:.3f}"
+        compiled = f"{found['fast']['compile']['median']:.1f} s, {found['compile_again']:.2f} s"
+        name = f"{problem}, {found['models']} models" + (
+            f" ({found['fast_models']:,} by fast)" if found["fast_models"] > found["models"] else ""
+        )
+        rows.append(f"| {' | '.join([name, f'{theirs:.3g} s a model', *map(_times, faster), compiled, loss])} |")
     return "\n".join(rows)
 
 
@@ -54,71 +64,124 @@ def _times(faster: float) -> str:
     return f"{float(f'{faster:.2g}'):,.0f}×" if faster >= 10 else f"{faster:.1f}×"
 
 
-def update_readme(peers: dict[str, Any]) -> None:
-    """Put the table between its two marks."""
+def diagrams(found: dict[str, Any]) -> str:
+    """The README's table of whole commands."""
+    rows = [
+        "| command, compiling afresh | models | start to end | of which training | peak memory | results.nc |",
+        "|---" * 6 + "|",
+    ]
+    for name, run in found.items():
+        seconds, train = f"{run['seconds']:.1f} s", f"{run['parts']['train']:.1f} s"
+        memory, file = f"{run['peak_bytes'] / 1e9:.2f} GB", f"{run['results_bytes'] / 1e6:.1f} MB"
+        rows.append(f"| {name} | {run['models']:,} | {seconds} | {train} | {memory} | {file} |")
+    return "\n".join(rows)
+
+
+def update_readme() -> None:
+    """Put the tables of what has run between the two marks."""
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(_START)
     _, after = rest.split(_END)
+    parts = {"peers": table, "diagrams": diagrams}
+    tables = "\n\n".join(make(results) for part, make in parts.items() if (results := read(part)))
     cores = f"Measured on {platform.machine()}, {os.cpu_count()} cores."
-    path.write_text(f"{before}{_START}\n{table(peers)}\n\n{cores}\n{_END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{_START}\n{tables}\n\n{cores}\n{_END}{after}", encoding="utf-8")
 
 
 def figure() -> Figure:
-    """Everything measured, in four panels; parts that have not run stay empty."""
-    picture = Figure(figsize=(12, 8.5), layout="constrained")
-    faster, loss, scaling, parts = picture.subplots(2, 2).ravel()
-    _draw_faster(faster, loss, read("peers"))
-    _draw_scaling(scaling, read("scaling"))
-    _draw_parts(parts, read("limit"))
+    """A panel or two for every part that has run."""
+    drawn = [(draw, results) for part, draw in _PANELS if (results := read(part))]
+    columns = min(3, len(drawn))
+    rows = -(-len(drawn) // columns)
+    picture = Figure(figsize=(6.2 * columns, 4.8 * rows), layout="constrained")
+    panels = picture.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (draw, results) in zip(panels, drawn, strict=False):
+        draw(axes, results)
+    for axes in panels[len(drawn) :]:
+        axes.remove()
     return picture
 
 
-def _draw_faster(axes, losses, peers) -> None:
-    axes.set(ylabel="times faster than PyTorch, seconds a model", title="Published recipe in PyTorch = 1")
-    losses.set(xlabel="density 1 − S", ylabel="median final loss / published", title="Final loss of train=fast, by one evaluator")
-    if not peers:
-        return
-    names, width = ("plain", "paper", "fast"), 0.27
+def _draw_faster(axes, peers) -> None:
+    axes.set(ylabel="times faster, seconds a model", title="Published recipe in PyTorch = 1", yscale="log")
     words = {"plain": "plain vmapped JAX", "paper": "train=paper", "fast": "train=fast"}
-    for k, name in enumerate(names):
+    places, width = np.arange(len(peers)), 0.27
+    for k, (name, label) in enumerate(words.items()):
         ratios = [p["torch"]["seconds_a_model"]["median"] / p[name]["seconds_a_model"]["median"] for p in peers.values()]
-        bars = axes.bar(np.arange(len(peers)) + (k - 1) * width, ratios, width, label=words[name], color=_COLOURS(k / 2.2))
+        bars = axes.bar(places + (k - 1) * width, ratios, width, label=label, color=_COLOURS(k / 2.2))
         axes.bar_label(bars, [f"{ratio:,.2g}" if ratio < 10 else f"{ratio:,.0f}" for ratio in ratios], fontsize=7)
-    axes.set_xticks(np.arange(len(peers)), list(peers))
-    axes.set_yscale("log")
+    axes.set_xticks(places, [name.replace(", ", "\n") for name in peers])
+    axes.set_ylim(top=10 * axes.get_ylim()[1])
     axes.axhline(1, color="black", lw=0.8)
-    axes.legend()
+    axes.legend(loc="upper left", ncols=3, fontsize=8)
+
+
+def _draw_losses(axes, peers) -> None:
+    axes.set(
+        xlabel="density 1 − S", ylabel="median final loss, fast / published", title="Final loss of train=fast, by one evaluator"
+    )
     for k, (problem, found) in enumerate(peers.items()):
-        ratio, error = found["losses"]["ratio"], found["losses"]["error"]
-        if len(ratio) > 1:
-            style = {"marker": "osD^v"[k], "color": _COLOURS(k / 4.5), "capsize": 2, "ms": 4}
-            losses.errorbar(found["losses"]["density"], ratio, error, label=problem, **style)
-    losses.axhline(1, color="black", lw=0.8)
-    losses.set_xscale("log")
-    losses.invert_xaxis()
-    losses.legend()
+        losses = found["losses"]
+        axes.errorbar(losses["density"], losses["ratio"], losses["error"], label=problem, capsize=2, **_style(k))
+    _over_density(axes)
+
+
+def _draw_time(axes, found) -> None:
+    axes.set(xlabel="density 1 − S", ylabel="ms a model", title="Time to the published recipe's median final loss", yscale="log")
+    for k, (problem, curve) in enumerate(found.items()):
+        axes.plot(curve["density"], 1e3 * np.array(curve["seconds_a_model"]), label=f"{problem}, train=fast", **_style(k))
+        if theirs := curve["published_seconds_a_model"]:
+            axes.axhline(1e3 * theirs, color=_style(k)["color"], ls=":", label=f"{problem}, PyTorch, 10,000 steps")
+    _over_density(axes)
+
+
+def _style(k: int) -> dict[str, Any]:
+    return {"marker": "osD^vP"[k], "color": _COLOURS(k / 5.5), "ms": 4}
+
+
+def _over_density(axes) -> None:
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.legend(fontsize=8)
 
 
 def _draw_scaling(axes, scaling) -> None:
     axes.set(xlabel="number", ylabel="seconds a model-step / least", title="Scaling (log-log slope)", xscale="log", yscale="log")
-    for k, (name, curve) in enumerate((scaling or {}).items()):
+    for k, (name, curve) in enumerate(scaling.items()):
         seconds = np.array(curve["seconds_a_step"])
-        style = {"marker": "osD^vP"[k], "color": _COLOURS(k / 5.5), "ms": 4}
-        axes.plot(curve["values"], seconds / seconds.min(), label=f"{name} ({curve['slope']:+.2f})", **style)
-    if scaling:
-        axes.legend(fontsize=8)
+        axes.plot(curve["values"], seconds / seconds.min(), label=f"{name} ({curve['slope']:+.2f})", **_style(k))
+    axes.legend(fontsize=8)
+
+
+def _draw_compile(axes, scaling) -> None:
+    models = scaling["models"]
+    axes.set(xlabel="models", ylabel="seconds or GB", title="Compile time and peak memory", xscale="log")
+    axes.plot(models["values"], models["compile"], label="compile, s", **_style(0))
+    axes.plot(models["values"], np.array(models["peak_bytes"]) / 1e9, label="peak memory of the process, GB", **_style(4))
+    axes.set_ylim(0, 1.2 * max(*models["compile"], *np.array(models["peak_bytes"]) / 1e9))
+    axes.legend(fontsize=8)
 
 
 def _draw_parts(axes, limit) -> None:
     axes.set(xlabel="share of the threads' time", title="Where a step's time goes")
-    if not limit:
-        return
-    names, left = list(limit["steps"]), np.zeros(len(limit["steps"]))
-    shades = ("", "//", "..", "xx", "\\\\", "--", "oo")
-    for k, part in enumerate(next(iter(limit["steps"].values()))["parts"]):
-        shares = np.array([found["parts"][part] for found in limit["steps"].values()])
+    steps = limit["steps"]
+    names = [f"{name}\n{found['share_of_matrix_peak']:.0%} of matrix peak" for name, found in steps.items()]
+    shades, left = ("", "//", "..", "xx", "\\\\", "--", "oo"), np.zeros(len(names))
+    for k, part in enumerate(next(iter(steps.values()))["parts"]):
+        shares = np.array([found["parts"][part] for found in steps.values()])
         axes.barh(names, shares, left=left, label=part, color=_COLOURS(k / 6.5), hatch=shades[k], edgecolor="white", lw=0.3)
         left += shares
+    axes.tick_params("y", labelsize=7)
     axes.invert_yaxis()
-    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=3)
+
+
+_PANELS = (
+    ("peers", _draw_faster),
+    ("peers", _draw_losses),
+    ("time_to_loss", _draw_time),
+    ("scaling", _draw_scaling),
+    ("scaling", _draw_compile),
+    ("limit", _draw_parts),
+)

@@ -1,4 +1,4 @@
-"""python -m benchmarks.run [peers] [time_to_loss] [scaling] [limit] [--repeats 5] [--models 100000]
+"""python -m benchmarks.run [peers] [diagrams] [time_to_loss] [scaling] [limit] [--repeats 5] [--models 100000]
 
 Runs the parts that are named (all by default), keeps JSON and a figure in outputs/benchmarks, and puts the table of peers into
 the README. What each measures, and how to read it: benchmarks/README.md.
@@ -10,9 +10,10 @@ import sys
 from typing import Any
 
 from benchmarks import limit, peers, report, scaling, time_to_loss
-from benchmarks.settings import PROBLEMS
+from benchmarks.settings import DIAGRAMS, PROBLEMS
+from benchmarks.worker import measure
 
-PARTS = ("peers", "time_to_loss", "scaling", "limit")
+PARTS = ("peers", "diagrams", "time_to_loss", "scaling", "limit")
 
 
 def main() -> None:
@@ -31,9 +32,9 @@ def main() -> None:
         say(f"{part} …")
         results = _measure(part, arguments, torch)
         say(f"{part}: {report.write(part, results)}")
-        if part == "peers" and torch:
-            report.update_readme(results)
-            say("README.md: table")
+    if torch:
+        report.update_readme()
+        say("README.md: tables")
     path = report.FOLDER / "benchmarks.png"
     report.figure().savefig(path, dpi=130)
     say(str(path))
@@ -42,11 +43,16 @@ def main() -> None:
 def _measure(part: str, arguments: argparse.Namespace, torch: bool) -> dict[str, Any]:
     if part == "peers":
         return peers.compare(arguments.repeats, torch)
+    if part == "diagrams":
+        return {name: measure("command", overrides=[*overrides, *_AFRESH]) for name, overrides in DIAGRAMS.items()}
     if part == "time_to_loss":
         return {problem: time_to_loss.run(problem, torch) for problem in ("n=5, m=2", "n=20, m=5")}
     if part == "scaling":
         return scaling.run(arguments.models)
     return limit.run([problem for problem in PROBLEMS if problem != "n=2, m=1"])
+
+
+_AFRESH = ("runtime.keep_programs=false",)
 
 
 def say(text: str) -> None:

@@ -25,16 +25,23 @@ def run(most_models: int) -> dict[str, Any]:
     by_models = [_sweep(max(1, count // 10), min(count, 10), f"train.steps={_steps(count)}") for count in numbers]
     cells = [1, 2, 4, 8, 16, 32, 64]
     by_cells = [_sweep(64 // count, count, "train.steps=1000") for count in cells]
-    paper_cells = [_sweep(64 // count, count, "train=paper", "train.steps=100") for count in cells]
+    paper_cells = [_sweep(64 // count, count, "train=paper", "train.steps=500") for count in cells]
     features = [5, 10, 20, 40, 80, 160, 320]
     by_features = [
-        _sweep(4, 8, f"model.n_features={n}", f"model.n_hidden={max(1, n // 4)}", "train.batch_size=128", "train.steps=200")
+        _sweep(
+            4,
+            8,
+            f"model.n_features={n}",
+            f"model.n_hidden={max(1, n // 4)}",
+            "train.batch_size=128",
+            f"train.steps={40_000 // n}",
+        )
         for n in features
     ]
     batches = [32, 64, 128, 256, 512, 1024, 2048, 4096]
-    by_batch = [_sweep(8, 8, f"train.batch_size={size}", "train.steps=200") for size in batches]
+    by_batch = [_sweep(8, 8, f"train.batch_size={size}", f"train.steps={200_000 // size}") for size in batches]
     devices = [1, 2]
-    by_devices = [_sweep(16, 8, f"runtime.devices={count}", "train.steps=500") for count in devices]
+    by_devices = [_sweep(16, 8, f"runtime.devices={count}", "train.steps=2000") for count in devices]
     return {
         "models": _curve(numbers, by_models) | {"compile": _of(by_models, "compile"), "peak_bytes": _of(by_models, "peak_bytes")},
         "cells a seed, train=fast": _curve(cells, by_cells),
@@ -46,7 +53,7 @@ def run(most_models: int) -> dict[str, Any]:
 
 
 def _steps(models: int) -> int:
-    return int(np.clip(2e6 / models, 50, 1000))
+    return int(np.clip(1e7 / models, 200, 2000))
 
 
 def _of(runs: list[dict[str, Any]], name: str) -> list[float]:

@@ -20,8 +20,8 @@ class Problem(NamedTuple):
     """Importance of the last feature, the others' being 1: makes a grid with the densities. Without, importances are decay^i."""
     init: str = "xavier"
     """Start of the published recipe: textbook Xavier a model, or the scale that the paper's notebook arrives at."""
-    fast: tuple[str, ...] = ()
-    """Overrides of `train=fast`."""
+    fast: str = "fast"
+    """The recipe in the place of `train=fast`."""
 
     @property
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
     def overrides(self, recipe: str) -> list[str]:
         """The config of the engine for these models, with `train=fast` or `train=paper`."""
         density, importance = self.densities, self.extra_importances
-        own = self.fast if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
+        own = () if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
         axes = [f"+sweep.axes.density={{path: data.density, values: {_list(density)}}}"]
         if importance:
             axes.append(f"+sweep.axes.importance={{path: data.importance.list.{self.n - 1}, values: {_list(importance)}}}")
@@ -52,7 +52,7 @@ class Problem(NamedTuple):
             f"data.importance.list={_list([1.0] * self.n)}" if importance else f"data.importance.decay={self.decay}",
             *axes,
             f"+sweep.axes.seed={{path: seed, range: {self.seeds}}}",
-            f"train={recipe}",
+            f"train={self.fast if recipe == 'fast' else recipe}",
             *own,
         ]
 
@@ -65,20 +65,30 @@ def _log(start: float, stop: float, count: int) -> tuple[float, ...]:
     return tuple(float(value) for value in np.geomspace(start, stop, count))
 
 
-_PHASE = ("train.estimator=quadrature", "train.order=4", "train.steps=500", "train.learning_rate=0.05")
-
 PROBLEMS = {
     "n=5, m=2": Problem(5, 2, 0.9, SEVEN, 16),
     "n=20, m=5": Problem(20, 5, 0.7, SEVEN, 16),
     "n=80, m=20": Problem(80, 20, 0.9, SEVEN, 16),
     "n=400, m=30": Problem(400, 30, 1.0, _log(1, 0.1, 8), 4, init="notebook"),
-    "n=2, m=1": Problem(
-        2,
-        1,
-        1.0,
-        _log(1, 0.01, 20),
-        1,
-        _log(0.1, 10, 20),
-        fast=("train.estimator=quadrature", "train.order=4", "train.steps=500"),
+    "n=2, m=1": Problem(2, 1, 1.0, _log(1, 0.01, 20), 1, _log(0.1, 10, 20), fast="exact"),
+}
+
+FAST = PROBLEMS | {
+    "n=2, m=1": PROBLEMS["n=2, m=1"]._replace(densities=_log(1, 0.01, 50), seeds=10, extra_importances=_log(0.1, 10, 50))
+}
+"""What `train=fast` is timed on: the same problems, but the whole diagram of 50×50 cells × 10 seeds at n=2."""
+
+DIAGRAMS = {
+    "`experiment=phase_n2m1`": ("experiment=phase_n2m1",),
+    "`experiment=phase_n3m2`": ("experiment=phase_n3m2",),
+    "`experiment=phase_law`": ("experiment=phase_law",),
+    "`experiment=phase_n2m1 sweep.axes.importance.num=1000 sweep.axes.density.num=100`": (
+        "experiment=phase_n2m1",
+        "sweep.axes.importance.num=1000",
+        "sweep.axes.density.num=100",
     ),
 }
+"""Whole commands that are timed from start to end."""
+
+LOSSES = PROBLEMS | {"n=2, m=1": PROBLEMS["n=2, m=1"]._replace(seeds=10)}
+"""On which final losses are compared: the same problems, but with seeds in every cell."""

@@ -1,6 +1,7 @@
 """Single measurements, each in a process of its own: thread pools, compiled programs and memory of one cannot touch another."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -62,6 +63,31 @@ def engine(overrides: list[str]) -> dict[str, Any]:
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "losses": dataset["loss"].values.tolist() if experiment.grid.n_points <= 10_000 else None,
     }
+
+
+def second_process(overrides: list[str]) -> dict[str, Any]:
+    """`engine` in a process that finds its programs on the disk, where one before it has left them."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        first, second = (measure("engine", overrides=[*overrides, "runtime.keep_programs=true"]) for _ in range(2))
+    return second | {"first_compile": first["compile"]}
+
+
+def command(overrides: list[str]) -> dict[str, Any]:
+    """The command as a user gives it: seconds from its start to its end, peak memory, and the size of what it saves."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        given = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
+        subprocess.run(given, capture_output=True, check=True)
+        seconds = time.perf_counter() - began
+        manifest = json.loads(Path(folder, "run", "manifest.json").read_text(encoding="utf-8"))
+        return {
+            "models": sum(group["models"] for group in manifest["groups"]),
+            "seconds": seconds,
+            "parts": manifest["seconds"],
+            "peak_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+            "results_bytes": Path(folder, "run", "results.nc").stat().st_size,
+        }
 
 
 def _models(problem: str) -> tuple[np.ndarray, np.ndarray]:

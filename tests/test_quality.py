@@ -22,12 +22,15 @@ def test_the_fast_recipe_ends_no_higher_than_the_published(problem):
     assert np.all((excess < 2) | (np.array(found["ratio"]) < 1.001)), found
 
 
-def test_pytorch_and_train_paper_find_the_same():
-    """The engine's `train=paper` is the published recipe: means over 16 seeds of full runs, within four standard errors."""
-    kept = json.loads(published.PATH.read_text(encoding="utf-8"))
-    both = [problem for problem in kept if {"torch", "paper"} <= set(kept[problem]) and len(kept[problem]["torch"][0]) == 16]
-    assert "n=20, m=5" in both
-    for problem in both:
-        torch, paper = (np.array(kept[problem][recipe]) for recipe in ("torch", "paper"))
-        error = np.hypot(torch.std(1, ddof=1), paper.std(1, ddof=1)) / 4
-        assert np.all(np.abs(torch.mean(1) - paper.mean(1)) < 4 * error), problem
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_pytorch_and_train_paper_find_the_same(problem):
+    """The engine's `train=paper` is the published recipe: full runs of both, mean over densities, within four standard errors.
+
+    Where PyTorch ran one seed a cell, the seeds of `train=paper` say how far one seed may be off.
+    """
+    kept = json.loads(published.PATH.read_text(encoding="utf-8"))[problem]
+    torch, paper = (np.array(kept[recipe]) for recipe in ("torch", "paper"))
+    here = paper.mean(1, keepdims=True)
+    error = (paper / here).std(1, ddof=1) * (1 / torch.shape[1] + 1 / paper.shape[1]) ** 0.5
+    off = (torch / here).mean(1) - 1
+    assert abs(off.sum()) < 4 * np.sqrt(np.sum(error**2)), (off, error)
