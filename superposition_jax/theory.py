@@ -1,10 +1,8 @@
-"""Closed forms to hold experiments against: candidate solutions, their boundaries, limits. NumPy, no training.
+"""Closed forms to hold experiments against: what the linear model loses, the limit of one active feature, polygons. No training.
 
-A feature is x = 0 with probability 1 − p, else a value v of the law. Losses are sums over features; where r is given, importances
-are 1 but for the last feature's, r. Every formula is checked in the tests against quadrature of the real model.
+A feature is x = 0 with probability 1 − p, else a value v of the law. Losses are sums over features. Every formula is checked
+in the tests against quadrature of the real model.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,15 +11,6 @@ from scipy.optimize import minimize
 from superposition_jax.data import LAWS
 
 Real = NDArray[np.float64]
-
-PAIR_SQUARE: dict[str, Callable[[float], float]] = {
-    "uniform": lambda a: 1 / 6,
-    "upper": lambda a: 11 / 24,
-    "exponential": lambda a: 1 / 2,
-    "power": lambda a: 1 - 4 / (a + 2) + 1 / (a + 1),
-    "binary": lambda a: 1.0,
-}
-"""E min(v, v')² of two values by law (without negative values): what is lost where two antipodal features are on at once."""
 
 
 def moments(law: str, exponent: float = 1.0) -> tuple[float, float]:
@@ -52,88 +41,7 @@ def linear_loss(p: ArrayLike, importance: ArrayLike, hidden: int, law: str = "un
     return terms[..., : max(0, terms.shape[-1] - hidden)].sum(axis=-1)
 
 
-def _pair(p: ArrayLike, law: str, exponent: float) -> Real:
-    """Loss p²·E min(v, v')² that each of two antipodal features of unit norm and importance 1 has."""
-    if law not in PAIR_SQUARE:
-        raise ValueError(f"law {law!r}: antipodal features need values ≥ 0; there are: {', '.join(PAIR_SQUARE)}")
-    return np.asarray(p, float) ** 2 * PAIR_SQUARE[law](exponent)
-
-
-def candidates_n2m1(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Losses of the paper's candidate solutions for two features in one dimension, p and r broadcast.
-
-    - `last dropped`: W = (1, 0): r·Var x.
-    - `first dropped`: W = (0, 1): Var x.
-    - `antipodal`: W = (1, −1), b = 0: (1 + r)·p²·E min(v, v')², since only both at once disturb each other.
-
-    Source: Elhage et al. 2022, "Superposition as a Phase Change".
-    """
-    p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
-    return {"last dropped": r * drop, "first dropped": drop, "antipodal": (1 + r) * pair}
-
-
-def candidates_n3m2(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Losses of the paper's candidate solutions for three features in two dimensions: the last one is the extra one.
-
-    - `last dropped`, `first dropped`: two dedicated dimensions.
-    - `last antipodal`: to one of the others: (1 + r)·p²·E min².
-    - `others antipodal`: the last has a dimension of its own: 2·p²·E min².
-    """
-    p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
-    return {"last dropped": r * drop, "first dropped": drop, "last antipodal": (1 + r) * pair, "others antipodal": 2 * pair}
-
-
-def least(candidates: dict[str, Real]) -> tuple[NDArray[np.intp], Real]:
-    """Which candidate is least (its place among the names) and its loss."""
-    stacked = np.stack(list(candidates.values()))
-    return stacked.argmin(axis=0), stacked.min(axis=0)
-
-
-def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, float]:
-    """Density and relative importance (p*, 1) at which the candidates' regions meet, for n = 2, m = 1 and for n = 3, m = 2.
-
-    With V = p a₂ − p² a₁² (a₁ = E v, a₂ = E v²) and Q = p² q (q = E min²), r = 1 makes dropping either feature the same, and
-    V = 2Q makes that the same as antipodal: p a₂ = p² (a₁² + 2q), so p* = a₂/(a₁² + 2q), 4/7 for U[0,1]. For n = 3, m = 2 the
-    losses are rV, V, (1 + r)Q and 2Q, which are all equal there too.
-    """
-    first, second = moments(law, exponent)
-    return second / (first**2 + 2 * PAIR_SQUARE[law](exponent)), 1.0
-
-
-def boundaries_n2m1(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Relative importances r at the boundaries as functions of p, NaN where a boundary does not exist.
-
-    `last dropped | antipodal`: r V = (1 + r) Q, so r = Q/(V − Q). `antipodal | first dropped`: V = (1 + r) Q, so r = V/Q − 1.
-    Both exist up to the triple point, the third, r = 1, from there on.
-    """
-    p = np.asarray(p, float)
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
-    sparse = p <= triple_point(law, exponent)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "last dropped | antipodal": np.where(sparse, pair / (drop - pair), np.nan),
-            "antipodal | first dropped": np.where(sparse, drop / pair - 1, np.nan),
-            "last dropped | first dropped": np.where(sparse, np.nan, 1.0),
-        }
-
-
-def boundaries_n3m2(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Relative importances r at the boundaries as functions of p; beside them stands the line p = p* from r = 1 upwards.
-
-    `last dropped | last antipodal`: r = Q/(V − Q) as for n = 2. `last antipodal | others antipodal`: (1 + r) Q = 2Q, so r = 1.
-    `others antipodal | first dropped`: V = 2Q, which is p = p* for every r ≥ 1.
-    """
-    two, sparse = boundaries_n2m1(p, law, exponent), np.asarray(p, float) <= triple_point(law, exponent)[0]
-    return {
-        "last dropped | last antipodal": two["last dropped | antipodal"],
-        "last antipodal | others antipodal": np.where(sparse, 1.0, np.nan),
-        "last dropped | first dropped": two["last dropped | first dropped"],
-    }
-
-
-def _missed(slope: ArrayLike, gain: ArrayLike, bias: ArrayLike) -> Real:
+def ramp_error(slope: ArrayLike, gain: ArrayLike, bias: ArrayLike) -> Real:
     """∫₀¹ (c x − ReLU(a x + b))² dx for c = `slope`, a = `gain`, b = `bias`, broadcast; exact."""
     c, a, b = np.broadcast_arrays(*(np.asarray(value, float) for value in (slope, gain, bias)))
     kink = np.where(a == 0, 0.0, np.clip(-b / np.where(a == 0, 1.0, a), 0.0, 1.0))
@@ -161,7 +69,7 @@ def one_active_loss(w: ArrayLike, b: ArrayLike, importance: ArrayLike) -> Real:
     w, b, importance = (np.asarray(value, float) for value in (w, b, importance))
     gram = np.swapaxes(w, -1, -2) @ w
     n = w.shape[-1]
-    return np.sum(importance[..., :, None] * _missed(np.eye(n), gram, b[..., :, None]), axis=(-1, -2))
+    return np.sum(importance[..., :, None] * ramp_error(np.eye(n), gram, b[..., :, None]), axis=(-1, -2))
 
 
 def sparse_loss(p: ArrayLike, w: ArrayLike, b: ArrayLike, importance: ArrayLike) -> Real:
