@@ -6,6 +6,7 @@ and does what no draw changes only once.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -133,16 +134,19 @@ def _draw_nothing(key: Array, spec: Spec) -> tuple[()]:
     return ()
 
 
+def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    return law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), exponent), jnp.asarray(weights / 2, jnp.float32)
+
+
 def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], Batch]:
     law, p = LAWS[spec.law], hparams.density
-    if law.rule is None:
-        nodes, weights = np.polynomial.legendre.leggauss(spec.order)
-        value, weights = law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), hparams.value_exponent), weights / 2
-    else:
-        value, weights = law.rule(spec.order, hparams.value_exponent)
-    value = jnp.concatenate([jnp.zeros(1), value])
-    chances = [jnp.concatenate([1 - p[i : i + 1], p[i] * jnp.asarray(weights, jnp.float32)]) for i in range(spec.n_features)]
-    x = jnp.stack(jnp.meshgrid(*[value] * spec.n_features, indexing="ij"))
+    values, chances = [], []
+    for i, order in enumerate(spec.orders):
+        value, weights = (law.rule or partial(_legendre, law))(order, hparams.value_exponent)
+        values.append(jnp.concatenate([jnp.zeros(1), value]))
+        chances.append(jnp.concatenate([1 - p[i : i + 1], p[i] * weights]))
+    x = jnp.stack(jnp.meshgrid(*values, indexing="ij"))
     weight = jnp.stack(jnp.meshgrid(*chances, indexing="ij"))
     batch = Batch(x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0))
     return lambda draws: batch
@@ -168,7 +172,9 @@ ESTIMATORS = {
 - `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
 - `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
   The first active feature comes from a stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
-- `quadrature`: nodes and weights of the law S·δ₀ + p·law in every feature, tensor product of (order + 1)ⁿ points. No noise.
+- `quadrature`: nodes and weights of the law S·δ₀ + p·law in every feature, and their tensor product: about (order + 1)ⁿ points.
+  No noise. Features have `order` and `order` + 1 nodes in turn: the kink of an antipodal pair runs along the diagonal, where
+  points of equal nodes would all lie on it.
 """
 
 

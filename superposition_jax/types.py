@@ -1,5 +1,6 @@
 """Containers that the numeric modules share. No logic beyond derived properties."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,7 +40,12 @@ class Spec:
     @property
     def points(self) -> int:
         """Inputs in a batch of the estimator."""
-        return (self.order + 1) ** self.n_features if self.estimator == "quadrature" else self.batch_size
+        return math.prod(order + 1 for order in self.orders) if self.estimator == "quadrature" else self.batch_size
+
+    @property
+    def orders(self) -> list[int]:
+        """Quadrature nodes of every feature beside 0."""
+        return [self.order + i % 2 for i in range(self.n_features)]
 
     @property
     def curve_steps(self) -> np.ndarray:
