@@ -20,7 +20,7 @@ try:
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["load", "run"]
+__all__ = ["check", "load", "run"]
 
 
 def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
@@ -47,3 +47,10 @@ def load(path: str | Path) -> xarray.Dataset:
     from superposition_jax import results
 
     return results.load(path)
+
+
+def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:
+    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `consistency`."""
+    from superposition_jax import consistency
+
+    return consistency.check(dataset, tolerance)

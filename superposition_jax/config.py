@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax import engine, evaluation, figures
+from superposition_jax import engine, evaluation, figures, tables
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
@@ -27,7 +27,9 @@ class Experiment(NamedTuple):
 
     name: str
     grid: Grid
+    repair: bool
     groups: list[Group]
+    tables: list[str]
     figures: list[str]
     devices: int | None
     chunk: int | None
@@ -53,22 +55,40 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"{key}: is missing")
         rule.check(key, leaves[key])
     for key in leaves:
-        if key not in LEAVES and key not in RUNTIME and key not in ("name", "figures"):
+        if key not in LEAVES and key not in RUNTIME and key not in ("name", "tables", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
-    name, drawn, sweep = config.get("name"), config.get("figures"), config.get("sweep")
+    name, sweep = config.get("name"), config.get("sweep")
+    made: Any = config.get("tables")
+    drawn: Any = config.get("figures")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
-    if not isinstance(drawn, list) or not all(isinstance(f, str) and f in figures.FIGURES for f in drawn):
-        raise reject("figures", drawn, "a list of names among " + ", ".join(figures.FIGURES))
+    for key, names, there in (("tables", made, tables.TABLES), ("figures", drawn, figures.FIGURES)):
+        if not isinstance(names, list) or not all(isinstance(name, str) and name in there for name in names):
+            raise reject(key, names, "a list of names among " + ", ".join(there))
+    parts = ("name", "axes", "repair", "tables", "figures")
     if not isinstance(sweep, dict):
-        raise reject("sweep", sweep, "a mapping with name, axes and figures")
+        raise reject("sweep", sweep, f"a mapping with {', '.join(parts)}")
     for key in sweep:
-        if key not in ("name", "axes", "figures"):
-            raise ConfigError(f"sweep.{key}: no such key{nearest(key, ['name', 'axes', 'figures'])}")
+        if key not in parts:
+            raise ConfigError(f"sweep.{key}: no such key{nearest(key, parts)}")
     grid = read_axes(sweep.get("axes") or {}, leaves)
+    repair = sweep.get("repair", False)
+    if not isinstance(repair, bool):
+        raise reject("sweep.repair", repair, "true or false")
+    _check_phase(made, drawn, grid, leaves)
     groups = merge(list(_groups(grid, leaves)))
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
-    return Experiment(name, grid, groups, drawn, *runtime, config)
+    return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
+
+
+def _check_phase(made: list[str], drawn: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
+    """The phase diagram stands on the plane of density and the last feature's importance, and its figure on its table."""
+    if "phase" in drawn and "phase" not in made:
+        raise reject("figures", drawn, "such that tables has phase, which that figure draws")
+    paths = {axis.path for axis in grid.axes}
+    last = f"data.importance.list.{leaves['model.n_features'] - 1}"
+    if "phase" in made and not ({"data.density", "data.sparsity"} & paths and last in paths and "model.n_features" not in paths):
+        raise reject("tables", made, f"without phase, or with sweep axes over data.density and {last}")
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
@@ -106,7 +126,7 @@ def _spec(leaves: dict[str, Any]) -> Spec:
     )
     if spec.estimator == "quadrature" and n > evaluation.QUADRATURE_FEATURES:
         raise ConfigError(
-            f"train.estimator = 'quadrature': takes (order + 1)^n points, so model.n_features must be ≤ "
+            f"train.estimator = 'quadrature': takes about (order + 1)^n points, so model.n_features must be ≤ "
             f"{evaluation.QUADRATURE_FEATURES}, not {n}"
         )
     if spec.init == "polygon" and spec.n_hidden < 2:

@@ -129,6 +129,17 @@ def tiling(seeds: np.ndarray, chunk: int, devices: int) -> Tiling:
     return Tiling(tuple(tile for tile in tiles if tile.real.any()), by_seed)
 
 
+def rectangles(models: int, shape: tuple[int, int]) -> tuple[Tile, ...]:
+    """Models 0, 1, … in rectangles of a shape, row by row; padding repeats the first."""
+    size = shape[0] * shape[1]
+    places = np.arange(_up(models, size))
+    real = places < models
+    return tuple(
+        Tile(np.where(real[i : i + size], places[i : i + size], 0).reshape(shape), real[i : i + size].reshape(shape))
+        for i in range(0, places.size, size)
+    )
+
+
 def _up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-FIGURES = {"demonstration": "demonstration", "summary": "summary", "loss_curves": "summary"}
+FIGURES = {"demonstration": "demonstration", "summary": "summary", "loss_curves": "summary", "phase": "phase"}
 """Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
 

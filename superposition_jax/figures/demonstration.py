@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from superposition_jax import labels
 from superposition_jax.figures import layout
 from superposition_jax.geometry import REPRESENTED
 
@@ -24,13 +25,13 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     Above: WᵀW of the best seed as a heat map, b beside it on the same colours. Below: ‖W_i‖ as bars, coloured by the
     superposition Σ_{j≠i} (Ŵ_i·W_j)²; whiskers span all seeds. Elhage et al. 2022, "Demonstrating Superposition".
     """
-    dims = layout.cell_dims(dataset)
-    across = next((d for d in dims if layout.values(dataset, d).name == "density"), dims[-1] if dims else None)
+    dims = labels.cell_dims(dataset)
+    across = next((d for d in dims if labels.values(dataset, d).name == "density"), dims[-1] if dims else None)
     others = [d for d in dims if d != across]
     rows = [dict(zip(others, places, strict=True)) for places in product(*(range(dataset.sizes[d]) for d in others))]
     rows, more = rows[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
     columns = [{across: place} for place in range(dataset.sizes[across])] if across is not None else [{}]
-    best, n = layout.best_seed(dataset), dataset.sizes["feature"]
+    best, n = labels.best_seed(dataset), dataset.sizes["feature"]
     strip, gap = max(1, n // 12), max(1, n // 8)  # of the bias, and between models, in features
 
     pitch = n + 1 + strip + gap
@@ -39,7 +40,7 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     for row, here in enumerate(rows):
         heat, bars = grid[2 * row][0], grid[2 * row + 1][0]
         models = [best.isel(here | column) for column in columns]
-        spreads = [_range(dataset.isel(here | column), layout.seed_dim(dataset)) for column in columns]
+        spreads = [_range(dataset.isel(here | column), labels.seed_dim(dataset)) for column in columns]
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for place, (model, column) in enumerate(zip(models, columns, strict=True)):

@@ -1,6 +1,4 @@
-"""What all figures share: a sweep's axes with their labels and scales, the best seed of every cell, and panels of fixed size."""
-
-from collections.abc import Hashable
+"""What all figures share: a sweep's axes with their labels and scales, and panels of fixed size."""
 
 import matplotlib as mpl
 import numpy as np
@@ -8,31 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from superposition_jax.results import VARIABLES
-
-_OWN_DIMS = {dim for measure in VARIABLES.values() for dim in measure.dims}
-
-
-def cell_dims(dataset: xr.Dataset) -> list[Hashable]:
-    """The sweep's dimensions other than the seed's, in order."""
-    return [dim for dim in dataset["loss"].dims if dim not in _OWN_DIMS and dim != seed_dim(dataset)]
-
-
-def seed_dim(dataset: xr.Dataset) -> Hashable | None:
-    """The dimension over which only the seed varies, if there is one."""
-    for dim in dataset["loss"].dims:
-        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
-        if [c.attrs.get("long_name") for c in along] == ["seed"]:
-            return dim
-    return None
-
-
-def best_seed(dataset: xr.Dataset) -> xr.Dataset:
-    """Every cell's model of least final loss (the first, where all are NaN)."""
-    dim = seed_dim(dataset)
-    if dim is None:
-        return dataset
-    return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+from superposition_jax.labels import seed_dim, values
 
 
 def seeds_note(dataset: xr.Dataset) -> str:
@@ -41,7 +15,7 @@ def seeds_note(dataset: xr.Dataset) -> str:
     return f"{dataset.sizes[dim]} seeds" if dim is not None else "one seed"
 
 
-def label(dataset: xr.Dataset, dim: Hashable, place: int | None = None) -> str:
+def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
     """Name of a dimension for people, or of one place on it: `1 − S` or `1 − S = 0.03`."""
     coordinate = values(dataset, dim)
     name = {"density": "1 − S"}.get(str(coordinate.name), str(coordinate.name).replace("_", " "))
@@ -51,17 +25,7 @@ def label(dataset: xr.Dataset, dim: Hashable, place: int | None = None) -> str:
     return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
 
 
-def values(dataset: xr.Dataset, dim: Hashable) -> xr.DataArray:
-    """Coordinate of a dimension: the density where sparsity or density is the axis."""
-    density = dataset.coords.get("density")
-    if density is not None and density.dims == (dim,):
-        return density
-    if dim in dataset.coords:
-        return dataset.coords[dim]
-    return next((c for c in dataset.coords.values() if c.dims == (dim,)), dataset[dim])
-
-
-def set_scale(axes, dataset: xr.Dataset, dim: Hashable) -> np.ndarray:
+def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:
     """Label a matplotlib x axis for a dimension and return its positions; log where values are spread so, dense at the left."""
     coordinate = values(dataset, dim)
     axes.set_xlabel(label(dataset, dim))

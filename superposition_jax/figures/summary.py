@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from superposition_jax import labels
 from superposition_jax.figures import layout
 
 _PANELS = {
@@ -21,7 +22,7 @@ _MARKERS = "osD^vP*X"
 
 def _lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
     """Label, selection and colour of every line: one a value of the longest other axis; further axes stay at their first."""
-    dims = [d for d in layout.cell_dims(dataset) if d != across]
+    dims = [d for d in labels.cell_dims(dataset) if d != across]
     first = dict.fromkeys(dims, 0)
     if not dims:
         yield "", first, mpl.colormaps["cividis"](0.3)
@@ -34,7 +35,7 @@ def _lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
 
 def _fixed(dataset: xr.Dataset, across) -> str:
     """Axes that the figure does not show, and where they are held."""
-    dims = [d for d in layout.cell_dims(dataset) if d != across]
+    dims = [d for d in labels.cell_dims(dataset) if d != across]
     hidden = [d for d in dims if d != max(dims, key=lambda d: dataset.sizes[d])]
     return "".join(f", {layout.label(dataset, d, 0)}" for d in hidden)
 
@@ -48,7 +49,7 @@ def _spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 def summary(dataset: xr.Dataset) -> Figure:
     """Four measures along the longest axis: median over seeds with the whole range as a band."""
-    dims, seed = layout.cell_dims(dataset), layout.seed_dim(dataset)
+    dims, seed = labels.cell_dims(dataset), labels.seed_dim(dataset)
     across = max(dims, key=lambda d: dataset.sizes[d]) if dims else None
     figure, grid = layout.panels(1, len(_PANELS), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, 2.0, 0.6, 0.5))
     for axes, (name, (title, log)) in zip(grid[0], _PANELS.items(), strict=True):
@@ -73,7 +74,7 @@ def summary(dataset: xr.Dataset) -> Figure:
 
 def loss_curves(dataset: xr.Dataset) -> Figure:
     """Training loss against step, median over seeds with the whole range as a band, one line a value of the longest axis."""
-    seed = layout.seed_dim(dataset)
+    seed = labels.seed_dim(dataset)
     figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), gap=(0, (0.0,)), margin=(0.8, 1.9, 0.6, 0.5))
     for label, here, colour in _lines(dataset, None):
         middle, low, high = _spread(dataset["loss_curve"].isel(here), seed)
@@ -93,7 +94,7 @@ def loss_curves(dataset: xr.Dataset) -> Figure:
 
 def _legend(figure: Figure) -> None:
     """One legend for the figure, at its right, if its lines have labels."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    if any(labels):
+    handles, words = figure.axes[0].get_legend_handles_labels()
+    if any(words):
         right = figure.axes[-1].get_position().x1
-        figure.legend(handles, labels, loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)
+        figure.legend(handles, words, loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)

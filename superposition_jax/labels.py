@@ -1,0 +1,55 @@
+"""Which dimension of a Dataset is what, and the best seed of every cell."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax.results import VARIABLES
+
+_OWN_DIMS = {dim for measure in VARIABLES.values() for dim in measure.dims}
+
+
+def cell_dims(dataset: xr.Dataset) -> list[str]:
+    """The sweep's dimensions other than the seed's, in order."""
+    return [str(dim) for dim in dataset["loss"].dims if dim not in _OWN_DIMS and dim != seed_dim(dataset)]
+
+
+def seed_dim(dataset: xr.Dataset) -> str | None:
+    """The dimension over which only the seed varies, if there is one."""
+    for dim in dataset["loss"].dims:
+        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
+        if [c.attrs.get("long_name") for c in along] == ["seed"]:
+            return str(dim)
+    return None
+
+
+def best_seed(dataset: xr.Dataset) -> xr.Dataset:
+    """Every cell's model of least final loss (the first, where all are NaN)."""
+    dim = seed_dim(dataset)
+    if dim is None:
+        return dataset
+    return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+
+
+def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:
+    """Coordinate of a dimension: the density where sparsity or density is the axis."""
+    density = dataset.coords.get("density")
+    if density is not None and density.dims == (dim,):
+        return density
+    if dim in dataset.coords:
+        return dataset.coords[dim]
+    return next((c for c in dataset.coords.values() if c.dims == (dim,)), dataset[dim])
+
+
+def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int]) -> Any:
+    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config."""
+    for coordinate in dataset.coords.values():
+        if coordinate.attrs.get("long_name") == path:
+            return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
+    value = json.loads(dataset.attrs["config"])
+    for key in path.split("."):
+        value = value[key]
+    return value

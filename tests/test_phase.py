@@ -1,0 +1,125 @@
+"""Phase diagrams: classes, optimised candidates, and the agreement of training with theory."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.optimize import minimize
+
+import superposition_jax
+from superposition_jax import candidates, config, figures, labels
+from superposition_jax.errors import ConfigError
+from superposition_jax.figures.phase import colours
+from superposition_jax.tables import phase
+
+SMALL = ["sweep.axes.importance.num=12", "sweep.axes.density.num=12", "sweep.axes.seed.range=8", "figures=[]"]
+
+
+def test_classes_of_known_solutions():
+    for name, (norm, superposition) in candidates.EXTRA.items():
+        expected = {"last dropped": 0, "first dropped": 1, "antipodal": 2, "last antipodal": 2, "others antipodal": 1}[name]
+        assert phase.classify(np.array(norm), np.array(superposition)) == expected
+
+
+def test_boundary_cells_have_another_class_beside_them():
+    found = phase.boundary(xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b")), ("a", "b"))
+    expected = [[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
+    np.testing.assert_array_equal(found, np.array(expected, bool))
+
+
+@pytest.fixture(scope="module")
+def two():
+    return superposition_jax.run(["experiment=phase_n2m1", *SMALL])
+
+
+def test_the_best_seed_is_as_good_as_the_best_candidate(two):
+    off = phase.excess(two)
+    assert (off < 1e-3).mean() > 0.98
+    assert float(off.min()) > -0.01
+
+
+def test_phases_are_the_optimised_candidates(two):
+    theory = phase.least(two, "optimised")["phase"]
+    inside = ~phase.boundary(theory, ("density", "importance"))
+    assert (two["phase"] == theory).where(inside).mean() > 0.98
+    assert set(np.unique(two["phase"])) == {0, 1, 2}
+    assert "optimised candidate" in two.attrs["findings"]
+
+
+def test_the_other_variables_are_what_they_say(two):
+    np.testing.assert_array_equal(two["best_loss"], two["loss"].min("seed"))
+    share = (two["loss"] <= 1.01 * two["best_loss"]).mean("seed")
+    np.testing.assert_allclose(two["reached"], share.transpose(*two["reached"].dims), rtol=1e-6)
+    cell = two.isel(importance=3, density=8)
+    rest = np.delete(np.arange(8), int(cell["loss"].argmax("seed")))
+    kept = cell[["feature_norm", "superposition"]].isel(feature=1, seed=rest).mean("seed")
+    assert cell["phase_mean"] == phase.classify(kept["feature_norm"].values, kept["superposition"].values)
+    fixed = candidates.candidates_n2m1(*np.meshgrid(two["density"], two["importance"], indexing="ij"))
+    for name, losses in fixed.items():
+        here = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
+        np.testing.assert_allclose(here, losses, rtol=1e-6)
+
+
+def test_optimised_candidates_are_minima():
+    """The trained antipodal pair against a minimum of its exact loss that another method found."""
+    small = ["sweep.axes.density.geomspace=[0.4, 0.03]", "sweep.axes.density.num=3", "sweep.axes.importance.num=3"]
+    small += ["sweep.axes.seed.range=2", "train.order=16", "figures=[]"]
+    dataset = superposition_jax.run(["experiment=phase_n2m1", *small])
+    for p in dataset["density"].values:
+        for r in dataset["importance"].values:
+
+            def lost(at, p=p, r=r):
+                return float(candidates.antipodal_loss(p, r, at[:2], at[2:])) / p**2
+
+            best = minimize(lost, [1, 1, 0, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000})
+            here = dataset["optimised_loss"].sel(density=p, importance=r, candidate="antipodal")
+            assert float(here) / p**2 == pytest.approx(best.fun, rel=1e-3)
+
+
+def test_other_activations_have_no_candidates():
+    dataset = superposition_jax.run(["experiment=phase_n2m1", *SMALL, "model.activation=identity", "sweep.axes.seed.range=2"])
+    assert "optimised_loss" not in dataset
+    np.testing.assert_array_equal((dataset["phase"] == 1).transpose("density", ...), [dataset["importance"].values > 1] * 12)
+
+
+@pytest.mark.parametrize("activation", [["relu"], ["relu", "gelu"]])
+def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
+    here = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
+    dataset = superposition_jax.run(["experiment=phase_law", *here], directory=tmp_path)
+    assert (tmp_path / "figures" / "phase.png").is_file()
+    figure = figures.draw("phase", dataset)
+    (mesh,) = (part for part in figure.axes[0].collections if hasattr(part, "get_coordinates"))
+    best = labels.best_seed(dataset).isel(feature=-1, activation=0)
+    expected = colours(*(best[name].transpose("importance", "density").values for name in ("feature_norm", "superposition")))
+    np.testing.assert_allclose(mesh.get_array(), expected)
+    titles = [axes.get_title() for axes in figure.axes]
+    alone = ["trained, best of 2 seeds", "theory: paper's candidates"]
+    assert titles[:2] == (["activation = relu", "activation = gelu"] if len(activation) > 1 else alone)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["sweep=sparsity", "tables=[phase]"], "tables = .*data.importance.list.19"),
+        (["sweep=sparsity", "figures=[phase]"], "figures = .*tables has phase"),
+        (["tables=[phases]"], "tables = .*phase"),
+        (["sweep.repair=1"], "sweep.repair = 1: must be true or false"),
+        (["experiment=phase"], "experiment=phase: no such option"),
+    ],
+)
+def test_what_cannot_be_is_refused(overrides, words):
+    with pytest.raises(ConfigError, match=words):
+        config.load(overrides)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["phase_n2m1", "phase_n3m2"])
+def test_full_diagrams_match_theory(experiment):
+    """50×50 cells × 10 seeds: best within 0.1 % of the least optimised candidate or below; phases agree off the boundary."""
+    dataset = superposition_jax.run([f"experiment={experiment}", "figures=[]"])
+    assert dataset["status"].size == 25_000
+    off = phase.excess(dataset)
+    assert (off <= 1e-3).mean() >= 0.99
+    if experiment == "phase_n2m1":
+        theory = phase.least(dataset, "optimised")["phase"]
+        inside = ~phase.boundary(theory, ("density", "importance"))
+        assert (dataset["phase"] == theory).where(inside).mean() >= 0.99
