@@ -148,8 +148,14 @@ def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], B
         chances.append(jnp.concatenate([1 - p[i : i + 1], p[i] * weights]))
     x = jnp.stack(jnp.meshgrid(*values, indexing="ij"))
     weight = jnp.stack(jnp.meshgrid(*chances, indexing="ij"))
-    batch = Batch(x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0))
+    x, weight = x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0)
+    more = -weight.size % _LANES
+    batch = Batch(jnp.pad(x, ((0, 0), (0, more))), jnp.pad(weight, (0, more)))
     return lambda draws: batch
+
+
+_LANES = 8
+"""Quadrature is filled up with points of weight 0 to a multiple of this, so that rows of few points fill vector registers."""
 
 
 class Estimator(NamedTuple):

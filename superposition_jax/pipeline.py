@@ -38,9 +38,9 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
     dataset = _work_out(dataset, experiment, partial(_retrain, trainer, experiment.grid.n_points), console)
     if directory is not None:
         folder = Path(directory)
-        results.save(dataset, _manifest(experiment, shell, time.perf_counter() - began), folder)
+        first, *others = results.save(dataset, _manifest(experiment, shell, time.perf_counter() - began), folder)
         pictures = figures.save(dataset, experiment.figures, folder / "figures")
-        console.print(f"results  {folder / 'results.nc'} (also metrics.csv, manifest.json)")
+        console.print(f"results  {first} (also {', '.join(path.name for path in others)})")
         for picture in pictures:
             console.print(f"figure   {picture}")
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)

@@ -86,21 +86,30 @@ def _coordinates(grid: Grid) -> dict[str, Any]:
     return coordinates
 
 
-def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> None:
-    """Write results.nc, metrics.csv and manifest.json, each whole or not at all."""
+_MOST_ROWS = 100_000
+"""Of metrics.csv: a longer one takes long to write, and nobody reads it."""
+
+
+def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Path]:
+    """Write results.nc, manifest.json and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
         for name, variable in dataset.variables.items()
         if variable.size > 1 and variable.dtype.kind in "fiu"
     }
-    _whole(folder / "results.nc", lambda path: dataset.to_netcdf(path, engine="h5netcdf", encoding=packed))
-    _whole(folder / "metrics.csv", lambda path: _write_metrics(dataset, path))
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
-    _whole(folder / "manifest.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    parts = {
+        "results.nc": lambda path: dataset.to_netcdf(path, engine="h5netcdf", encoding=packed),
+        "metrics.csv": lambda path: _write_metrics(dataset, path),
+        "manifest.json": lambda path: path.write_text(text + "\n", encoding="utf-8"),
+    }
+    if dataset["status"].size > _MOST_ROWS:
+        del parts["metrics.csv"]
+    return [_whole(folder / name, write) for name, write in parts.items()]
 
 
-def _whole(path: Path, write) -> None:
+def _whole(path: Path, write) -> Path:
     """Write under a temporary name, then rename: a file under its own name is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -110,6 +119,7 @@ def _whole(path: Path, write) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    return path
 
 
 def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
