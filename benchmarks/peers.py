@@ -67,8 +67,9 @@ def losses(problem: str, fast: np.ndarray) -> dict[str, Any]:
     theirs, recipe = published.losses(problem)
     ours, density = fast.reshape(len(theirs), -1), PROBLEMS[problem].cells[0]
     ratio = np.median(ours, axis=1) / np.median(theirs, axis=1)
-    error = ratio * np.hypot(_relative_error(ours), _relative_error(theirs))
-    if PROBLEMS[problem].extra_importances:
+    if not PROBLEMS[problem].extra_importances:
+        error = ratio * np.hypot(*(median_error(losses) / np.median(losses, axis=1) for losses in (ours, theirs)))
+    else:
         several = [np.log(ratio[density == p]) for p in PROBLEMS[problem].densities]
         ratio = np.exp([logs.mean() for logs in several])
         error = ratio * [logs.std(ddof=1) / len(logs) ** 0.5 for logs in several]
@@ -76,10 +77,9 @@ def losses(problem: str, fast: np.ndarray) -> dict[str, Any]:
     return {"density": densities, "ratio": ratio.tolist(), "error": error.tolist(), "published": recipe}
 
 
-def _relative_error(values: np.ndarray) -> np.ndarray:
-    """Standard error of the median over seeds, by resampling them, over the median."""
-    resampled = bootstrap((values,), np.median, axis=1, n_resamples=1000, method="percentile", rng=0)
-    return resampled.standard_error / np.median(values, axis=1)
+def median_error(values: np.ndarray) -> np.ndarray:
+    """Standard error of the median over seeds (cell, seed), by resampling them."""
+    return bootstrap((values,), np.median, axis=1, n_resamples=1000, method="percentile", rng=0).standard_error
 
 
 def spread(values: np.ndarray) -> dict[str, float]:

@@ -77,21 +77,29 @@ def diagrams(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def _torch(peers: dict[str, Any]) -> bool:
+    return all("torch" in found for found in peers.values())
+
+
 def update_readme() -> None:
     """Put the tables of what has run between the two marks."""
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(_START)
     _, after = rest.split(_END)
-    parts = {"peers": table, "diagrams": diagrams}
-    tables = "\n\n".join(make(results) for part, make in parts.items() if (results := read(part)))
+    peers, commands = read("peers"), read("diagrams")
+    tables = [table(peers)] if peers and _torch(peers) else []
+    tables += [diagrams(commands)] if commands else []
+    joined = "\n\n".join(tables)
     cores = f"Measured on {platform.machine()}, {os.cpu_count()} cores."
-    path.write_text(f"{before}{_START}\n{tables}\n\n{cores}\n{_END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{_START}\n{joined}\n\n{cores}\n{_END}{after}", encoding="utf-8")
 
 
-def figure() -> Figure:
-    """A panel or two for every part that has run."""
-    drawn = [(draw, results) for part, draw in _PANELS if (results := read(part))]
+def figure() -> Figure | None:
+    """A panel or two for every part that has run, peers only with PyTorch; None without any."""
+    drawn = [(draw, results) for part, draw in _PANELS if (results := read(part)) and (part != "peers" or _torch(results))]
+    if not drawn:
+        return None
     columns = min(3, len(drawn))
     rows = -(-len(drawn) // columns)
     picture = Figure(figsize=(6.2 * columns, 4.8 * rows), layout="constrained")

@@ -1,7 +1,7 @@
 """python -m benchmarks.run [peers] [diagrams] [time_to_loss] [scaling] [limit] [--repeats 5] [--models 100000]
 
-Runs the parts that are named (all by default), keeps JSON and a figure in outputs/benchmarks, and puts the table of peers into
-the README. What each measures, and how to read it: benchmarks/README.md.
+Runs the parts that are named (all by default), keeps JSON and a figure in outputs/benchmarks, and puts the tables of peers and
+diagrams into the README. What each measures, and how to read it: benchmarks/README.md.
 """
 
 import argparse
@@ -32,12 +32,12 @@ def main() -> None:
         say(f"{part} …")
         results = _measure(part, arguments, torch)
         say(f"{part}: {report.write(part, results)}")
-    if torch:
-        report.update_readme()
-        say("README.md: tables")
-    path = report.FOLDER / "benchmarks.png"
-    report.figure().savefig(path, dpi=130)
-    say(str(path))
+    report.update_readme()
+    say("README.md: tables")
+    if picture := report.figure():
+        path = report.FOLDER / "benchmarks.png"
+        picture.savefig(path, dpi=130)
+        say(str(path))
 
 
 def _measure(part: str, arguments: argparse.Namespace, torch: bool) -> dict[str, Any]:

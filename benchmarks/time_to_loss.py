@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import published
+from benchmarks import peers, published
 from benchmarks.published import STEPS
 from benchmarks.settings import PROBLEMS
 from benchmarks.worker import measure
@@ -26,7 +26,7 @@ def run(problem: str, torch: bool) -> dict[str, Any]:
     for steps in BUDGETS:
         run = measure("engine", overrides=[*PROBLEMS[problem].overrides("fast"), f"train.steps={steps}"])
         losses = np.array(run["losses"])
-        error = 1.2533 * np.hypot(losses.std(1, ddof=1), kept.std(1, ddof=1)) / losses.shape[1] ** 0.5
+        error = np.hypot(peers.median_error(losses), peers.median_error(kept))
         there = np.median(losses, axis=1) <= target + error
         seconds[steps] = run["train"] / run["models"]
         shares[steps] = (losses <= target[:, None]).mean(1).tolist()

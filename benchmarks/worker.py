@@ -78,7 +78,7 @@ def command(overrides: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         given = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
-        subprocess.run(given, capture_output=True, check=True)
+        subprocess.run(given, stdout=subprocess.DEVNULL, check=True)
         seconds = time.perf_counter() - began
         manifest = json.loads(Path(folder, "run", "manifest.json").read_text(encoding="utf-8"))
         return {

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax import results
+from superposition_jax import results, tables
 from superposition_jax.compose import nearest
 from superposition_jax.errors import ConfigError
 from superposition_jax.schema import LEAVES, NEEDS, RUNTIME, reject
@@ -59,7 +59,14 @@ def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
 
 def _check_name(key: str, name: Any) -> None:
     """Names of dimensions: words that no result has."""
-    taken = {"status", "model", "batch", *results.VARIABLES, *(dim for v in results.VARIABLES.values() for dim in v.dims)}
+    taken = {
+        "status",
+        "model",
+        "batch",
+        *tables.NAMES,
+        *results.VARIABLES,
+        *(dim for v in results.VARIABLES.values() for dim in v.dims),
+    }
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in taken:
         raise reject(
             key, name, "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"

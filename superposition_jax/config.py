@@ -85,10 +85,27 @@ def _check_phase(made: list[str], drawn: list[str], grid: Grid, leaves: dict[str
     """The phase diagram stands on the plane of density and the last feature's importance, and its figure on its table."""
     if "phase" in drawn and "phase" not in made:
         raise reject("figures", drawn, "such that tables has phase, which that figure draws")
-    paths = {axis.path for axis in grid.axes}
+    if "phase" not in made:
+        return
     last = f"data.importance.list.{leaves['model.n_features'] - 1}"
-    if "phase" in made and not ({"data.density", "data.sparsity"} & paths and last in paths and "model.n_features" not in paths):
+    across = [axis for axis in grid.axes if axis.path in ("data.density", "data.sparsity")]
+    up = [axis for axis in grid.axes if axis.path == last]
+    if not across or not up:
         raise reject("tables", made, f"without phase, or with sweep axes over data.density and {last}")
+    for axis in grid.axes:
+        if axis in (*across, *up):
+            if any(other.dim == axis.dim for other in grid.axes if other is not axis):
+                raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "null, since tables = phase draws this axis by itself")
+            if list(axis.values) not in (sorted(axis.values), sorted(axis.values, reverse=True)):
+                raise reject(f"sweep.axes.{axis.name}", list(axis.values), "in order, since tables = phase draws this axis")
+        elif axis.path in ("model.n_features", "model.n_hidden") or axis.path.startswith(
+            ("data.importance", "data.density.", "data.sparsity.")
+        ):
+            raise reject(f"sweep.axes.{axis.name}.path", axis.path, "another leaf, since tables = phase compares equal models")
+    if min(up[0].values) <= 0:
+        raise reject(
+            f"sweep.axes.{up[0].name}", min(up[0].values), "above 0, since tables = phase draws this axis logarithmically"
+        )
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:

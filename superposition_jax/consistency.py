@@ -8,97 +8,128 @@ c = max_i I_i(B)/I_i(A), but at least 1, for importances (so the loss cannot fal
 From m to more hidden dimensions c = 1: a row of zeros in W changes nothing. It holds for every activation and law.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 
 from superposition_jax import labels, results
-from superposition_jax.tables import Retrain
+from superposition_jax.engine import Trainer
+from superposition_jax.sweep import Grid, Group, take
 
-_ROUNDS = 3
+TOLERANCE = 1e-3
+_ROUNDS = 10
+_SMALL = 0.05
 
 
-def check(dataset: xr.Dataset, tolerance: float = 1e-3) -> xr.DataArray:
+def check(dataset: xr.Dataset, tolerance: float = TOLERANCE) -> xr.DataArray:
     """Cells whose best loss over seeds is above what a neighbour's allows: True where better parameters surely exist.
 
     Above by more than `tolerance`, relative, and three standard errors. Neighbours are next to one another on an axis over
-    density, sparsity, an entry of importance.list, or n_hidden; along other axes nothing is known.
+    density, sparsity, an entry of importance.list, or n_hidden; along other axes nothing is known, and between very different
+    densities of many features the bound says little.
     """
-    best = labels.best_seed(dataset)
+    best = _best(dataset)
     flagged = np.zeros(best["loss"].size, bool)
-    for cells, _ in _violations(dataset, tolerance):
+    for cells, _ in _violations(best, tolerance):
         flagged[cells] = True
     return xr.DataArray(flagged.reshape(best["loss"].shape), dims=best["loss"].dims, name="above_a_neighbour")
 
 
-def _violations(dataset: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _best(dataset: xr.Dataset) -> xr.Dataset:
+    """Loss and standard error of the best seeds, without W, curves and snapshots."""
+    return labels.best_seed(dataset[["loss", "loss_stderr"]].assign_attrs(features=dataset.sizes["feature"]))
+
+
+def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Flat cells that lose too much, and for each the neighbour that shows it, for every axis and direction."""
-    best = labels.best_seed(dataset)
-    loss, stderr = best["loss"].values, best["loss_stderr"].values
+    loss = best["loss"].fillna(np.inf).values
+    stderr = np.where(np.isfinite(best["loss_stderr"].values), best["loss_stderr"].values, 0.0)
     cells = np.arange(loss.size).reshape(loss.shape)
     for axis, dim in enumerate(best["loss"].dims):
         for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-            bound = _bound(dataset, str(dim), here, there)
+            c = _bound(best, str(dim), here, there).reshape(-1, *[1] * (loss.ndim - axis - 1))
             take = [(slice(None),) * axis + (part,) for part in (here, there)]
             (b, a), (error_b, error_a) = ([values[part] for part in take] for values in (loss, stderr))
-            c = bound.reshape(-1, *[1] * (loss.ndim - axis - 1))
-            with np.errstate(invalid="ignore"):  # NaN compares as no violation
-                above = b > c * a * (1 + tolerance) + 3 * np.hypot(error_b, np.where(np.isfinite(c), c, 0) * error_a)
+            known = np.isfinite(c) & np.isfinite(a)
+            c, a = np.where(known, c, 0.0), np.where(known, a, 0.0)
+            above = known & (b > c * a * (1 + tolerance) + 3 * np.hypot(error_b, c * error_a))
             yield cells[take[0]][above], cells[take[1]][above]
 
 
 def _bound(dataset: xr.Dataset, dim: str, here: slice, there: slice) -> np.ndarray:
     """c of the module's theorem for B at the places `here` of an axis and A at those `there`; infinite where nothing is known."""
     along = {str(c.attrs.get("long_name")): c.values for c in dataset.coords.values() if c.dims == (dim,)}
-    bound = np.ones(len(range(*here.indices(dataset.sizes[dim]))))
-    for path, values in along.items():
-        if path.startswith("1 − "):  # the same axis under its other name
-            continue
-        bound = bound * _worst_weight(path, dataset.sizes["feature"], values[here], values[there])
+    own = [(path, values) for path, values in along.items() if not path.startswith("1 − ")]  # not an axis' other name
+    bound = np.full(len(range(*here.indices(dataset.sizes[dim]))), 1.0 if own else np.inf)
+    for path, values in own:
+        bound = bound * _worst_weight(path, dataset.attrs["features"], values[here], values[there])
     return bound
 
 
 def _worst_weight(path: str, features: int, b: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Largest ratio of a weight at the values `b` of a leaf to that at `a`."""
     leaf, _, entry = path.rpartition(".")
-    if path == "model.n_hidden":
-        return np.where(b >= a, 1.0, np.inf)
+    whole = not entry.isdigit()
+    kind = path if whole else leaf
     with np.errstate(divide="ignore", invalid="ignore"):
-        if leaf == "data.importance.list":
+        if kind == "model.n_hidden":
+            return np.where(b >= a, 1.0, np.inf)
+        if kind == "data.importance.list" and not whole:
             return np.where(b > a, b / a, 1.0)
-        if path in ("data.sparsity", "data.density") or leaf in ("data.sparsity", "data.density"):
-            if "sparsity" in path:
-                a, b = 1 - a, 1 - b
-            one = np.maximum(np.where(b > a, b / a, 1.0), np.where(b < a, (1 - b) / (1 - a), 1.0))
-            return one if entry.isdigit() else one**features
+        if kind in ("data.sparsity", "data.density"):
+            b, a = (1 - b, 1 - a) if kind == "data.sparsity" else (b, a)
+            one = np.where(b > a, b / a, np.where(b < a, (1 - b) / (1 - a), 1.0))
+            return one**features if whole else one
     return np.full(len(b), np.inf)
 
 
-def repair(dataset: xr.Dataset, retrain: Retrain) -> xr.Dataset:
-    """Train cells that `check` flags again, from the neighbours' best parameters, until none is left or nothing helps.
+def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
+    """The Dataset of trained groups, with the cells that `check` flags trained again from the neighbours' best parameters.
 
     A model that ends below its cell's best takes the place of the cell's worst seed, and is marked in the variable `repaired`.
+    Goes on until no cell is flagged, none gets better, or ten rounds are over, since a better solution spreads by one cell a round.
     """
-    seed, sweep = labels.seed_dim(dataset), dataset["loss"].dims
-    repaired = np.zeros(dataset["loss"].size, bool)
-    flat = {name: v.values.reshape(-1, *v.shape[len(sweep) :]) for name, v in dataset.items() if v.dims[: len(sweep)] == sweep}
-    points = xr.DataArray(np.arange(repaired.size).reshape(dataset["loss"].shape), dims=sweep)
+    groups, parts = list(trainer.groups), list(trained)
+    dataset, repaired = results.assemble(grid, groups, parts), np.zeros(grid.n_points, bool)
     for _ in range(_ROUNDS):
-        found = [np.concatenate(sides) for sides in zip(*_violations(dataset, 1e-3), strict=True)]
+        found = [np.concatenate(sides) for sides in zip(*_violations(_best(dataset), TOLERANCE), strict=True)]
         if not found or not found[0].size:
             break
-        loss = dataset["loss"].fillna(np.inf)
-        best, worst = (points if seed is None else points.isel({seed: order(seed)}) for order in (loss.argmin, loss.argmax))
-        best, worst = (places.values.ravel() for places in (best, worst))
-        start = {name: np.nan_to_num(flat[name][best[found[1]]]) for name in ("W", "b")}
-        trained = retrain(worst[found[0]], start)
-        for k in np.argsort(-trained["loss"]):  # the lowest last
-            cell = found[0][k]
-            if trained["loss"][k] < flat["loss"][best[cell]]:
-                for name, values in trained.items():
-                    flat[name][(worst[cell], *(slice(size) for size in values.shape[1:]))] = values[k]
-                flat["status"][worst[cell]] = results.STATUS.index("ok")
-                repaired[worst[cell]] = True
-    meaning = {"long_name": "trained from a neighbour's parameters, since its own seed lost more than can be (sweep.repair)"}
-    return dataset.assign(repaired=(sweep, repaired.reshape(dataset["loss"].shape), meaning))
+        cells, neighbours = found
+        best, worst = (_points(dataset, order) for order in ("argmin", "argmax"))
+        target = dataset["loss"].values.ravel()[best[cells]]
+        count = len(parts)
+        for here, group, again in trainer.retrain(worst[cells], _start(dataset, best[neighbours], best[cells])):
+            order = np.argsort(again["loss"])
+            _, first = np.unique(group.points[order], return_index=True)  # of several neighbours' the best
+            kept = order[first]
+            lower = again["loss"][kept] < np.nan_to_num(target[here[kept]], nan=np.inf)
+            kept = kept[lower & (again["diverged_at"][kept] < 0)]
+            if kept.size:
+                groups.append(Group(group.spec, take(group.hparams, kept), group.seeds[kept], group.points[kept]))
+                parts.append({name: values[kept] for name, values in again.items()})
+                repaired[group.points[kept]] = True
+        if len(parts) == count:
+            break
+        dataset = results.assemble(grid, groups, parts)
+    meaning = {"long_name": "trained from a neighbour's parameters, since its cell lost more than the neighbour's loss allows"}
+    return dataset.assign(repaired=(dataset["loss"].dims, grid.unravel(repaired), meaning))
+
+
+def _points(dataset: xr.Dataset, order: str) -> np.ndarray:
+    """Flat points of every cell's seed of least (argmin) or greatest (argmax) loss, cells flat."""
+    loss, seed = dataset["loss"].fillna(np.inf), labels.seed_dim(dataset)
+    points = xr.DataArray(np.arange(loss.size).reshape(loss.shape), dims=loss.dims)
+    return (points if seed is None else points.isel({seed: getattr(loss, order)(seed)})).values.ravel()
+
+
+def _start(dataset: xr.Dataset, points: np.ndarray, own: np.ndarray) -> dict[str, np.ndarray]:
+    """Parameters at flat points; hidden dimensions that they have not, but the cells' own best have, start small and random.
+
+    A row of zeros would stay so: its gradient is zero.
+    """
+    count, features = dataset["loss"].size, dataset.sizes["feature"]
+    w, b = dataset["W"].values.reshape(count, -1, features), dataset["b"].values.reshape(count, features)
+    small = _SMALL * np.random.default_rng(0).normal(size=w[own].shape)
+    return {"W": np.where(np.isnan(w[points]), small, w[points]).astype(np.float32), "b": np.nan_to_num(b[points])}

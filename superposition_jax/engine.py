@@ -16,6 +16,7 @@ from superposition_jax.sweep import Group, Tile, Tiling, rectangles, take, tilin
 from superposition_jax.types import Hparams, Spec, TrainState
 
 _SEGMENT_SECONDS = 0.5
+_GENTLE = 0.2
 
 
 class Compiled(NamedTuple):
@@ -89,18 +90,29 @@ class Trainer:
         report(Compiled(group.spec, len(group.points), programs.compile_seconds, len(cover.tiles)))
         return _run(programs, group, cover.tiles, len(group.points), report)
 
-    def retrain(self, number: int, places: np.ndarray, start: Start, rate: float, report: Report) -> dict[str, np.ndarray]:
-        """Results (place, …) of models of a group, given by their places (place,) in it, that start from `start` (place, …).
+    def retrain(self, points: np.ndarray, start: Start) -> list[tuple[np.ndarray, Group, dict[str, np.ndarray]]]:
+        """Train models of the sweep, given by their flat points (k,), once more from parameters `start` (k, …).
 
-        Their learning rate is `rate` times the group's. They run in the compiled rectangles of the group; where a batch is drawn,
-        all models of a row see the draws of its first one's seed.
+        They are near their end: their learning rate is a fifth of the sweep's. W and b are cut to their group's sizes. They run
+        in the compiled rectangles of their groups. Returns for every group that has some of them: which of the k they are, those
+        models as a group, and their results.
         """
-        group = self.groups[number]
-        programs, cover = self._compiled(number)
-        shape = cover.tiles[0].places.shape
-        chosen = Group(group.spec, take(group.hparams, places), group.seeds[places], group.points[places])
-        chosen = replace(chosen, hparams=chosen.hparams.replace(learning_rate=rate * chosen.hparams.learning_rate))
-        return _run(programs, chosen, rectangles(len(places), shape), len(places), report, start)
+        found = []
+        for number, whole in enumerate(self.groups):
+            order = np.argsort(whole.points)
+            here = np.flatnonzero(np.isin(points, whole.points))
+            if not here.size:
+                continue
+            places = order[np.searchsorted(whole.points, points[here], sorter=order)]
+            hparams = take(whole.hparams, places)
+            hparams = hparams.replace(learning_rate=_GENTLE * hparams.learning_rate)
+            group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
+            sizes = (whole.spec.n_hidden, whole.spec.n_features)
+            own = {"W": start["W"][here][:, : sizes[0], : sizes[1]], "b": start["b"][here][:, : sizes[1]]}
+            programs, cover = self._compiled(number)
+            tiles = rectangles(group.seeds, cover.tiles[0].places.shape)
+            found.append((here, group, _run(programs, group, tiles, len(here), lambda report: None, own)))
+        return found
 
     def _compiled(self, number: int) -> tuple[population.Programs, Tiling]:
         if number not in self._programs:
@@ -137,8 +149,11 @@ def _advance(
     seeds, hparams = group.seeds[tile.places[:, 0]].astype(np.uint32), take(group.hparams, tile.places)
     state = programs.start(seeds, hparams)
     if start is not None:
-        given = {name: jax.device_put(start[name][tile.places], old.sharding) for name, old in state.params.items()}
-        state = state.replace(params=given)
+        given = {name: start[name][tile.places] for name in state.params}
+        state = state.replace(params=jax.device_put(given, jax.tree.map(lambda old: old.sharding, state.params)))
+        shots = {name: np.repeat(given[name][:, :, None], old.shape[2], 2) for name, old in state.record.snapshots.items()}
+        shots = jax.device_put(shots, jax.tree.map(lambda old: old.sharding, state.record.snapshots))
+        state = state.replace(record=state.record.replace(snapshots=shots))
     done, segment, diverged = 0, 25, 0
     while done < group.spec.steps:
         began = time.perf_counter()
@@ -150,8 +165,3 @@ def _advance(
         segment = int(max(25, segment * min(4.0, _SEGMENT_SECONDS / max(seconds, 1e-9))))
         done = stop
     return state, hparams, diverged
-
-
-def train(groups: Sequence[Group], *, devices: int | None, chunk: int | None, report: Report, keep: bool = False):
-    """`Trainer.train` for those who train once."""
-    return Trainer(groups, devices=devices, chunk=chunk, keep=keep).train(report)

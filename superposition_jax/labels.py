@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from superposition_jax.results import VARIABLES
-
-_OWN_DIMS = {dim for measure in VARIABLES.values() for dim in measure.dims}
-
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
     """The sweep's dimensions other than the seed's, in order."""
-    return [str(dim) for dim in dataset["loss"].dims if dim not in _OWN_DIMS and dim != seed_dim(dataset)]
+    return [str(dim) for dim in dataset["loss"].dims if dim != seed_dim(dataset)]
 
 
 def seed_dim(dataset: xr.Dataset) -> str | None:
@@ -44,10 +40,28 @@ def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:
     return next((c for c in dataset.coords.values() if c.dims == (dim,)), dataset[dim])
 
 
+def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
+    """Name of a dimension for people, or of one place on it: `1 − S` or `1 − S = 0.03`."""
+    coordinate = values(dataset, dim)
+    name = {"density": "1 − S"}.get(str(coordinate.name), str(coordinate.name).replace("_", " "))
+    if place is None:
+        return {"density": "density 1 − S"}.get(str(coordinate.name), name)
+    value = coordinate.values[place]
+    return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
+
+
+def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
+    """Dimension and values of the axis over a leaf of the config; data.density also reads an axis over data.sparsity."""
+    for coordinate in dataset.coords.values():
+        if coordinate.attrs.get("long_name") in (path, f"1 − {path.replace('density', 'sparsity')}"):
+            return str(coordinate.dims[0]), coordinate.values
+    raise ValueError(f"no axis over {path}")
+
+
 def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int]) -> Any:
     """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config."""
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("long_name") == path:
+        if coordinate.attrs.get("long_name") == path and set(coordinate.dims) <= set(here):
             return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
     value = json.loads(dataset.attrs["config"])
     for key in path.split("."):

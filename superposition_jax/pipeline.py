@@ -4,12 +4,10 @@ import importlib.metadata
 import json
 import platform
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import xarray as xr
 from rich.console import Console
 
@@ -24,62 +22,54 @@ PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
     """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
     console = Console(quiet=not progress, highlight=False, soft_wrap=True)
-    began = time.perf_counter()
+    began, folder = time.perf_counter(), Path(directory) if directory is not None else None
     with Shell(console, experiment.groups) as shell:
         console.print(f"{experiment.name}: {_size(experiment)}")
         trainer = engine.Trainer(experiment.groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep)
         trained = trainer.train(shell)
-    dataset = results.assemble(experiment.grid, experiment.groups, trained)
-    dataset.attrs = {
+    dataset = results.assemble(experiment.grid, experiment.groups, trained).assign_attrs(_attributes(experiment))
+
+    def keep(dataset: xr.Dataset) -> list[Path]:
+        seconds = {**shell.totals(), "all": round(time.perf_counter() - began, 3)}
+        return results.save(dataset, _manifest(experiment, dataset, seconds), folder) if folder else []
+
+    files = keep(dataset)
+    if experiment.repair or experiment.tables:
+        if experiment.repair:
+            dataset = consistency.repair(experiment.grid, trainer, trained).assign_attrs(dataset.attrs)
+        dataset = tables.add(dataset, experiment.tables, trainer)
+        files = keep(dataset)
+    _say_what_was_found(dataset, console, experiment.repair)
+    if folder:
+        console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
+        for picture in figures.save(dataset, experiment.figures, folder / "figures"):
+            console.print(f"figure   {picture}")
+        console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
+    return dataset
+
+
+def _attributes(experiment: Experiment) -> dict[str, str]:
+    return {
         "name": experiment.name,
         "config": json.dumps(experiment.config),
         "superposition_jax": superposition_jax.__version__,
     }
-    dataset = _work_out(dataset, experiment, partial(_retrain, trainer, experiment.grid.n_points), console)
-    if directory is not None:
-        folder = Path(directory)
-        first, *others = results.save(dataset, _manifest(experiment, shell, time.perf_counter() - began), folder)
-        pictures = figures.save(dataset, experiment.figures, folder / "figures")
-        console.print(f"results  {first} (also {', '.join(path.name for path in others)})")
-        for picture in pictures:
-            console.print(f"figure   {picture}")
-        console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
-    if shell.diverged:
-        console.print(f"{count(shell.diverged, 'model')} of {experiment.grid.n_points:,} diverged; see the variable diverged_at")
-    return dataset
 
 
-def _work_out(dataset: xr.Dataset, experiment: Experiment, retrain: tables.Retrain, console: Console) -> xr.Dataset:
-    """Repair, check and tables."""
-    if experiment.repair:
-        dataset = consistency.repair(dataset, retrain)
-        console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")
-    if flagged := int(consistency.check(dataset).sum()):
-        least = f"{count(flagged, 'cell')} with a best loss above what a neighbour's allows (superposition_jax.check)"
-        console.print(f"{least}: train more seeds, or with sweep.repair=true")
-    dataset = tables.add(dataset, experiment.tables, retrain)
+def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:
     for finding in filter(None, dataset.attrs.get("findings", "").split("\n")):
         console.print(f"found    {finding}")
-    return dataset
+    if repaired:
+        console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")
+    if flagged := int(consistency.check(dataset).sum()):
+        advice = "more seeds may help" if repaired else "train more seeds, or with sweep.repair=true"
+        console.print(f"{count(flagged, 'cell')} above what a neighbour's loss allows (superposition_jax.check): {advice}")
+    if diverged := _diverged(dataset):
+        console.print(f"{count(diverged, 'model')} of {dataset['status'].size:,} diverged; see the variable diverged_at")
 
 
-_RATE = 0.2
-"""Learning rate of models that go on from given parameters, relative to the sweep's: they are near their end."""
-
-
-def _retrain(trainer: engine.Trainer, n_points: int, points: np.ndarray, start: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """`tables.Retrain`: the models at these points, wherever their groups, from `start`."""
-    group, place = np.empty(n_points, int), np.empty(n_points, int)
-    for number, members in enumerate(trainer.groups):
-        group[members.points], place[members.points] = number, np.arange(len(members.points))
-    found: dict[str, np.ndarray] = {}
-    for number in np.unique(group[points]):
-        here = np.flatnonzero(group[points] == number)
-        sizes = (trainer.groups[number].spec.n_hidden, trainer.groups[number].spec.n_features)
-        own = {"W": start["W"][here][:, : sizes[0], : sizes[1]], "b": start["b"][here][:, : sizes[1]]}
-        for name, value in trainer.retrain(int(number), place[points[here]], own, _RATE, lambda report: None).items():
-            found.setdefault(name, np.empty((len(points), *value.shape[1:]), value.dtype))[here] = value
-    return found
+def _diverged(dataset: xr.Dataset) -> int:
+    return int((dataset["status"] == results.STATUS.index("diverged")).sum())
 
 
 def _size(experiment: Experiment) -> str:
@@ -88,7 +78,7 @@ def _size(experiment: Experiment) -> str:
     return f"{axes + ' = ' if axes else ''}{models} in {count(len(experiment.groups), 'compiled program')}"
 
 
-def _manifest(experiment: Experiment, shell: Shell, seconds: float) -> dict[str, Any]:
+def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
     """All that is needed to know what was run, and to run it again."""
     return {
         "status": "finished",
@@ -96,8 +86,8 @@ def _manifest(experiment: Experiment, shell: Shell, seconds: float) -> dict[str,
         "axes": {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes},
         "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
-        "diverged": shell.diverged,
-        "seconds": {**shell.totals(), "all": round(seconds, 3)},
+        "diverged": _diverged(dataset),
+        "seconds": seconds,
         "versions": {
             "superposition_jax": superposition_jax.__version__,
             "python": platform.python_version(),

@@ -106,6 +106,7 @@ def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Pa
     }
     if dataset["status"].size > _MOST_ROWS:
         del parts["metrics.csv"]
+        (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
     return [_whole(folder / name, write) for name, write in parts.items()]
 
 

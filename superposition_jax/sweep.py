@@ -129,15 +129,17 @@ def tiling(seeds: np.ndarray, chunk: int, devices: int) -> Tiling:
     return Tiling(tuple(tile for tile in tiles if tile.real.any()), by_seed)
 
 
-def rectangles(models: int, shape: tuple[int, int]) -> tuple[Tile, ...]:
-    """Models 0, 1, … in rectangles of a shape, row by row; padding repeats the first."""
-    size = shape[0] * shape[1]
-    places = np.arange(_up(models, size))
-    real = places < models
-    return tuple(
-        Tile(np.where(real[i : i + size], places[i : i + size], 0).reshape(shape), real[i : i + size].reshape(shape))
-        for i in range(0, places.size, size)
-    )
+def rectangles(seeds: np.ndarray, shape: tuple[int, int]) -> tuple[Tile, ...]:
+    """Cover models with the given seeds by rectangles of a given shape (seed, cell), one seed a row; padding repeats a model."""
+    rows, columns = shape
+    lines = []
+    for seed in np.unique(seeds):
+        members = np.flatnonzero(seeds == seed)
+        lines += [members[i : i + columns] for i in range(0, len(members), columns)]
+    places, real = np.zeros((_up(len(lines), rows), columns), int), np.zeros((_up(len(lines), rows), columns), bool)
+    for row, line in enumerate(lines):
+        places[row], places[row, : len(line)], real[row, : len(line)] = line[0], line, True
+    return tuple(Tile(places[i : i + rows], real[i : i + rows]) for i in range(0, len(places), rows))
 
 
 def _up(number: int, multiple: int) -> int:

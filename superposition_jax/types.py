@@ -39,7 +39,7 @@ class Spec:
 
     @property
     def points(self) -> int:
-        """Inputs in a batch of the estimator."""
+        """Inputs in a batch of the estimator (quadrature fills up to a multiple of 8 with inputs of weight 0)."""
         return math.prod(order + 1 for order in self.orders) if self.estimator == "quadrature" else self.batch_size
 
     @property

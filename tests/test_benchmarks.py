@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import peers, plain_jax, published, report, worker
-from benchmarks.settings import PROBLEMS
+from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from superposition_jax import config
 
 
@@ -31,7 +31,40 @@ def test_published_losses_fit_their_problems():
         losses, _ = published.losses(problem)
         assert len(losses) == len(PROBLEMS[problem].cells[0])
         assert np.all(losses > 0)
-        np.testing.assert_allclose(peers.losses(problem, losses)["ratio"], 1)
+
+
+@pytest.mark.parametrize("problem", ["n=5, m=2", "n=2, m=1"])
+def test_a_higher_loss_shows_as_one(problem):
+    losses, _ = published.losses(problem)
+    found = peers.losses(problem, 1.1 * losses)
+    np.testing.assert_allclose(found["ratio"], 1.1)
+    assert len(found["density"]) == len(found["ratio"]) == len(found["error"])
+
+
+def test_problems_differ_in_their_models_only():
+    for problem, this in PROBLEMS.items():
+        for other in (FAST[problem], LOSSES[problem]):
+            groups = [config.load(here.overrides("fast")).groups for here in (this, other)]
+            assert [group.spec for group in groups[0]] == [group.spec for group in groups[1]]
+    assert FAST["n=2, m=1"].models == 25_000
+    assert LOSSES["n=2, m=1"].models == 4_000
+
+
+@pytest.mark.parametrize("torch", [True, False])
+def test_the_readme_and_the_figure_do_without_parts_that_did_not_run(torch, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    (tmp_path / "README.md").write_text(f"before\n{report._START}\nold\n{report._END}\nafter", encoding="utf-8")
+    assert report.figure() is None
+    run = {"models": 5, "seconds": 1.5, "parts": {"train": 0.5}, "peak_bytes": 3e8, "results_bytes": 2e6}
+    report.write("diagrams", {"`a command`": run})
+    report.write("peers", {"n=5, m=2": {**({"torch": {}} if torch else {}), "plain": {}}} if not torch else {})
+    report.update_readme()
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| `a command` | 5 | 1.5 s | 0.5 s | 0.30 GB | 2.0 MB |" in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter")
+    assert "old" not in text
 
 
 def test_the_table_holds_the_ratios():

@@ -19,7 +19,7 @@ def empty(tmp_path, monkeypatch):
 
 def train(numbers, spec=SPEC, devices=2, keep=True):
     group = Group(spec, numbers(spec, 6), np.arange(6), np.arange(6))
-    (results,) = engine.train([group], devices=devices, chunk=None, report=lambda report: None, keep=keep)
+    (results,) = engine.Trainer([group], devices=devices, chunk=None, keep=keep).train(lambda report: None)
     return results
 
 

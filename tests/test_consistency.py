@@ -5,7 +5,7 @@ import pytest
 from oracle import midpoint
 
 import superposition_jax
-from superposition_jax import consistency
+from superposition_jax import config, consistency, engine, tables
 
 GRID = ["experiment=phase_n2m1", "sweep.axes.importance.num=7", "sweep.axes.density.num=7", "tables=[]", "figures=[]"]
 
@@ -52,6 +52,50 @@ def test_more_hidden_dimensions_cannot_lose_more():
     assert not superposition_jax.check(dataset).any()
     dataset["loss"][1] = 1.1 * dataset["loss"][0]
     assert superposition_jax.check(dataset).values.tolist() == [False, True]
+
+
+def test_cells_of_diverged_models_and_axes_without_labels():
+    dataset = superposition_jax.run([*GRID, "sweep.axes.seed.range=2", "train.steps=300"])
+    dataset["loss"][4, 4] = np.nan
+    assert superposition_jax.check(dataset).values[4, 4]
+    assert not superposition_jax.check(dataset.drop_vars(["importance", "density", "sparsity"])).any()
+
+
+def test_tables_names_are_reserved():
+    dataset = superposition_jax.run(["experiment=phase_n2m1", *GRID[1:3], "sweep.repair=true", "train.steps=100"])
+    plain = superposition_jax.run([*GRID, "train.steps=100"])
+    assert set(dataset.variables) - set(plain.variables) <= tables.NAMES
+
+
+@pytest.mark.parametrize("estimator", ["active", "iid"])
+def test_repair_of_several_groups_with_seeds_and_noise(estimator):
+    """Two sizes, two lengths of training; all models with three hidden dimensions are spoilt after training."""
+    experiment = config.load(
+        [
+            *("model.n_features=4", "data.importance.kind=uniform", f"train.estimator={estimator}", "train.batch_size=64"),
+            *("data.density=0.2", "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "train.curve_points=7"),
+            *("+sweep.axes.steps={path: train.steps, values: [200, 300]}", "+sweep.axes.seed={path: seed, range: 2}"),
+        ]
+    )
+    trainer = engine.Trainer(experiment.groups, devices=None, chunk=None)
+    trained = trainer.train(lambda report: None)
+    for group, part in zip(experiment.groups, trained, strict=True):
+        if group.spec.n_hidden == 3:
+            part["loss"][:], part["W"][:], part["b"][:], part["loss_curve"][:] = 9 + group.seeds, 0, 0, 5
+    dataset = consistency.repair(experiment.grid, trainer, trained)
+
+    three, two = dataset.sel(m=3), dataset.sel(m=2)
+    assert dataset["repaired"].sel(m=3).sum("seed").values.tolist() == [1, 1]
+    assert not two["repaired"].any()
+    np.testing.assert_array_equal(three["repaired"].isel(seed=1), [True, True])  # the worse one of each cell
+    again = three.isel(seed=1)
+    assert np.all(again["loss"] < 1.05 * two["loss"].min("seed"))
+    assert np.all(np.abs(again["W"]).sum("feature") > 0)  # the new dimension is used
+    for steps, spec in ((200, experiment.groups[0].spec), (300, experiment.groups[1].spec)):
+        own = again["loss_curve"].sel(steps=steps)
+        assert own["step"][np.isfinite(own)].values.tolist() == spec.curve_steps.tolist()
+        assert np.all(own[np.isfinite(own)] < 5)
+    np.testing.assert_array_equal(three["loss"].isel(seed=0), [9, 9])
 
 
 def test_repair_starts_from_the_neighbours():

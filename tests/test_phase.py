@@ -6,18 +6,27 @@ import xarray as xr
 from scipy.optimize import minimize
 
 import superposition_jax
-from superposition_jax import candidates, config, figures, labels
+from superposition_jax import candidates, config, figures, geometry, labels
 from superposition_jax.errors import ConfigError
 from superposition_jax.figures.phase import colours
 from superposition_jax.tables import phase
 
+PHASE = ["experiment=phase_n2m1"]
 SMALL = ["sweep.axes.importance.num=12", "sweep.axes.density.num=12", "sweep.axes.seed.range=8", "figures=[]"]
 
 
-def test_classes_of_known_solutions():
-    for name, (norm, superposition) in candidates.EXTRA.items():
-        expected = {"last dropped": 0, "first dropped": 1, "antipodal": 2, "last antipodal": 2, "others antipodal": 1}[name]
-        assert phase.classify(np.array(norm), np.array(superposition)) == expected
+@pytest.mark.parametrize("shape", candidates.CANDIDATES)
+def test_candidates_are_what_their_names_say(shape):
+    """Norm and superposition of the extra feature, measured on the arrangements, and the phase that follows."""
+    expected = {"antipodal": 2, "last antipodal": 2, "others antipodal": 1}
+    for name, w in candidates.ARRANGEMENTS[shape].items():
+        measured = geometry.measure(np.array(w, np.float32))
+        extra = tuple(float(measured[of][-1]) for of in ("feature_norm", "superposition"))
+        assert extra == pytest.approx(candidates.EXTRA[name])
+        assert phase.classify(*map(np.array, extra)) == expected[name]
+    assert phase.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
+    assert phase.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
+    assert set(candidates.CANDIDATES[shape].names) == set(candidates.CANDIDATES[shape].losses(0.1, 1.0))
 
 
 def test_boundary_cells_have_another_class_beside_them():
@@ -81,6 +90,17 @@ def test_other_activations_have_no_candidates():
     np.testing.assert_array_equal((dataset["phase"] == 1).transpose("density", ...), [dataset["importance"].values > 1] * 12)
 
 
+def test_the_plane_is_found_by_what_its_axes_vary():
+    """Density before importance, by a sparsity axis of another name, one seed, one importance."""
+    axes = "{s: {path: data.sparsity, values: [0.3, 0.6, 0.95]}, r: {path: data.importance.list.1, values: [2.0]}}"
+    dataset = superposition_jax.run(["experiment=phase_n2m1", "~sweep.axes", f"+sweep.axes={axes}", "train.steps=300"])
+    assert phase.plane(dataset) == ("s", "r")
+    np.testing.assert_allclose(phase.coordinates(dataset)[0], [0.7, 0.4, 0.05])
+    expected = candidates.candidates_n2m1([0.7, 0.4, 0.05], 2.0)["antipodal"]
+    np.testing.assert_allclose(dataset["candidate_loss"].sel(candidate="antipodal").squeeze(), expected, rtol=1e-6)
+    assert figures.draw("phase", dataset).axes
+
+
 @pytest.mark.parametrize("activation", [["relu"], ["relu", "gelu"]])
 def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
     here = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
@@ -91,8 +111,12 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
     best = labels.best_seed(dataset).isel(feature=-1, activation=0)
     expected = colours(*(best[name].transpose("importance", "density").values for name in ("feature_norm", "superposition")))
     np.testing.assert_allclose(mesh.get_array(), expected)
+    edges = mesh.get_coordinates()
+    x, y = edges[0, :, 0], edges[:, 0, 1]
+    np.testing.assert_allclose(np.sqrt(x[1:] * x[:-1]), dataset["density"], rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(y[1:] * y[:-1]), dataset["importance"], rtol=1e-6)
     titles = [axes.get_title() for axes in figure.axes]
-    alone = ["trained, best of 2 seeds", "theory: paper's candidates"]
+    alone = ["trained, best of 2 seeds", "paper's candidates"]
     assert titles[:2] == (["activation = relu", "activation = gelu"] if len(activation) > 1 else alone)
 
 
@@ -103,6 +127,14 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
         (["sweep=sparsity", "figures=[phase]"], "figures = .*tables has phase"),
         (["tables=[phases]"], "tables = .*phase"),
         (["sweep.repair=1"], "sweep.repair = 1: must be true or false"),
+        ([*PHASE, "sweep.axes.importance.zip=density"], "sweep.axes.*zip = .*by itself"),
+        ([*PHASE, "+sweep.axes.m={path: model.n_hidden, values: [1, 2]}"], "sweep.axes.m.path = 'model.n_hidden': must be another"),
+        ([*PHASE, "+sweep.axes.i={path: data.importance.list.0, values: [1, 2]}"], "sweep.axes.i.path = .*must be another"),
+        ([*PHASE, "sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
+         + ["+sweep.axes.importance.values=[0, 1]"], "sweep.axes.importance = 0.*above 0"),
+        ([*PHASE, "sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
+         + ["+sweep.axes.importance.values=[1, 0.1, 10]"], "sweep.axes.importance = .*in order"),
+        (["+sweep.axes.candidate={path: seed, range: 2}"], "sweep.axes = 'candidate'"),
         (["experiment=phase"], "experiment=phase: no such option"),
     ],
 )
@@ -119,7 +151,6 @@ def test_full_diagrams_match_theory(experiment):
     assert dataset["status"].size == 25_000
     off = phase.excess(dataset)
     assert (off <= 1e-3).mean() >= 0.99
-    if experiment == "phase_n2m1":
-        theory = phase.least(dataset, "optimised")["phase"]
-        inside = ~phase.boundary(theory, ("density", "importance"))
-        assert (dataset["phase"] == theory).where(inside).mean() >= 0.99
+    theory = phase.least(dataset, "optimised")["phase"]
+    inside = ~phase.boundary(theory, ("density", "importance"))
+    assert (dataset["phase"] == theory).where(inside).mean() >= 0.99

@@ -21,7 +21,7 @@ def group(numbers, seeds=(0, 1, 2), densities=DENSITIES, spec=SPEC, **given):
 
 
 def run(group, devices=1, chunk=None):
-    [results] = engine.train([group], devices=devices, chunk=chunk, report=lambda report: None)
+    [results] = engine.Trainer([group], devices=devices, chunk=chunk).train(lambda report: None)
     return results
 
 
@@ -143,10 +143,10 @@ def test_one_trace_a_spec(numbers, monkeypatch):
     monkeypatch.setattr(train, "train_step", counted)
     other = Spec(n_features=5, n_hidden=3, batch_size=16, steps=40, curve_points=6)
     groups, reports = [group(numbers), group(numbers, spec=other)], []
-    engine.train(groups, devices=1, chunk=4, report=reports.append)
+    engine.Trainer(groups, devices=1, chunk=4).train(reports.append)
     in_rectangles = {spec: traces.count(spec) for spec in traces}
     traces.clear()
-    engine.train(groups, devices=1, chunk=None, report=lambda report: None)
+    engine.Trainer(groups, devices=1, chunk=None).train(lambda report: None)
     assert {spec: traces.count(spec) for spec in traces} == in_rectangles
     assert set(in_rectangles) == {SPEC, other}
     kinds = [type(report) for report in reports]

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-FIGURES = {"demonstration": "demonstration", "summary": "summary", "loss_curves": "summary", "phase": "phase"}
+FIGURES = {
+    "demonstration": "demonstration",
+    "summary": "summary",
+    "loss_curves": "summary",
+    "phase": "phase",
+    "directions": "directions",
+    "uniform": "dimensionality",
+    "dimensionality": "dimensionality",
+}
 """Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
 

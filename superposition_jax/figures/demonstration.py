@@ -44,9 +44,9 @@ def demonstration(dataset: xr.Dataset) -> Figure:
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for place, (model, column) in enumerate(zip(models, columns, strict=True)):
-            lines = [layout.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
+            lines = [labels.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
             heat.text(place * pitch + n / 2, -1, "\n".join(lines), ha="center", va="bottom", fontsize=9)
-        which = "".join(f"{layout.label(dataset, d, p)}\n" for d, p in here.items())
+        which = "".join(f"{labels.label(dataset, d, p)}\n" for d, p in here.items())
         for axes, label in ((heat, f"{which}feature i"), (bars, "‖Wᵢ‖")):
             axes.set_xlim(-1, len(columns) * pitch)
             axes.set_ylabel(label)

@@ -6,23 +6,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from superposition_jax.labels import seed_dim, values
+from superposition_jax.labels import label, seed_dim, values
 
 
 def seeds_note(dataset: xr.Dataset) -> str:
     """How many seeds stand behind a point, in words."""
     dim = seed_dim(dataset)
     return f"{dataset.sizes[dim]} seeds" if dim is not None else "one seed"
-
-
-def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
-    """Name of a dimension for people, or of one place on it: `1 − S` or `1 − S = 0.03`."""
-    coordinate = values(dataset, dim)
-    name = {"density": "1 − S"}.get(str(coordinate.name), str(coordinate.name).replace("_", " "))
-    if place is None:
-        return {"density": "density 1 − S"}.get(str(coordinate.name), name)
-    value = coordinate.values[place]
-    return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:

@@ -44,7 +44,7 @@ def phase(dataset: xr.Dataset) -> Figure:
     for axes, (panel, (here, known)) in zip(grid.ravel(), itertools.chain(*shown), strict=True):
         _draw(axes, panel, dataset.isel(here), known)
     for column, (panel, (here, _)) in enumerate(shown[0]):
-        words = ", ".join(layout.label(dataset, dim, place) for dim, place in here.items())
+        words = ", ".join(labels.label(dataset, dim, place) for dim, place in here.items())
         grid[0][column].set_title(words if rows > 1 else panel.title.format(seeds=seeds), fontsize=9)
     if rows > 1:
         for axes, row in zip(grid[:, 0], shown, strict=True):
@@ -90,14 +90,14 @@ _REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within 
 _TRAINED = _Panel("trained, best of {seeds}", _trained)
 _REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d["reached"]), _REACHED_BAR, boundaries=False)
 _THEORY = (
-    _Panel("theory: paper's candidates", _candidates("candidate")),
-    _Panel("theory: optimised candidates", _candidates("optimised")),
+    _Panel("paper's candidates", _candidates("candidate")),
+    _Panel("optimised candidates", _candidates("optimised")),
     _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, table.excess), _EXCESS_BAR),
 )
 
 
 def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
-    x, y = (labels.values(dataset, dim).values for dim in table.plane(dataset))
+    x, y = table.coordinates(dataset)
     axes.pcolormesh(_edges(x), _edges(y), panel.colours(dataset), rasterized=True)
     for axis, values, name in ((axes.xaxis, x, "density 1 − S"), (axes.yaxis, y, "importance of the extra feature")):
         layout.set_log(axis, values)

@@ -30,14 +30,14 @@ def _lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
     by = max(dims, key=lambda d: dataset.sizes[d])
     for place in range(dataset.sizes[by]):
         colour = mpl.colormaps["cividis"](0.95 * place / max(1, dataset.sizes[by] - 1))
-        yield layout.label(dataset, by, place), first | {by: place}, colour
+        yield labels.label(dataset, by, place), first | {by: place}, colour
 
 
 def _fixed(dataset: xr.Dataset, across) -> str:
     """Axes that the figure does not show, and where they are held."""
     dims = [d for d in labels.cell_dims(dataset) if d != across]
     hidden = [d for d in dims if d != max(dims, key=lambda d: dataset.sizes[d])]
-    return "".join(f", {layout.label(dataset, d, 0)}" for d in hidden)
+    return "".join(f", {labels.label(dataset, d, 0)}" for d in hidden)
 
 
 def _spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

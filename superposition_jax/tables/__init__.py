@@ -1,22 +1,37 @@
 """Tables: what an experiment works out of its results and keeps beside them, by the name under which a sweep asks for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
 import numpy as np
 import xarray as xr
 
-Retrain = Callable[[np.ndarray, dict[str, np.ndarray]], dict[str, np.ndarray]]
-"""Trains models of the sweep once more, gently, from given parameters: (flat points (k,), parameters (k, …)) → results (k, …)."""
+from superposition_jax.engine import Trainer
 
-TABLES = {"phase": "phase"}
-"""Functions (Dataset, Retrain) → Dataset by name, and the module of this package that holds each."""
+TABLES = {"phase": "phase", "solids": "solids"}
+"""Functions (Dataset, Trainer) → Dataset of new variables by name, and the module of this package that holds each.
+
+What a table found is the attribute `findings` of its Dataset, in sentences, a line each.
+"""
+NAMES = {
+    *("repaired", "candidate", "only_seed", "best_loss", "reached", "phase", "phase_mean"),
+    *("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition"),
+    *("component", "component_points", "component_dimension"),
+}
+"""Names that tables give to variables and dimensions, so that no axis may have them."""
 
 
-def add(dataset: xr.Dataset, names: Sequence[str], retrain: Retrain) -> xr.Dataset:
-    """The dataset with its tables' variables; what they found, in sentences, becomes the attribute `findings`."""
+def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Dataset:
+    """The dataset with its tables' variables; all that they found becomes the attribute `findings`."""
     for name in names:
-        table = getattr(import_module(f"{__name__}.{TABLES[name]}"), name)(dataset, retrain)
-        said = [dataset.attrs.get("findings", ""), table.attrs["findings"]]
+        table = getattr(import_module(f"{__name__}.{TABLES[name]}"), name)(dataset, trainer)
+        said = [dataset.attrs.get("findings", ""), table.attrs.get("findings", "")]
         dataset = dataset.assign(table.variables).assign_attrs(findings="\n".join(filter(None, said)))
     return dataset
+
+
+def retrain(trainer: Trainer, points: np.ndarray, start: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some results (k, …) of models at flat points (k,) that are trained on from `start`; of equal shape in all groups."""
+    found = trainer.retrain(points, start)
+    order = np.argsort(np.concatenate([here for here, _, _ in found]))
+    return {name: np.concatenate([part[name] for _, _, part in found])[order] for name in names}

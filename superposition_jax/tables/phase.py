@@ -12,7 +12,8 @@ import xarray as xr
 
 from superposition_jax import candidates, labels
 from superposition_jax.geometry import REPRESENTED
-from superposition_jax.tables import Retrain
+from superposition_jax.engine import Trainer
+from superposition_jax.tables import retrain
 
 PHASES = ("not represented", "dedicated dimension", "superposition")
 """Meaning of the numbers 0, 1, 2 in variables named phase; −1 where there is no theory."""
@@ -28,7 +29,7 @@ def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
     return np.where(norm > REPRESENTED, np.where(superposition > SHARED, 2, 1), 0).astype(np.int8)
 
 
-def phase(dataset: xr.Dataset, retrain: Retrain) -> xr.Dataset:
+def phase(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """Phases of every cell, the share of seeds that found its best solution, and the candidates' losses.
 
     An optimised candidate is what training makes of the candidate's arrangement: its norms and biases at their best.
@@ -38,18 +39,22 @@ def phase(dataset: xr.Dataset, retrain: Retrain) -> xr.Dataset:
         seeds, seed = dataset.expand_dims("only_seed"), "only_seed"
     loss, feature = seeds["loss"].fillna(np.inf), seeds[["feature_norm", "superposition"]].isel(feature=-1, drop=True)
     best, number = loss.min(seed), xr.DataArray(np.arange(seeds.sizes[seed]), dims=seed)
-    rest = feature.where(number != loss.argmax(seed)) if number.size > 1 else feature
+    own = ~seeds["repaired"] if "repaired" in seeds else xr.ones_like(loss, bool)  # no seed's own success
+    rest = feature.where(own & (number != loss.argmax(seed))) if number.size > 1 else feature
     words = ", ".join(f"{k} {name}" for k, name in enumerate(PHASES))
     found = {
         "best_loss": (best.astype(np.float32), "least loss over seeds"),
-        "reached": ((loss <= best * (1 + REACHED)).mean([seed]).astype(np.float32), f"share of seeds within {REACHED:.0%} of it"),
+        "reached": (
+            (own & (loss <= best * (1 + REACHED))).mean([seed]).astype(np.float32),
+            f"share of seeds within {REACHED:.0%} of it",
+        ),
         "phase": (_phase(feature.isel({seed: loss.argmin(seed)})), f"of the extra feature in the best seed's W: {words}"),
         "phase_mean": (_phase(rest.mean([seed])), f"the same of the mean over seeds without the worst: {words}"),
     }
     table = xr.Dataset({name: value.assign_attrs(long_name=meaning) for name, (value, meaning) in found.items()})
     table = table.drop_vars(list(table.coords))
     if any(known for _, known in settings(dataset)):
-        table = table.assign(_theory(dataset, retrain).variables)
+        table = table.assign(_theory(dataset, trainer).variables)
     return table.assign_attrs(findings="\n".join(_findings(table, plane(dataset))))
 
 
@@ -59,10 +64,18 @@ def _phase(feature: xr.Dataset) -> xr.DataArray:
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
     """Dimensions of the density and of the extra feature's importance."""
-    extra = f"data.importance.list.{dataset.sizes['feature'] - 1}"
-    (density,) = dataset.coords["density"].dims
-    (importance,) = next(c.dims for c in dataset.coords.values() if c.attrs.get("long_name") == extra)
-    return str(density), str(importance)
+    (density, _), (importance, _) = (labels.axis(dataset, path) for path in _paths(dataset))
+    return density, importance
+
+
+def coordinates(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Densities and importances of the extra feature along the plane's axes."""
+    (_, density), (_, importance) = (labels.axis(dataset, path) for path in _paths(dataset))
+    return density, importance
+
+
+def _paths(dataset: xr.Dataset) -> tuple[str, str]:
+    return "data.density", f"data.importance.list.{dataset.sizes['feature'] - 1}"
 
 
 def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
@@ -82,19 +95,19 @@ def _shape(dataset: xr.Dataset) -> tuple[int, int]:
 
 MEANINGS = {
     "candidate_loss": "loss of the paper's candidate solution",
-    "optimised_loss": "loss of the candidate with its norms and biases at their best",
+    "optimised_loss": "loss of what training makes of the candidate's arrangement: norms and biases at their best",
     "optimised_norm": "‖W_i‖ of the extra feature in the optimised candidate",
     "optimised_superposition": "Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate",
 }
 
 
-def _theory(dataset: xr.Dataset, retrain: Retrain) -> xr.Dataset:
+def _theory(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """`MEANINGS` for every cell and candidate, NaN where the candidates do not hold."""
     across, up = plane(dataset)
     others = [dim for dim in labels.cell_dims(dataset) if dim not in (across, up)]
     names, cells = candidates.CANDIDATES[_shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
     unknown = np.full((len(MEANINGS), *cells, len(names)), np.nan)
-    found = [_candidates(dataset, here, retrain) if known else unknown for here, known in settings(dataset)]
+    found = [_candidates(dataset, here, trainer) if known else unknown for here, known in settings(dataset)]
     arrays = np.stack(found, axis=1).reshape(len(MEANINGS), *(dataset.sizes[d] for d in others), *unknown.shape[1:])
     dims = (*others, across, up, "candidate")
     variables = {
@@ -104,13 +117,13 @@ def _theory(dataset: xr.Dataset, retrain: Retrain) -> xr.Dataset:
     return xr.Dataset(variables, coords={"candidate": np.array(names)})
 
 
-def _candidates(dataset: xr.Dataset, here: dict[str, int], retrain: Retrain) -> np.ndarray:
+def _candidates(dataset: xr.Dataset, here: dict[str, int], trainer: Trainer) -> np.ndarray:
     """`MEANINGS` in one setting (4, density, importance, candidate); candidates that are no minima are trained on."""
     across, up = plane(dataset)
     sweep = dataset["status"]
     points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(here)
     points = points.isel({dim: 0 for dim in points.dims if dim not in (across, up)}).transpose(across, up).values
-    p, r = np.meshgrid(labels.values(dataset, across), labels.values(dataset, up), indexing="ij")
+    p, r = np.meshgrid(*coordinates(dataset), indexing="ij")
     law = [labels.leaf(dataset, f"data.values.{name}", here) for name in ("law", "exponent")]
     columns = []
     for name, loss in candidates.CANDIDATES[_shape(dataset)].losses(p, r, *law).items():
@@ -119,7 +132,7 @@ def _candidates(dataset: xr.Dataset, here: dict[str, int], retrain: Retrain) -> 
         if name in candidates.ARRANGEMENTS[_shape(dataset)]:
             w = np.array(candidates.ARRANGEMENTS[_shape(dataset)][name], np.float32)
             start = {"W": np.tile(w, (points.size, 1, 1)), "b": np.zeros((points.size, w.shape[1]), np.float32)}
-            trained = retrain(points.ravel(), start)
+            trained = retrain(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
             best = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
         columns.append([loss, *(value.reshape(loss.shape) for value in best)])
     return np.moveaxis(np.array(columns), 0, -1)

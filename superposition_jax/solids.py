@@ -1,0 +1,64 @@
+"""Which solids the features of a trained model form: components of its graph of interference, by number of points and dimension.
+
+Features that interfere are joined; a component that spans a space of its own is a factor of the tegum product that the whole is.
+Elhage et al. 2022, "Uniform Superposition" and "Geometry of Features".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from superposition_jax.geometry import REPRESENTED
+
+EDGE = 0.2
+"""Features with |Ŵ_i·Ŵ_j| above this are joined. In regular solids neighbours have at least 0.31 (pentagon)."""
+_FLAT = 0.3
+"""Directions with a singular value below this share of the largest do not count towards a component's dimension."""
+
+NAMES = {
+    (1, 1): "single",
+    (2, 1): "digon",
+    (3, 2): "triangle",
+    (4, 2): "square",
+    (4, 3): "tetrahedron",
+    (5, 2): "pentagon",
+    (5, 3): "triangular bipyramid",
+    (5, 4): "4-simplex",
+    (6, 2): "hexagon",
+    (6, 3): "octahedron",
+    (7, 3): "pentagonal bipyramid",
+    (8, 3): "square antiprism",
+}
+"""By number of points and dimension."""
+
+
+class Components(NamedTuple):
+    """Of every feature: the number of its component (largest first, −1 if it is not represented), its points and dimension."""
+
+    component: np.ndarray
+    points: np.ndarray
+    dimension: np.ndarray
+
+
+def name(points: int, dimension: int) -> str:
+    """A component's name, `9 points in 4 dimensions` where it has none."""
+    return NAMES.get((points, dimension), f"{points} points in {dimension} dimensions")
+
+
+def components(w: np.ndarray) -> Components:
+    """Components of one W (hidden, feature)."""
+    norm = np.linalg.norm(w, axis=0)
+    there = np.flatnonzero(norm > REPRESENTED)
+    component, points, dimension = (np.full(w.shape[1], value, np.int16) for value in (-1, 0, 0))
+    unit = w[:, there] / norm[there]
+    _, label = connected_components(csr_array(np.abs(unit.T @ unit) > EDGE), directed=False)
+    sizes = np.bincount(label, minlength=1)
+    for number, k in enumerate(np.argsort(-sizes, kind="stable")):
+        members = there[label == k]
+        if members.size:
+            values = np.linalg.svd(w[:, members], compute_uv=False)
+            component[members], points[members] = number, members.size
+            dimension[members] = np.sum(values > _FLAT * values[0])
+    return Components(component, points, dimension)

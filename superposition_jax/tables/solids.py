@@ -1,0 +1,94 @@
+"""Solids that features form in every model, and how often."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import xarray as xr
+from scipy.stats import binomtest
+
+from superposition_jax import labels
+from superposition_jax import solids as geometry
+from superposition_jax.engine import Trainer
+
+_MOST_CELLS = 40
+_MEANINGS = {
+    "component": "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 not represented",
+    "component_points": "features in the feature's component",
+    "component_dimension": "dimensions that the feature's component spans",
+}
+
+
+def solids(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+    """Component of every feature in every model (superposition_jax.solids), and the share of solids by cell in sentences."""
+    sweep = dataset["status"]
+    w = dataset["W"].transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
+    found = [geometry.components(one) for one in w.reshape(-1, *w.shape[-2:])]
+    arrays = (np.reshape(values, (*sweep.shape, w.shape[-1])) for values in zip(*found, strict=True))
+    variables = {
+        name: ((*sweep.dims, "feature"), values, {"long_name": _MEANINGS[name]})
+        for name, values in zip(_MEANINGS, arrays, strict=True)
+    }
+    table = xr.Dataset(variables)
+    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+
+
+def arrangement(model: xr.Dataset) -> str:
+    """What one model's features form, largest first: `pentagon`, `2 digon`, `triangle + digon`, `nothing`."""
+    return _words(_solids(model))
+
+
+def _solids(model: xr.Dataset) -> Counter[tuple[int, int]]:
+    """Components of one model by points and dimension."""
+    columns = (model[name].values.tolist() for name in _MEANINGS)
+    components = {number: (points, size) for number, points, size in zip(*columns, strict=True) if number >= 0}
+    return Counter(components.values())
+
+
+def _words(counts: Counter[tuple[int, int]]) -> str:
+    names = (
+        f"{count} {geometry.name(*kind)}" if count > 1 else geometry.name(*kind) for kind, count in sorted(counts.items())[::-1]
+    )
+    return " + ".join(names) or "nothing"
+
+
+def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], list[xr.Dataset]]]:
+    """Every cell's place, and its models, one a seed."""
+    dims, seed = labels.cell_dims(dataset), labels.seed_dim(dataset)
+    for places in product(*(range(dataset.sizes[d]) for d in dims)):
+        here = dict(zip(dims, places, strict=True))
+        cell = dataset.isel(here)
+        yield here, [cell] if seed is None else [cell.isel({seed: k}) for k in range(cell.sizes[seed])]
+
+
+def share(count: int, of: int) -> str:
+    """`75 % of 16 (51–90)`: a share with its 95 % confidence interval (Wilson 1927)."""
+    low, high = binomtest(count, of).proportion_ci(method="wilson")
+    return f"{count / of:.0%} of {of} seeds ({100 * low:.0f}–{100 * high:.0f})"
+
+
+def _findings(dataset: xr.Dataset) -> Iterator[str]:
+    """By cell: the commonest arrangement where features are few, else the share of represented features in each solid."""
+    few = dataset[[*_MEANINGS, "loss"]]
+    for number, (here, models) in enumerate(cells(few)):
+        if number == _MOST_CELLS:
+            yield "further cells are not listed"
+            return
+        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
+        if dataset.sizes["feature"] <= 10:
+            (what, count), *_ = Counter(arrangement(model) for model in models).most_common(1)
+            best = arrangement(min(models, key=lambda model: float(model["loss"].fillna(np.inf))))
+            yield f"{place}: {what} in {share(count, len(models))}; best seed: {best}"
+        else:
+            yield f"{place}: " + ", ".join(_shares(models))
+
+
+def _shares(models: list[xr.Dataset]) -> Iterator[str]:
+    """Solids with the percentage of represented features in them, mean and standard error over seeds; the commonest four."""
+    counts = [Counter({kind: count * kind[0] for kind, count in _solids(model).items()}) for model in models]
+    whole = np.array([max(1, sum(count.values())) for count in counts])
+    for kind, _ in sum(counts, Counter()).most_common(4):
+        each = 100 * np.array([count[kind] for count in counts]) / whole
+        error = f" ± {each.std(ddof=1) / len(each) ** 0.5:.0f}" if len(each) > 1 else ""
+        yield f"{geometry.name(*kind)} {each.mean():.0f}{error} %"

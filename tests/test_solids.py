@@ -1,0 +1,60 @@
+"""Solids of known geometry, alone, together, turned and shaken."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from superposition_jax import solids, theory
+
+
+def tetrahedron():
+    return np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]).T / 3**0.5
+
+
+def antiprism():
+    """Eight unit vectors: two squares, one turned by 45 degrees."""
+    turn = np.arange(8) * np.pi / 4
+    height = np.where(np.arange(8) % 2, 1, -1) * 0.5
+    flat = (1 - height**2) ** 0.5
+    return np.stack([flat * np.cos(turn), flat * np.sin(turn), height])
+
+
+SOLIDS = {
+    "single": np.ones((1, 1)),
+    "digon": np.array([[1.0, -1.0]]),
+    "triangle": theory.polygon(3),
+    "pentagon": theory.polygon(5),
+    "hexagon": theory.polygon(6),
+    "tetrahedron": tetrahedron(),
+    "square antiprism": antiprism(),
+}
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_a_solid_in_any_position(name):
+    rng = np.random.default_rng(0)
+    w = np.zeros((3, SOLIDS[name].shape[1] + 1))
+    w[: SOLIDS[name].shape[0], :-1] = SOLIDS[name]
+    found = solids.components(Rotation.random(rng=rng).as_matrix() @ w + 0.02 * rng.normal(size=w.shape))
+    assert found.component[-1] == -1  # the feature that is not represented
+    assert found.points[-1] == found.dimension[-1] == 0
+    assert {solids.name(*pair) for pair in zip(found.points[:-1], found.dimension[:-1], strict=True)} == {name}
+
+
+def test_factors_of_a_tegum_product_are_told_apart():
+    """A triangular bipyramid is a triangle and a digon, an octahedron three digons."""
+    parts = [SOLIDS["triangle"], SOLIDS["digon"], SOLIDS["digon"], SOLIDS["single"]]
+    w = np.zeros((5, 8))
+    row = column = 0
+    for part in parts:
+        w[row : row + part.shape[0], column : column + part.shape[1]] = part
+        row, column = row + part.shape[0], column + part.shape[1]
+    found = solids.components(w)
+    assert found.component.tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
+    assert found.points.tolist() == [3, 3, 3, 2, 2, 2, 2, 1]
+    assert found.dimension.tolist() == [2, 2, 2, 1, 1, 1, 1, 1]
+
+
+def test_nothing_represented():
+    assert solids.components(np.zeros((2, 4))).component.tolist() == [-1] * 4
+    assert solids.name(9, 4) == "9 points in 4 dimensions"
