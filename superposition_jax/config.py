@@ -75,16 +75,26 @@ def read(config: dict[str, Any]) -> Experiment:
     repair = sweep.get("repair", False)
     if not isinstance(repair, bool):
         raise reject("sweep.repair", repair, "true or false")
-    _check_phase(made, drawn, grid, leaves)
+    _check_figures(drawn, made, grid)
+    _check_phase(made, grid, leaves)
     groups = merge(list(_groups(grid, leaves)))
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 
-def _check_phase(made: list[str], drawn: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
-    """The phase diagram stands on the plane of density and the last feature's importance, and its figure on its table."""
-    if "phase" in drawn and "phase" not in made:
-        raise reject("figures", drawn, "such that tables has phase, which that figure draws")
+def _check_figures(drawn: list[str], made: list[str], grid: Grid) -> None:
+    """Refuse figures of what is not there."""
+    paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
+    for name in drawn:
+        needs = figures.NEEDS.get(name, {})
+        if "tables" in needs and needs["tables"] not in made:
+            raise reject("figures", drawn, f"without {name}, or with tables=[{needs['tables']}], which it draws")
+        if "axis" in needs and needs["axis"] not in paths:
+            raise reject("figures", drawn, f"without {name}, or with a sweep axis over {needs['axis']}")
+
+
+def _check_phase(made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
+    """The phase diagram stands on the plane of density and the last feature's importance."""
     if "phase" not in made:
         return
     last = f"data.importance.list.{leaves['model.n_features'] - 1}"

@@ -88,7 +88,7 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
     """The Dataset of trained groups, with the cells that `check` flags trained again from the neighbours' best parameters.
 
     A model that ends below its cell's best takes the place of the cell's worst seed, and is marked in the variable `repaired`.
-    Goes on until no cell is flagged, none gets better, or ten rounds are over, since a better solution spreads by one cell a round.
+    Goes on until no cell is flagged or none gets better, for ten rounds at most: a better solution spreads by a cell a round.
     """
     groups, parts = list(trainer.groups), list(trained)
     dataset, repaired = results.assemble(grid, groups, parts), np.zeros(grid.n_points, bool)

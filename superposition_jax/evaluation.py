@@ -25,7 +25,7 @@ MEASURES = {
 
 
 def evaluation_spec(spec: Spec) -> Spec:
-    """The Spec with the evaluator's estimator: quadrature of about 65,536 points at most for n ≤ 5, else `active` in many batches."""
+    """The Spec with the evaluator's estimator: for n ≤ 5 quadrature of about 65,536 points at most, else `active` in batches."""
     if spec.n_features <= QUADRATURE_FEATURES:
         return replace(spec, estimator="quadrature", order=min(32, int(_POINTS ** (1 / spec.n_features)) - 1))
     return replace(spec, estimator="active", batch_size=_BATCH)

@@ -1,7 +1,8 @@
 """Which dimension of a Dataset is what, and the best seed of every cell."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,14 @@ def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
         return {"density": "density 1 − S"}.get(str(coordinate.name), name)
     value = coordinate.values[place]
     return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
+
+
+def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
+    """Every cell's place on the sweep's axes, and the dataset there, with all its seeds."""
+    dims = cell_dims(dataset)
+    for places in product(*(range(dataset.sizes[d]) for d in dims)):
+        here = dict(zip(dims, places, strict=True))
+        yield here, dataset.isel(here)
 
 
 def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:

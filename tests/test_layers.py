@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "superposition_jax"
 NUMERIC = ("types", "prng", "model", "data", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "population")
 ORDER = [
     *("errors", "types", "prng", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "cache"),
-    *("theory", "candidates", "population", "sweep", "engine", "results", "labels", "tables", "consistency"),
+    *("theory", "candidates", "solids", "population", "sweep", "engine", "results", "labels", "tables", "consistency"),
     *(
         "progress",
         "figures",

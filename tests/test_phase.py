@@ -1,5 +1,6 @@
 """Phase diagrams: classes, optimised candidates, and the agreement of training with theory."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,6 +13,7 @@ from superposition_jax.figures.phase import colours
 from superposition_jax.tables import phase
 
 PHASE = ["experiment=phase_n2m1"]
+UNSET = ["sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
 SMALL = ["sweep.axes.importance.num=12", "sweep.axes.density.num=12", "sweep.axes.seed.range=8", "figures=[]"]
 
 
@@ -20,7 +22,7 @@ def test_candidates_are_what_their_names_say(shape):
     """Norm and superposition of the extra feature, measured on the arrangements, and the phase that follows."""
     expected = {"antipodal": 2, "last antipodal": 2, "others antipodal": 1}
     for name, w in candidates.ARRANGEMENTS[shape].items():
-        measured = geometry.measure(np.array(w, np.float32))
+        measured = geometry.measure(jnp.array(w, jnp.float32))
         extra = tuple(float(measured[of][-1]) for of in ("feature_norm", "superposition"))
         assert extra == pytest.approx(candidates.EXTRA[name])
         assert phase.classify(*map(np.array, extra)) == expected[name]
@@ -124,16 +126,23 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
     ("overrides", "words"),
     [
         (["sweep=sparsity", "tables=[phase]"], "tables = .*data.importance.list.19"),
-        (["sweep=sparsity", "figures=[phase]"], "figures = .*tables has phase"),
+        (["sweep=sparsity", "figures=[phase]"], "figures = .*tables=.phase"),
         (["tables=[phases]"], "tables = .*phase"),
         (["sweep.repair=1"], "sweep.repair = 1: must be true or false"),
-        ([*PHASE, "sweep.axes.importance.zip=density"], "sweep.axes.*zip = .*by itself"),
-        ([*PHASE, "+sweep.axes.m={path: model.n_hidden, values: [1, 2]}"], "sweep.axes.m.path = 'model.n_hidden': must be another"),
+        ([*PHASE, "+sweep.axes.importance.zip=density"], "sweep.axes.*zip = .*by itself"),
+        (
+            [*PHASE, "+sweep.axes.m={path: model.n_hidden, values: [1, 2]}"],
+            "sweep.axes.m.path = 'model.n_hidden': must be another",
+        ),
         ([*PHASE, "+sweep.axes.i={path: data.importance.list.0, values: [1, 2]}"], "sweep.axes.i.path = .*must be another"),
-        ([*PHASE, "sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
-         + ["+sweep.axes.importance.values=[0, 1]"], "sweep.axes.importance = 0.*above 0"),
-        ([*PHASE, "sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
-         + ["+sweep.axes.importance.values=[1, 0.1, 10]"], "sweep.axes.importance = .*in order"),
+        (
+            [*PHASE, *UNSET, "+sweep.axes.importance.values=[0, 1]"],
+            "sweep.axes.importance = 0.*above 0",
+        ),
+        (
+            [*PHASE, *UNSET, "+sweep.axes.importance.values=[1, 0.1, 10]"],
+            "sweep.axes.importance = .*in order",
+        ),
         (["+sweep.axes.candidate={path: seed, range: 2}"], "sweep.axes = 'candidate'"),
         (["experiment=phase"], "experiment=phase: no such option"),
     ],

@@ -20,6 +20,13 @@ FIGURES = {
 }
 """Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
+NEEDS = {
+    "phase": {"tables": "phase"},
+    "uniform": {"axis": "data.density"},
+    "dimensionality": {"axis": "data.density"},
+}
+"""What figures cannot do without: a table, an axis."""
+
 
 def draw(name: str, dataset: "xr.Dataset") -> "Figure":
     """The figure of that name."""

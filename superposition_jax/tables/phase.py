@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax import candidates, labels
-from superposition_jax.geometry import REPRESENTED
 from superposition_jax.engine import Trainer
+from superposition_jax.geometry import REPRESENTED
 from superposition_jax.tables import retrain
 
 PHASES = ("not represented", "dedicated dimension", "superposition")

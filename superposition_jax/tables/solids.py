@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -53,15 +52,6 @@ def _words(counts: Counter[tuple[int, int]]) -> str:
     return " + ".join(names) or "nothing"
 
 
-def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], list[xr.Dataset]]]:
-    """Every cell's place, and its models, one a seed."""
-    dims, seed = labels.cell_dims(dataset), labels.seed_dim(dataset)
-    for places in product(*(range(dataset.sizes[d]) for d in dims)):
-        here = dict(zip(dims, places, strict=True))
-        cell = dataset.isel(here)
-        yield here, [cell] if seed is None else [cell.isel({seed: k}) for k in range(cell.sizes[seed])]
-
-
 def share(count: int, of: int) -> str:
     """`75 % of 16 (51–90)`: a share with its 95 % confidence interval (Wilson 1927)."""
     low, high = binomtest(count, of).proportion_ci(method="wilson")
@@ -71,7 +61,9 @@ def share(count: int, of: int) -> str:
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     """By cell: the commonest arrangement where features are few, else the share of represented features in each solid."""
     few = dataset[[*_MEANINGS, "loss"]]
-    for number, (here, models) in enumerate(cells(few)):
+    seed = labels.seed_dim(dataset)
+    for number, (here, cell) in enumerate(labels.cells(few)):
+        models = [cell] if seed is None else [cell.isel({seed: k}) for k in range(cell.sizes[seed])]
         if number == _MOST_CELLS:
             yield "further cells are not listed"
             return
@@ -81,7 +73,7 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
             best = arrangement(min(models, key=lambda model: float(model["loss"].fillna(np.inf))))
             yield f"{place}: {what} in {share(count, len(models))}; best seed: {best}"
         else:
-            yield f"{place}: " + ", ".join(_shares(models))
+            yield f"{place}: " + (", ".join(_shares(models)) or "no feature has a norm above ½")
 
 
 def _shares(models: list[xr.Dataset]) -> Iterator[str]:
