@@ -141,6 +141,8 @@ def _spec(leaves: dict[str, Any]) -> Spec:
         init=leaves["model.init.kind"],
         init_models=leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1,
         law=leaves["data.values.law"],
+        correlation=leaves["data.sets.kind"],
+        set_sizes=_set_sizes(n, leaves),
         estimator=leaves["train.estimator"],
         batch_size=leaves["train.batch_size"] or _fast_batch_size(n),
         order=leaves["train.order"],
@@ -160,6 +162,17 @@ def _spec(leaves: dict[str, Any]) -> Spec:
         raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
     _check_memory(spec)
     return spec
+
+
+def _set_sizes(n: int, leaves: dict[str, Any]) -> tuple[int, ...]:
+    """Sizes of the sets, none where features are independent."""
+    if leaves["data.sets.kind"] == "independent":
+        return ()
+    given = leaves["data.sets.sizes"]
+    sizes = [given] * (n // given) if isinstance(given, int) else list(given or ())
+    if sum(sizes) != n:
+        raise reject("data.sets.sizes", given, f"one size that divides model.n_features = {n}, or a list of sizes that sum to it")
+    return tuple(sizes)
 
 
 def _fast_batch_size(n: int) -> int:
@@ -229,6 +242,16 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
     if density.min() < LEAST_DENSITY:
         path = "data.sparsity" if given("data.sparsity") else "data.density"
         raise ConfigError(f"{path}: gives a density 1 − S of {density.min():g}; the least that can be drawn is {LEAST_DENSITY:g}")
+
+    sizes = _set_sizes(n, leaves)
+    if sizes and leaves["data.sets.kind"] == "anticorrelated":
+        whole = np.add.reduceat(np.broadcast_to(density, (len(density), n)), np.cumsum((0, *sizes[:-1])), axis=1)
+        if whole.max() > 1 + 1e-6:
+            path = "data.sparsity" if given("data.sparsity") else "data.density"
+            raise ConfigError(
+                f"{path}: densities in an anticorrelated set sum to {whole.max():g}; they must sum to at most 1, "
+                "since one of its features is on at a time"
+            )
 
     if given("data.importance.list"):
         importance = features("data.importance.list")

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from superposition_jax import sets
 from superposition_jax.types import Batch, Hparams, Spec
 
 # ---------------------------------------------------------------------------------------------------------- laws
@@ -66,16 +67,19 @@ def _unit(bits: Array) -> Array:
     return ((bits >> 1).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-31
 
 
-def _draw_iid(key: Array, spec: Spec) -> Float[Array, "feature batch"]:
-    return _unit(jax.random.bits(key, (spec.n_features, spec.batch_size), jnp.uint32))
+def _draw_iid(key: Array, spec: Spec) -> Float[Array, "uniform batch"]:
+    return _unit(jax.random.bits(key, (sets.uniforms(spec), spec.batch_size), jnp.uint32))
 
 
-def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "feature batch"]], Batch]:
-    p, stretch = hparams.density[:, None], 1 / hparams.density[:, None]
+def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "uniform batch"]], Batch]:
+    chance = sets.chances(hparams.density, spec)
+    q, stretch = chance[:, None], 1 / chance[:, None]
 
-    def realise(draws: Float[Array, "feature batch"]) -> Batch:
-        value = LAWS[spec.law].quantile(jnp.minimum(draws * stretch, 1.0), hparams.value_exponent)
-        return Batch(jnp.where(draws <= p, value, 0.0), jnp.full(draws.shape[1], 1 / spec.batch_size))
+    def realise(draws: Float[Array, "uniform batch"]) -> Batch:
+        u, own = draws[: len(spec.sets)], draws[len(spec.sets) :]
+        active, uniform = sets.features(u <= q, jnp.minimum(u * stretch, 1.0), own, hparams.density, spec)
+        value = LAWS[spec.law].quantile(uniform, hparams.value_exponent)
+        return Batch(jnp.where(active, value, 0.0), jnp.full(draws.shape[1], 1 / spec.batch_size))
 
     return realise
 
@@ -86,15 +90,15 @@ def _prime(least: int) -> int:
     return next(k for k in candidates if all(k % d for d in range(2, int(k**0.5) + 1)))
 
 
-def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "feature batch"]]:
-    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the others.
+def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "uniform batch"]]:
+    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for all else.
 
     The rank-1 lattice u_ib = frac(b·g_i/P + s_i), P the prime from B − 1 on, has a fresh random generator g_i in 1 … P − 1 and
     shift s_i for every feature and step. Each point is uniform, so estimates are unbiased; each feature alone is stratified;
     pairs of features are as noisy as independent draws; and a step needs 2n + 1 random integers instead of n·B
     (random shifts: Cranley & Patterson 1976; averages over generators: Dick, Kuo & Sloan 2013, Acta Numerica 22, §5).
     """
-    n, size = spec.n_features, spec.batch_size
+    n, size = sets.uniforms(spec), spec.batch_size
     prime = _prime(size - 1)
     random = jax.random.bits(key, (2 * n + 1,), jnp.uint32)
     generator = (1 + (random[:n] >> 1) % (prime - 1)) * jnp.uint32(2**32 // prime)
@@ -111,20 +115,23 @@ def first_active(density: Float[Array, " feature"]) -> tuple[Float[Array, " feat
 
 
 def _realise_active(hparams: Hparams, spec: Spec) -> Callable[[tuple[Array, Array]], Batch]:
-    p, stretch = hparams.density[:, None], 1 / hparams.density[:, None]
-    first, some = first_active(hparams.density)
+    """Features of a set come from the set's (see `sets`), so "feature" means set here."""
+    chance = sets.chances(hparams.density, spec)
+    q, stretch = chance[:, None], 1 / chance[:, None]
+    first, some = first_active(chance)
     # Feature i is the first active one where v lies in its interval of the inverse CDF; where v lies before it, an earlier
     # one is, and i is as ever; where v lies beyond it (∞ in the empty input), i is off.
-    before, empty = jnp.tri(spec.n_features, k=-1, dtype=bool), jnp.prod(1 - hparams.density)
+    before, empty = jnp.tri(len(spec.sets), k=-1, dtype=bool), jnp.prod(1 - chance)
     start = jnp.where(before, (first / some)[None, :], 0.0).sum(axis=1)[:, None]
     end = jnp.concatenate([start[1:], jnp.full((1, 1), 2.0)])
     other = some / (spec.batch_size - 1)
 
     def realise(draws: tuple[Array, Array]) -> Batch:
-        v, u = draws
+        v, u, own = draws[0], draws[1][: len(spec.sets)], draws[1][len(spec.sets) :]
         later, is_first = v[None, :] < start, v[None, :] < end
-        active = jnp.where(later, u <= p, is_first)
-        value = LAWS[spec.law].quantile(jnp.where(later, jnp.minimum(u * stretch, 1.0), u), hparams.value_exponent)
+        on, t = jnp.where(later, u <= q, is_first), jnp.where(later, jnp.minimum(u * stretch, 1.0), u)
+        active, uniform = sets.features(on, t, own, hparams.density, spec)
+        value = LAWS[spec.law].quantile(uniform, hparams.value_exponent)
         return Batch(jnp.where(active, value, 0.0), jnp.where(v == jnp.inf, empty, other))
 
     return realise
@@ -140,15 +147,13 @@ def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
 
 
 def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], Batch]:
-    law, p = LAWS[spec.law], hparams.density
-    values, chances = [], []
-    for i, order in enumerate(spec.orders):
-        value, weights = (law.rule or partial(_legendre, law))(order, hparams.value_exponent)
-        values.append(jnp.concatenate([jnp.zeros(1), value]))
-        chances.append(jnp.concatenate([1 - p[i : i + 1], p[i] * weights]))
-    x = jnp.stack(jnp.meshgrid(*values, indexing="ij"))
-    weight = jnp.stack(jnp.meshgrid(*chances, indexing="ij"))
-    x, weight = x.reshape(spec.n_features, -1), weight.reshape(spec.n_features, -1).prod(axis=0)
+    law = LAWS[spec.law]
+    rules = [(law.rule or partial(_legendre, law))(order, hparams.value_exponent) for order in spec.orders]
+    values = jnp.meshgrid(*(jnp.concatenate([jnp.zeros(1), value]) for value, _ in rules), indexing="ij")
+    weights = jnp.meshgrid(*(jnp.concatenate([jnp.ones(1), weight]) for _, weight in rules), indexing="ij")
+    masks = np.stack([part.ravel() for part in np.meshgrid(*(np.arange(k + 1) > 0 for k in spec.orders), indexing="ij")])
+    x = jnp.stack([part.ravel() for part in values])
+    weight = sets.mask_chance(hparams.density, masks, spec) * jnp.stack([part.ravel() for part in weights]).prod(axis=0)
     more = -weight.size % _LANES
     batch = Batch(jnp.pad(x, ((0, 0), (0, more))), jnp.pad(weight, (0, more)))
     return lambda draws: batch
@@ -178,8 +183,8 @@ ESTIMATORS = {
 - `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
 - `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
   The first active feature comes from a stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
-- `quadrature`: nodes and weights of the law S·δ₀ + p·law in every feature, and their tensor product: about (order + 1)ⁿ points.
-  No noise. Features have `order` and `order` + 1 nodes in turn: the kink of an antipodal pair runs along the diagonal, where
+- `quadrature`: 0 and the nodes of the law in every feature, and their tensor product: about (order + 1)ⁿ points. No noise.
+  Features have `order` and `order` + 1 nodes in turn: the kink of an antipodal pair runs along the diagonal, where
   points of equal nodes would all lie on it.
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax import data, model, optimizer
+from superposition_jax import data, model, optimizer, sets
 from superposition_jax.errors import ConfigError
 
 
@@ -92,6 +92,18 @@ class Integer:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """A whole number from 1 on, a list of them, or null; compiled in."""
+
+    check_each = _one_by_one
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value is allowed."""
+        for size in value if isinstance(value, list) else [] if value is None else [value]:
+            Integer().check(key, size)
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of some names (or of true and false)."""
 
@@ -112,7 +124,7 @@ IMPORTANCES = {
 }
 """Importance I_i of the features i = 0 … n−1 by kind."""
 
-LEAVES: dict[str, Number | Integer | Choice] = {
+LEAVES: dict[str, Number | Integer | Sizes | Choice] = {
     "seed": Number(0, 2**32 - 1, whole=True),
     "model.n_features": Integer(),
     "model.n_hidden": Integer(),
@@ -124,6 +136,8 @@ LEAVES: dict[str, Number | Integer | Choice] = {
     "model.init.models": Integer(),
     "data.sparsity": Number(0, 1, open="high", per_feature=True, optional=True),
     "data.density": Number(0, 1, open="low", per_feature=True, optional=True),
+    "data.sets.kind": Choice(sets.KINDS),
+    "data.sets.sizes": Sizes(),
     "data.values.law": Choice(data.LAWS),
     "data.values.exponent": Number(0, open="low"),
     "data.importance.kind": Choice(IMPORTANCES),
@@ -154,6 +168,7 @@ NEEDS: dict[str, tuple[str, Collection[Any]]] = {
     "model.init.models": ("model.init.kind", ["notebook"]),
     "data.values.exponent": ("data.values.law", ["power"]),
     "data.importance.decay": ("data.importance.kind", ["geometric", "power", "linear"]),
+    "data.sets.sizes": ("data.sets.kind", ["correlated", "anticorrelated"]),
     "train.batch_size": ("train.estimator", ["iid", "active"]),
     "train.order": ("train.estimator", ["quadrature"]),
     "train.weight_decay": ("train.optimizer", ["adamw", "sgd"]),

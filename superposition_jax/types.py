@@ -27,6 +27,8 @@ class Spec:
     init: str = "xavier"
     init_models: int = 10
     law: str = "uniform"
+    correlation: str = "independent"
+    set_sizes: tuple[int, ...] = ()
     estimator: str = "active"
     batch_size: int = 128
     order: int = 8
@@ -41,6 +43,11 @@ class Spec:
     def points(self) -> int:
         """Inputs in a batch of the estimator (quadrature fills up to a multiple of 8 with inputs of weight 0)."""
         return math.prod(order + 1 for order in self.orders) if self.estimator == "quadrature" else self.batch_size
+
+    @property
+    def sets(self) -> tuple[int, ...]:
+        """Sizes of the sets of features, one after another; each feature alone where they are independent."""
+        return self.set_sizes or (1,) * self.n_features
 
     @property
     def orders(self) -> list[int]:

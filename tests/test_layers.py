@@ -6,9 +6,36 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "superposition_jax"
-NUMERIC = ("types", "prng", "model", "data", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "population")
+NUMERIC = (
+    "types",
+    "prng",
+    "sets",
+    "model",
+    "data",
+    "objective",
+    "optimizer",
+    "train",
+    "geometry",
+    "evaluation",
+    "tuning",
+    "population",
+)
 ORDER = [
-    *("errors", "types", "prng", "data", "model", "objective", "optimizer", "train", "geometry", "evaluation", "tuning", "cache"),
+    *(
+        "errors",
+        "types",
+        "prng",
+        "sets",
+        "data",
+        "model",
+        "objective",
+        "optimizer",
+        "train",
+        "geometry",
+        "evaluation",
+        "tuning",
+        "cache",
+    ),
     *("theory", "candidates", "solids", "population", "sweep", "engine", "results", "labels", "tables", "consistency"),
     *(
         "progress",
