@@ -37,8 +37,8 @@ def test_a_solid_in_any_position(name):
     w[: SOLIDS[name].shape[0], :-1] = SOLIDS[name]
     found = solids.components(Rotation.random(rng=rng).as_matrix() @ w + 0.02 * rng.normal(size=w.shape))
     assert found.component[-1] == -1  # the feature that is not represented
-    assert found.points[-1] == found.dimension[-1] == 0
-    assert {solids.name(*pair) for pair in zip(found.points[:-1], found.dimension[:-1], strict=True)} == {name}
+    assert found.features[-1] == found.points[-1] == found.dimension[-1] == 0
+    assert {solids.name(*kind) for kind in zip(*(column[:-1] for column in found[1:]), strict=True)} == {name}
 
 
 def test_factors_of_a_tegum_product_are_told_apart():
@@ -55,6 +55,14 @@ def test_factors_of_a_tegum_product_are_told_apart():
     assert found.dimension.tolist() == [2, 2, 2, 1, 1, 1, 1, 1]
 
 
+def test_features_in_one_direction_are_one_point():
+    found = solids.components(np.repeat(theory.polygon(3), 2, axis=1))
+    assert found.features.tolist() == [6] * 6
+    assert found.points.tolist() == [3] * 6
+    assert solids.name(6, 3, 2) == "triangle of 6 features"
+
+
 def test_nothing_represented():
     assert solids.components(np.zeros((2, 4))).component.tolist() == [-1] * 4
-    assert solids.name(9, 4) == "9 points in 4 dimensions"
+    assert solids.name(9, 9, 4) == "9 points in 4 dimensions"
+    assert solids.name(2, 2, 1, count=3) == "3 digons"

@@ -1,7 +1,5 @@
 """Feature directions W_i of the best seeds as arrows: in the plane for two hidden dimensions, else in three."""
 
-import itertools
-
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
@@ -12,38 +10,40 @@ from superposition_jax import labels
 from superposition_jax.figures import layout
 from superposition_jax.tables.solids import arrangement
 
-_MOST = 12
+_COLUMNS, _ROWS = 6, 6
 _MARKERS = "osD^vP*Xhp<>d8"
 
 
 def directions(dataset: xr.Dataset) -> Figure:
-    """A panel a cell, one column a place on the last axis: arrows W_i, coloured and marked by feature; the circle has norm 1.
+    """A panel a cell, 36 at most: arrows W_i, coloured and marked by feature; the circle has norm 1.
 
     Elhage et al. 2022, introduction and "Learning dynamics".
     """
-    dims = labels.cell_dims(dataset)
-    across = dims[-1] if dims else None
-    others = [
-        dict(zip(dims[:-1], places, strict=True)) for places in itertools.product(*(range(dataset.sizes[d]) for d in dims[:-1]))
-    ]
-    columns = [{across: k} for k in range(dataset.sizes[across])][:_MOST] if across is not None else [{}]
+    places = list(labels.cells(dataset))
     best, flat = labels.best_seed(dataset), dataset.sizes["hidden"] <= 2
-    figure, grid = layout.panels(len(others), len(columns), (1.9, 1.9), gap=(0.25, (0.6,)), margin=(0.3, 1.2, 0.25, 1.05))
-    for (row, here), (column, there) in itertools.product(enumerate(others), enumerate(columns)):
-        axes, model = grid[row, column], best.isel(here | there)
-        if not flat:
-            box = axes.get_position()
-            axes.remove()
-            axes = grid[row, column] = figure.add_axes(box, projection="3d")
-        _arrows(axes, model)
-        lines = [labels.label(dataset, d, k) for d, k in (here | there).items()] + [f"loss {float(model['loss']):.3g}"]
-        axes.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=9)
-    handles, words = grid[0, 0].get_legend_handles_labels()
+    columns = min(_COLUMNS, len(places))
+    rows = min(_ROWS, -(-len(places) // columns))
+    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=(0.3, 1.2, 0.25, 1.05))
+    for axes in grid.ravel()[len(places) :]:
+        axes.remove()
+    for axes, (here, _) in zip(grid.ravel(), places, strict=False):
+        model, panel = best.isel(here), axes if flat else _solid(figure, axes)
+        _arrows(panel, model)
+        lines = [labels.label(dataset, d, k) for d, k in here.items()] + [f"loss {float(model['loss']):.3g}"]
+        panel.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
+    handles, words = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="center right", title="feature i", fontsize=8, frameon=False)
     name, m = dataset.attrs.get("name", ""), dataset.sizes["hidden"]
     space = "" if m <= 3 else f", first 3 of {m} principal directions"
     figure.suptitle(f"{name}: columns Wᵢ, best of {layout.seeds_note(dataset)}{space}", fontsize=11)
     return figure
+
+
+def _solid(figure: Figure, axes):
+    """A 3-D panel in the place of a flat one."""
+    box = axes.get_position()
+    axes.remove()
+    return figure.add_axes(box, projection="3d")
 
 
 def _arrows(axes, model: xr.Dataset) -> None:

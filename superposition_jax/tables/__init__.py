@@ -8,7 +8,7 @@ import xarray as xr
 
 from superposition_jax.engine import Trainer
 
-TABLES = {"phase": "phase", "solids": "solids", "demonstration": "demonstration"}
+TABLES = {"phase": "phase", "solids": "solids", "demonstration": "demonstration", "partners": "partners"}
 """Functions (Dataset, Trainer) → Dataset of new variables by name, and the module of this package that holds each.
 
 What a table found is the attribute `findings` of its Dataset, in sentences, a line each.
@@ -16,8 +16,9 @@ What a table found is the attribute `findings` of its Dataset, in sentences, a l
 NAMES = {
     *("repaired", "candidate", "only_seed", "best_loss", "reached", "phase", "phase_mean"),
     *("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition"),
+    *("within", "within_square", "across_square"),
     *("principal", "loss_over_linear"),
-    *("component", "component_points", "component_dimension"),
+    *("component", "component_features", "component_points", "component_dimension"),
 }
 """Names that tables give to variables and dimensions, so that no axis may have them."""
 

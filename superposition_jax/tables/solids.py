@@ -14,7 +14,8 @@ from superposition_jax.engine import Trainer
 _MOST_CELLS = 40
 _MEANINGS = {
     "component": "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 not represented",
-    "component_points": "features in the feature's component",
+    "component_features": "features in the feature's component",
+    "component_points": "directions in which these lie",
     "component_dimension": "dimensions that the feature's component spans",
 }
 
@@ -34,22 +35,19 @@ def solids(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 
 def arrangement(model: xr.Dataset) -> str:
-    """What one model's features form, largest first: `pentagon`, `2 digon`, `triangle + digon`, `nothing`."""
+    """What one model's features form, largest first: `pentagon`, `2 digons`, `triangle + digon`, `nothing`."""
     return _words(_solids(model))
 
 
-def _solids(model: xr.Dataset) -> Counter[tuple[int, int]]:
-    """Components of one model by points and dimension."""
+def _solids(model: xr.Dataset) -> Counter[tuple[int, int, int]]:
+    """Components of one model by features, points and dimension."""
     columns = (model[name].values.tolist() for name in _MEANINGS)
-    components = {number: (points, size) for number, points, size in zip(*columns, strict=True) if number >= 0}
+    components = {number: tuple(kind) for number, *kind in zip(*columns, strict=True) if number >= 0}
     return Counter(components.values())
 
 
-def _words(counts: Counter[tuple[int, int]]) -> str:
-    names = (
-        f"{count} {geometry.name(*kind)}" if count > 1 else geometry.name(*kind) for kind, count in sorted(counts.items())[::-1]
-    )
-    return " + ".join(names) or "nothing"
+def _words(counts: Counter[tuple[int, int, int]]) -> str:
+    return " + ".join(geometry.name(*kind, count=count) for kind, count in sorted(counts.items())[::-1]) or "nothing"
 
 
 def share(count: int, of: int) -> str:
