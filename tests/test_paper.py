@@ -27,7 +27,7 @@ def test_intro():
     for sparsity, what in ((0.0, "2 singles"), (0.8, "2 digons"), (0.9, "pentagon")):
         assert arrangement(best.sel(sparsity=sparsity)) == what
         assert share_of(dataset.sel(sparsity=sparsity), what) > 0.6
-    assert best["feature_norm"].sel(sparsity=0.8).argmin() == 4  # the least important one is dropped
+    assert int(best["feature_norm"].sel(sparsity=0.8).argmin("feature")) == 4  # the least important one is dropped
 
 
 @pytest.mark.parametrize("name", ["demonstration_small", "demonstration_large"])
@@ -40,8 +40,8 @@ def test_demonstration(name):
     np.testing.assert_allclose(linear["loss_over_linear"], 1, atol=0.05)
     dense, sparse = relu.sel(sparsity=0.0), relu.sel(sparsity=0.999)
     assert (dense["principal"] == 1).all()
-    mean = dense["b"].isel(feature=slice(m, None))
-    np.testing.assert_allclose(mean, 0.5, atol=0.01)  # E x_i of those that are dropped
+    mean = dense["b"].isel(feature=slice(m, m + 4)).median("seed")
+    np.testing.assert_allclose(mean, 0.5, atol=0.02)  # E x_i of the most important ones that are dropped
     counts = relu["represented"].median("seed")
     assert np.all(np.diff(counts) >= 0)
     assert counts[-1] > 2 * m
@@ -87,8 +87,9 @@ def test_three_correlated_pairs_are_a_hexagon_with_partners_side_by_side():
 def test_local_bases():
     """Each set's block of WᵀW is near the identity; interference is across sets."""
     dataset = run("local_bases")
-    assert np.all(dataset["within_square"] < 0.02)
-    assert np.all(dataset["across_square"] > 5 * dataset["within_square"])
+    assert np.all(dataset["within_square"] < 0.03)
+    assert np.all(dataset["across_square"] > 3 * dataset["within_square"])
+    assert np.all(dataset["across_square"].median("seed") > 20 * dataset["within_square"].median("seed"))
     np.testing.assert_allclose(dataset["feature_norm"].mean(["feature", "seed"]), 1, atol=0.1)
 
 
