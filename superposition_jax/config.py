@@ -75,14 +75,14 @@ def read(config: dict[str, Any]) -> Experiment:
     repair = sweep.get("repair", False)
     if not isinstance(repair, bool):
         raise reject("sweep.repair", repair, "true or false")
-    _check_figures(drawn, made, grid)
+    _check_figures(drawn, made, grid, leaves)
     _check_phase(made, grid, leaves)
     groups = merge(list(_groups(grid, leaves)))
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 
-def _check_figures(drawn: list[str], made: list[str], grid: Grid) -> None:
+def _check_figures(drawn: list[str], made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
     """Refuse figures of what is not there."""
     paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
     for name in drawn:
@@ -91,6 +91,8 @@ def _check_figures(drawn: list[str], made: list[str], grid: Grid) -> None:
             raise reject("figures", drawn, f"without {name}, or with tables=[{needs['tables']}], which it draws")
         if "axis" in needs and needs["axis"] not in paths:
             raise reject("figures", drawn, f"without {name}, or with a sweep axis over {needs['axis']}")
+        if "snapshots" in needs and not leaves["train.snapshots"]:
+            raise reject("figures", drawn, f"without {name}, or with train.snapshots above 0, which it draws")
 
 
 def _check_phase(made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:

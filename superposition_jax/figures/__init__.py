@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,15 +17,21 @@ FIGURES = {
     "directions": "directions",
     "uniform": "dimensionality",
     "dimensionality": "dimensionality",
+    "crossing": "crossing",
+    "dynamics": "dynamics",
+    "trajectories": "dynamics",
 }
 """Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
-NEEDS = {
+NEEDS: dict[str, dict[str, Any]] = {
     "phase": {"tables": "phase"},
     "uniform": {"axis": "data.density"},
     "dimensionality": {"axis": "data.density"},
+    "crossing": {"tables": "crossing"},
+    "dynamics": {"snapshots": True},
+    "trajectories": {"snapshots": True},
 }
-"""What figures cannot do without: a table, an axis."""
+"""What figures cannot do without: a table, an axis, snapshots of training."""
 
 
 def draw(name: str, dataset: "xr.Dataset") -> "Figure":

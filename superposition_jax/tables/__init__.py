@@ -8,7 +8,7 @@ import xarray as xr
 
 from superposition_jax.engine import Trainer
 
-TABLES = {"phase": "phase", "solids": "solids", "demonstration": "demonstration", "partners": "partners"}
+TABLES = {"phase": "phase", "solids": "solids", "demonstration": "demonstration", "partners": "partners", "crossing": "crossing"}
 """Functions (Dataset, Trainer) → Dataset of new variables by name, and the module of this package that holds each.
 
 What a table found is the attribute `findings` of its Dataset, in sentences, a line each.
@@ -16,6 +16,7 @@ What a table found is the attribute `findings` of its Dataset, in sentences, a l
 NAMES = {
     *("repaired", "candidate", "only_seed", "best_loss", "reached", "phase", "phase_mean"),
     *("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition"),
+    "digons",
     *("within", "within_square", "across_square"),
     *("principal", "loss_over_linear"),
     *("component", "component_features", "component_points", "component_dimension"),
@@ -27,6 +28,7 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     """The dataset with its tables' variables; all that they found becomes the attribute `findings`."""
     for name in names:
         table = getattr(import_module(f"{__name__}.{TABLES[name]}"), name)(dataset, trainer)
+        dataset = dataset.assign_attrs({key: value for key, value in table.attrs.items() if key != "findings"})
         said = [dataset.attrs.get("findings", ""), table.attrs.get("findings", "")]
         dataset = dataset.assign(table.variables).assign_attrs(findings="\n".join(filter(None, said)))
     return dataset
