@@ -18,11 +18,15 @@ PARTS = ("peers", "diagrams", "time_to_loss", "scaling", "limit")
 
 def main() -> None:
     """Measure, keep, draw."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run", description="Half an hour on two cores; rewrites the tables in README.md."
+    )
     parser.add_argument("parts", nargs="*", metavar="part", help=f"among {', '.join(PARTS)}; all by default")
     parser.add_argument("--repeats", type=int, default=5, help="of every contender of peers, in turn (5)")
     parser.add_argument("--models", type=int, default=100_000, help="most models of scaling (100000)")
     arguments = parser.parse_args()
+    if arguments.repeats < 1 or arguments.models < 1:
+        parser.error("--repeats and --models must be at least 1")
     if unknown := sorted(set(arguments.parts) - set(PARTS)):
         parser.error(f"{unknown[0]}: no such part; there are: {', '.join(PARTS)}")
     torch = importlib.util.find_spec("torch") is not None

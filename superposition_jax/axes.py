@@ -84,7 +84,7 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     path = axis.get("path")
     rule = LEAVES.get(leaf_of(str(path), leaves))
     if rule is None:
-        why = "cannot be an axis" if path in RUNTIME else f"no such key{nearest(str(path), [*LEAVES])}"
+        why = "cannot be an axis" if path in RUNTIME else _unknown(str(path), leaves)
         raise ConfigError(f"{key}.path = {path!r}: {why}")
     if name in ("sparsity", "density") and not str(path).startswith(f"data.{name}"):
         raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")
@@ -99,6 +99,14 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
         twice = next(v for v in values if values.count(v) > 1)
         raise ConfigError(f"{key} ({path}) = {twice!r}: stands twice; every value must be there once")
     return Axis(name, path, values, axis.get("zip") or name)
+
+
+def _unknown(path: str, leaves: dict[str, Any]) -> str:
+    parent, _, _ = path.rpartition(".")
+    entries = leaves.get(parent)
+    if isinstance(entries, list):
+        return f"{parent} has the entries 0 to {len(entries) - 1}"
+    return f"no such key{nearest(path, [*LEAVES])}"
 
 
 def leaf_of(path: str, leaves: dict[str, Any]) -> str:

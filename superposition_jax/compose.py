@@ -60,18 +60,30 @@ def nearest(key: str, known: Sequence[str]) -> str:
 
 
 def _known(overrides: Sequence[str]) -> list[str]:
-    """All keys, with the overrides' own choice of options where that composes."""
-    try:
-        return [key for key, _ in flatten(compose([o for o in overrides if re.match(r"\w+=", o)]))]
-    except ConfigError:
-        return [key for key, _ in flatten(compose([]))]
+    """All keys, with the overrides' own choice of options, and the options' groups themselves."""
+    groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
+    chosen = [override for override in overrides if override.partition("=")[0] in groups]
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        try:
+            composed = hydra_compose(config_name="config", overrides=chosen)
+        except (HydraException, OmegaConfBaseException):
+            composed = hydra_compose(config_name="config")
+    return [*groups, *(key for key, _ in flatten(to_dict(composed)))]
 
 
 def _plain(error: Exception, overrides: Sequence[str]) -> str:
     """Hydra's complaint as one line."""
     text = f"{error} {error.__cause__ or ''}"
     if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
-        return f"{unknown[1]}: no such key{nearest(unknown[1], _known(overrides))}"
+        key, known = unknown[1], _known(overrides)
+        if any(other.startswith(f"{key}.") for other in known):
+            return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
+        return f"{key}: no such key{nearest(key, known)}"
+    if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:
+        options = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
+        close = difflib.get_close_matches(bare[0], [option.partition("=")[2] for option in options], n=1, cutoff=0.6)
+        meant = [option for option in options if close and option.endswith(f"={close[0]}")]
+        return f"{bare[0]}: must be key=value{f'; did you mean {meant[0]}?' if meant else ''}"
     if option := re.search(r"Could not find '([^']+)'", text):
         there = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
         known = f"; there are: {', '.join(there[1].split())}" if there else ""

@@ -25,20 +25,23 @@ _SMALL = 0.05
 def check(dataset: xr.Dataset, tolerance: float = TOLERANCE) -> xr.DataArray:
     """Cells whose best loss over seeds is above what a neighbour's allows: True where better parameters surely exist.
 
-    Above by more than `tolerance`, relative, and three standard errors. Neighbours are next to one another on an axis over
-    density, sparsity, an entry of importance.list, or n_hidden; along other axes nothing is known, and between very different
-    densities of many features the bound says little.
+    Where it is False they may exist too: the bound is sharp along importances and hidden dimensions, but loose across densities
+    that differ much. Above by more than `tolerance`, relative, and three standard errors. Neighbours are next to one another on
+    an axis over density, sparsity, an entry of importance.list, or n_hidden; along other axes nothing is known.
     """
+    if missing := [name for name in ("loss", "loss_stderr", "loss_relative") if name not in dataset]:
+        raise ValueError(f"check: the Dataset has no {', '.join(missing)}; give a run's whole Dataset")
     best = _best(dataset)
     flagged = np.zeros(best["loss"].size, bool)
     for cells, _ in _violations(best, tolerance):
         flagged[cells] = True
-    return xr.DataArray(flagged.reshape(best["loss"].shape), dims=best["loss"].dims, name="above_a_neighbour")
+    return best["loss"].copy(data=flagged.reshape(best["loss"].shape)).rename("above_a_neighbour").drop_attrs()
 
 
 def _best(dataset: xr.Dataset) -> xr.Dataset:
     """Loss and standard error of the best seeds, without W, curves and snapshots."""
-    return labels.best_seed(dataset[["loss", "loss_stderr"]].assign_attrs(features=dataset.sizes["feature"]))
+    few = dataset[["loss", "loss_stderr"]].assign(floor=labels.floor(dataset))
+    return labels.best_seed(few.assign_attrs(features=dataset.sizes["feature"]))
 
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -51,9 +54,10 @@ def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray
             c = _bound(best, str(dim), here, there).reshape(-1, *[1] * (loss.ndim - axis - 1))
             take = [(slice(None),) * axis + (part,) for part in (here, there)]
             (b, a), (error_b, error_a) = ([values[part] for part in take] for values in (loss, stderr))
+            least = best["floor"].values[take[0]]
             known = np.isfinite(c) & np.isfinite(a)
             c, a = np.where(known, c, 0.0), np.where(known, a, 0.0)
-            above = known & (b > c * a * (1 + tolerance) + 3 * np.hypot(error_b, c * error_a))
+            above = known & (b > c * a * (1 + tolerance) + least + 3 * np.hypot(error_b, c * error_a))
             yield cells[take[0]][above], cells[take[1]][above]
 
 

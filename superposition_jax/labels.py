@@ -51,6 +51,11 @@ def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
     return f"{name} = {value:.4g}" if np.issubdtype(coordinate.dtype, np.number) else f"{name} = {value}"
 
 
+def floor(dataset: xr.Dataset) -> xr.DataArray:
+    """A loss below which nothing is told apart: a millionth of the best constant predictor's, single precision's share of it."""
+    return (1e-6 * dataset["loss"] / dataset["loss_relative"]).where(dataset["loss_relative"] > 0, 1e-6).fillna(0.0)
+
+
 def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
     """Every cell's place on the sweep's axes, and the dataset there, with all its seeds."""
     dims = cell_dims(dataset)
@@ -65,6 +70,11 @@ def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
         if coordinate.attrs.get("long_name") in (path, f"1 − {path.replace('density', 'sparsity')}"):
             return str(coordinate.dims[0]), coordinate.values
     raise ValueError(f"no axis over {path}")
+
+
+def varies(dataset: xr.Dataset, path: str) -> bool:
+    """Whether a leaf of the config is an axis."""
+    return any(coordinate.attrs.get("long_name") == path for coordinate in dataset.coords.values())
 
 
 def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int]) -> Any:

@@ -53,7 +53,7 @@ def test_phases_are_the_optimised_candidates(two):
     inside = ~phase.boundary(theory, ("density", "importance"))
     assert (two["phase"] == theory).where(inside).mean() > 0.98
     assert set(np.unique(two["phase"])) == {0, 1, 2}
-    assert "optimised candidate" in two.attrs["findings"]
+    assert "least optimised candidate" in two.attrs["findings"]
 
 
 def test_the_other_variables_are_what_they_say(two):

@@ -25,7 +25,7 @@ def dimensionality_of(w: np.ndarray) -> np.ndarray:
 
 
 def dynamics(dataset: xr.Dataset) -> Figure:
-    """D_i of every feature against the step, with the values of solids, and the training loss below, on one logarithmic time axis.
+    """D_i of every feature against the step, with the values of solids, and the training loss below, on one logarithmic axis.
 
     Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
     """
@@ -54,7 +54,7 @@ def dynamics(dataset: xr.Dataset) -> Figure:
 
 
 def trajectories(dataset: xr.Dataset) -> Figure:
-    """Columns W_i in space at six times of training, with the way that they came; colour and mark are the feature's set or number.
+    """Columns W_i in space at six times of training, with the way that they came; colour and mark are the feature's set.
 
     Elhage et al. 2022, "Learning as geometric transformations".
     """

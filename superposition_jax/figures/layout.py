@@ -12,7 +12,7 @@ from superposition_jax.labels import label, seed_dim, values
 def seeds_note(dataset: xr.Dataset) -> str:
     """How many seeds stand behind a point, in words."""
     dim = seed_dim(dataset)
-    return f"{dataset.sizes[dim]} seeds" if dim is not None else "one seed"
+    return f"{dataset.sizes[dim]} seeds" if dim is not None and dataset.sizes[dim] > 1 else "one seed"
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:

@@ -52,11 +52,13 @@ def phase(dataset: xr.Dataset) -> Figure:
     _share_labels(grid)
     _legend(figure, grid, shown)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    name = dataset.attrs.get("name", "")
-    figure.suptitle(
-        f"{name}: {n} features in {m} hidden dimension{'s' * (m > 1)}; the last feature's importance varies", fontsize=11
-    )
+    what = f"{dataset.attrs.get('name', '')}: {n} features in {m} hidden dimension{'s' * (m > 1)}"
+    fixed = [f"{key} {labels.leaf(dataset, path, {})}" for key, path in _NAMED.items() if not labels.varies(dataset, path)]
+    figure.suptitle(", ".join([what, *fixed]), fontsize=11)
     return figure
+
+
+_NAMED = {"activation": "model.activation", "law": "data.values.law"}
 
 
 class _Panel(NamedTuple):
@@ -85,7 +87,7 @@ def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
     return of
 
 
-_EXCESS_BAR = mpl.colormaps["PuOr_r"], Normalize(-1, 1), "% above the optimised candidates", "both"
+_EXCESS_BAR = mpl.colormaps["cividis"], Normalize(-1, 1), "% above the optimised candidates", "both"
 _REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within {table.REACHED:.0%} of the best", "neither"
 _TRAINED = _Panel("trained, best of {seeds}", _trained)
 _REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d["reached"]), _REACHED_BAR, boundaries=False)
@@ -132,18 +134,26 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 
 def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None:
-    """Where the least loss of one phase's candidates is that of another's."""
+    """Where the least losses of two phases' candidates are equal, and no other phase's is lower."""
     across, up = table.plane(dataset)
-    for which, style in (("optimised", "solid"), ("candidate", "dashed")):
+    if min(len(x), len(y)) < _FEWEST:
+        return
+    for which, (style, colour, width) in _LINES.items():
         every = table.theory(dataset, which).transpose("candidate", up, across)
         loss, phases = every["loss"].values, every["phase"].values
         by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(table.PHASES))])
-        for k in range(len(table.PHASES)):
-            rest = np.delete(by_phase, k, axis=0).min(axis=0)
+        for one, other in itertools.combinations(range(len(table.PHASES)), 2):
+            third = np.delete(by_phase, (one, other), axis=0)[0]
             with np.errstate(invalid="ignore", divide="ignore"):
-                ahead = np.clip(np.log(by_phase[k] / rest), -1, 1)
-            if min(loss.shape[1:]) > 1 and np.nanmin(ahead) < 0 < np.nanmax(ahead):
-                axes.contour(x, y, ahead, [0.0], colors="black", linewidths=0.9, linestyles=style)
+                ahead = np.clip(np.log(by_phase[one] / by_phase[other]), -1, 1)
+            ahead = np.where(third < 0.999 * np.minimum(by_phase[one], by_phase[other]), np.nan, ahead)
+            if np.isfinite(ahead).any() and np.nanmin(ahead) < 0 < np.nanmax(ahead):
+                axes.contour(x, y, ahead, [0.0], colors=colour, linewidths=width, linestyles=[style])
+
+
+_FEWEST = 10
+"""Cells a side from which boundaries are drawn: between fewer they would be guesses."""
+_LINES = {"optimised": ("solid", "black", 0.9), "candidate": ("dashed", "#a02020", 1.1)}
 
 
 def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
@@ -159,7 +169,7 @@ def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
     for x, y, text in ((0.5, 0.08, "not represented"), (0.26, 0.8, "dedi-\ncated"), (0.76, 0.8, "super-\nposed")):
         scale.text(x, y, text, ha="center", va="center", fontsize=6.5, color="white" if text.startswith("dedi") else "black")
     if any(known and panel.boundaries for row in shown for panel, (_, known) in row):
-        lines = [Line2D([], [], color="black", lw=0.9, ls=style) for style in ("solid", "dashed")]
+        lines = [Line2D([], [], color=colour, lw=width, ls=style) for style, colour, width in _LINES.values()]
         words = ["boundary, optimised", "boundary, paper's"]
         place = (corner.x1 + 0.1 / width, scale.get_position().y0 - 0.4 / height)
         figure.legend(lines, words, loc="upper left", bbox_to_anchor=place, fontsize=8, frameon=False)

@@ -10,7 +10,7 @@ _RESAMPLED = 1000
 
 
 def crossing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
-    """Whether every model is two digons, and where on the first axis the best seed ceases to be; resampling seeds gives the error.
+    """Whether a model is two digons, and where on the first axis the best seed ceases to be; resampling seeds gives the error.
 
     Elhage et al. 2022, "Non-uniform superposition".
     """
@@ -23,7 +23,7 @@ def crossing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
         return table
     values, loss = labels.values(dataset, dim).values, dataset["loss"].fillna(np.inf).transpose(dim, seed).values
     place, error = where(values, loss, table["digons"].transpose(dim, seed).values)
-    found = f"two digons up to {labels.label(dataset, dim)} = {place:.3g} ± {error:.1g}, another solution beyond"
+    found = f"two digons up to {labels.label(dataset, dim)} = {place:.4g} ± {error:.1g}, another solution beyond"
     return table.assign_attrs(findings=found, crossing=place, crossing_error=error)
 
 

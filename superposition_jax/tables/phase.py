@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
-from superposition_jax import candidates, labels
+from superposition_jax import candidates, labels, results
 from superposition_jax.engine import Trainer
 from superposition_jax.geometry import REPRESENTED
 from superposition_jax.tables import retrain
@@ -37,29 +37,32 @@ def phase(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     seeds, seed = dataset, labels.seed_dim(dataset)
     if seed is None:
         seeds, seed = dataset.expand_dims("only_seed"), "only_seed"
-    loss, feature = seeds["loss"].fillna(np.inf), seeds[["feature_norm", "superposition"]].isel(feature=-1, drop=True)
+    ok = seeds["status"] == results.STATUS.index("ok")
+    loss, feature = seeds["loss"].where(ok, np.inf), seeds[["feature_norm", "superposition"]].isel(feature=-1, drop=True)
     best, number = loss.min(seed), xr.DataArray(np.arange(seeds.sizes[seed]), dims=seed)
+    there = best < np.inf
     own = ~seeds["repaired"] if "repaired" in seeds else xr.ones_like(loss, bool)  # no seed's own success
-    rest = feature.where(own & (number != loss.argmax(seed))) if number.size > 1 else feature
-    words = ", ".join(f"{k} {name}" for k, name in enumerate(PHASES))
+    rest = feature.where(own & ok & (number != loss.argmax(seed))) if number.size > 1 else feature
+    reached = own & (loss <= best * (1 + REACHED) + labels.floor(seeds))
+    words = ", ".join(f"{k} {name}" for k, name in enumerate(PHASES)) + ", −1 all diverged"
     found = {
-        "best_loss": (best.astype(np.float32), "least loss over seeds"),
-        "reached": (
-            (own & (loss <= best * (1 + REACHED))).mean([seed]).astype(np.float32),
-            f"share of seeds within {REACHED:.0%} of it",
-        ),
-        "phase": (_phase(feature.isel({seed: loss.argmin(seed)})), f"of the extra feature in the best seed's W: {words}"),
-        "phase_mean": (_phase(rest.mean([seed])), f"the same of the mean over seeds without the worst: {words}"),
+        "best_loss": (best.where(there).astype(np.float32), "least loss over seeds"),
+        "reached": (reached.mean([seed]).where(there).astype(np.float32), f"share of seeds within {REACHED:.0%} of it"),
+        "phase": (_phase(feature.isel({seed: loss.argmin(seed)}), there), f"of the extra feature in the best seed's W: {words}"),
+        "phase_mean": (_phase(rest.mean([seed]), there), f"the same of the mean over seeds without the worst: {words}"),
     }
-    table = xr.Dataset({name: value.assign_attrs(long_name=meaning) for name, (value, meaning) in found.items()})
+    cells = labels.cell_dims(dataset)
+    table = xr.Dataset(
+        {name: value.transpose(*cells).assign_attrs(long_name=meaning) for name, (value, meaning) in found.items()}
+    )
     table = table.drop_vars(list(table.coords))
     if any(known for _, known in settings(dataset)):
-        table = table.assign(_theory(dataset, trainer).variables)
-    return table.assign_attrs(findings="\n".join(_findings(table, plane(dataset))))
+        table = table.assign(_theory(dataset, trainer).transpose(*cells, "candidate").variables)
+    return table.assign_attrs(findings="\n".join(_findings(dataset, table)))
 
 
-def _phase(feature: xr.Dataset) -> xr.DataArray:
-    return xr.apply_ufunc(classify, feature["feature_norm"], feature["superposition"])
+def _phase(feature: xr.Dataset, there: xr.DataArray) -> xr.DataArray:
+    return xr.apply_ufunc(classify, feature["feature_norm"], feature["superposition"]).where(there, -1).astype(np.int8)
 
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
@@ -161,33 +164,40 @@ def excess(table: xr.Dataset) -> xr.DataArray:
     return table["best_loss"] / least(table, "optimised")["loss"] - 1
 
 
-def _findings(table: xr.Dataset, plane: tuple[str, str]) -> Iterator[str]:
-    """What the table says, in sentences."""
-    yield f"seeds that reach their cell's best loss within {REACHED:.0%}: {float(table['reached'].mean()):.1%}"
-    if "optimised_loss" not in table:
+def _findings(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
+    """What the table says of every setting, in sentences."""
+    for here, known in settings(dataset):
+        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
+        seeds = (
+            ""
+            if labels.seed_dim(dataset) is None
+            else f"{float(table['reached'].isel(here).mean()):.1%} of seeds reach their cell's best loss"
+        )
+        said = [seeds, *(_agreement(dataset.isel(here), table.isel(here)) if known else ["no candidates are known"])]
+        yield from (f"{place}: {sentence}" if place else sentence for sentence in filter(None, said))
+
+
+def _agreement(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
+    """How far training agrees with the candidates, in one setting."""
+    optimised, paper, off = least(table, "optimised"), least(table, "candidate"), excess(table)
+    there = table["phase"] >= 0
+    if not there.any():
         return
-    optimised, paper = least(table, "optimised"), least(table, "candidate")
-    known = optimised["phase"] >= 0
-    off, cells = excess(table).where(known), int(known.sum())
-    inside = known & ~boundary(optimised["phase"], plane)
+    inside = there & ~boundary(optimised["phase"], plane(dataset))
 
-    agrees = table["phase"] == optimised["phase"]
-
-    def share(what: xr.DataArray, among: xr.DataArray = known) -> str:
+    def share(what: xr.DataArray, among: xr.DataArray = there) -> str:
         return f"{float(what.where(among).mean()):.1%}"
 
-    yield (
-        f"best seed within 0.1 % of the least optimised candidate, or below: {share(off <= CLOSE)} of {cells:,} cells "
-        f"(more than 0.1 % below: {share(off < -CLOSE)})"
-    )
-    yield (
-        f"phase as the least optimised candidate's: {share(agrees)} of cells, "
-        f"{share(agrees, inside)} of the {int(inside.sum()):,} farther than one cell from its boundary"
-    )
-    yield (
-        f"phase as the paper's least candidate's: {share(table['phase'] == paper['phase'])}; "
-        f"by the paper's rule of averaging: {share(table['phase_mean'] == paper['phase'])}"
-    )
+    near, below = share(abs(off) <= CLOSE), share(off < -CLOSE)
+    yield f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(there.sum()):,} cells, lower in {below}"
+    relative = dataset["loss_stderr"] / dataset["loss"]
+    if (error := float(relative.where(dataset["loss"] > labels.floor(dataset)).median())) > CLOSE:
+        yield f"but losses are themselves uncertain by {error:.1%} (median): quadrature of this law is coarse"
+    agrees = table["phase"] == optimised["phase"]
+    away = f", {share(agrees, inside)} of the {int(inside.sum()):,} that are not at its boundary" if inside.any() else ""
+    yield f"phase as the least optimised candidate's in {share(agrees)} of cells{away}"
+    best, mean = share(table["phase"] == paper["phase"]), share(table["phase_mean"] == paper["phase"])
+    yield f"phase as the paper's least candidate's in {best}; by its rule of averaging in {mean}"
 
 
 def boundary(phase: xr.DataArray, plane: tuple[str, str]) -> xr.DataArray:
