@@ -33,7 +33,7 @@ def losses(problem: str) -> tuple[np.ndarray, str]:
 def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
     """Final losses (model,) of given parameters, by the evaluator that every run of the engine ends with."""
     group = config.load([*PROBLEMS[problem].overrides("fast")]).groups[0]
-    one = jax.tree.map(lambda a: a[0], group.hparams)
+    one = jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
 
     @partial(jax.jit, static_argnames="spec")
     def of(density, importance, W, b, *, spec):
