@@ -6,6 +6,7 @@ import xarray as xr
 
 import superposition_jax
 from superposition_jax import config, figures, pipeline, results
+from superposition_jax.figures import crossing
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
 
@@ -149,3 +150,28 @@ def test_the_demonstration_shows_the_best_seed(tmp_path):
         cell = dataset.isel(sparsity=place)
         best = int(cell["loss"].argmin("seed"))
         np.testing.assert_allclose(height, cell["feature_norm"].isel(seed=best))
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("uniform", ["experiment=uniform", "sweep.axes.density.num=3"]),
+        ("dimensionality", ["experiment=dimensionality", "sweep.axes.density.num=3"]),
+        ("crossing", ["experiment=perturbed", "sweep.axes.first.num=3"]),
+        ("dynamics", ["experiment=energy_levels", "train.snapshots=5"]),
+        ("trajectories", ["experiment=geometric_learning", "train.snapshots=5"]),
+    ],
+)
+def test_figures_of_experiments_draw(name, overrides, tmp_path):
+    small = ["train.steps=20", "sweep.axes.seed.range=2", *([] if "perturbed" in overrides[0] else ["model.n_features=6"])]
+    dataset = superposition_jax.run([*overrides, *small, f"figures=[{name}]"], directory=tmp_path)
+    assert (tmp_path / "figures" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    assert dataset["loss"].notnull().all()
+
+
+def test_aligned_directions_differ_by_no_rotation_or_order():
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(2, 5))
+    turned = np.linalg.qr(rng.normal(size=(2, 2)))[0] @ w[:, [0, 3, 1, 4, 2]]
+    found = crossing.aligned(np.array([w, turned]))
+    np.testing.assert_allclose(found[1], w, atol=1e-12)

@@ -23,6 +23,8 @@ def crossing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
         return table
     values, loss = labels.values(dataset, dim).values, dataset["loss"].fillna(np.inf).transpose(dim, seed).values
     place, error = where(values, loss, table["digons"].transpose(dim, seed).values)
+    if not np.isfinite(place):
+        return table.assign_attrs(findings="the best seeds do not change from two digons to another solution")
     found = f"two digons up to {labels.label(dataset, dim)} = {place:.4g} ± {error:.1g}, another solution beyond"
     return table.assign_attrs(findings=found, crossing=place, crossing_error=error)
 
@@ -40,7 +42,8 @@ def where(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[flo
     order, rng = np.argsort(values), np.random.default_rng(0)
     logs, loss, digons = np.log(values[order]), loss[order], digons[order]
     found = [_zero(logs, loss[:, k], digons[:, k]) for k in rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))]
-    return float(np.exp(_zero(logs, loss, digons))), float(np.exp(np.nanmedian(found)) * np.nanstd(found))
+    place, resampled = _zero(logs, loss, digons), np.array(found)[np.isfinite(found)]
+    return float(np.exp(place)), float(np.exp(place) * resampled.std()) if resampled.size else np.nan
 
 
 def _zero(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:

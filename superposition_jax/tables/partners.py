@@ -49,11 +49,11 @@ def _mean(values: np.ndarray) -> float:
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here, cell in labels.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
-        within, best = (
-            np.atleast_1d(cell["within"].values),
-            int(np.argmin(np.nan_to_num(np.atleast_1d(cell["loss"].values), nan=np.inf))),
-        )
+        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))
+        if not np.isfinite(within).any():
+            yield f"{place}partners: no two of a set are represented"
+            continue
         counts = {
             "antipodal": within < -0.8,
             "orthogonal": np.abs(within) < 0.2,
@@ -61,8 +61,14 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
             "side by side": within > 0.8,
         }
         said = ", ".join(f"{name} in {share(int(found.sum()), found.size)}" for name, found in counts.items() if found.any())
-        squares = [float(np.nanmedian(cell[name])) for name in ("within_square", "across_square")]
+        best = within[np.argmin(np.nan_to_num(loss, nan=np.inf))]
+        inside, across = (_median(cell[name].values) for name in ("within_square", "across_square"))
         yield (
-            f"{place}: partners {said or 'in no regular position'}; best seed's cosine {within[best]:.2f}; median squared cosine "
-            f"{squares[0]:.3f} within sets, {squares[1]:.3f} across"
+            f"{place}partners {said or 'in no regular position'}; best seed's cosine {best:.2f}; "
+            f"median squared cosine {inside:.3f} within sets, {across:.3f} across"
         )
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else np.nan
