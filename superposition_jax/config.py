@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax import engine, evaluation, figures, tables
+from superposition_jax import engine, evaluation, figures, sets, tables
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
@@ -171,10 +171,10 @@ def _set_sizes(n: int, leaves: dict[str, Any]) -> tuple[int, ...]:
     if leaves["data.sets.kind"] == "independent":
         return ()
     given = leaves["data.sets.sizes"]
-    sizes = [given] * (n // given) if isinstance(given, int) else list(given or ())
+    sizes = sets.sizes(leaves["data.sets.kind"], given, n)
     if sum(sizes) != n:
         raise reject("data.sets.sizes", given, f"one size that divides model.n_features = {n}, or a list of sizes that sum to it")
-    return tuple(sizes)
+    return sizes
 
 
 def _fast_batch_size(n: int) -> int:

@@ -21,9 +21,16 @@ from superposition_jax.types import Spec
 KINDS = ("independent", "correlated", "anticorrelated")
 
 
-def owner(spec: Spec) -> np.ndarray:
+def sizes(kind: str, given: int | list[int] | None, features: int) -> tuple[int, ...]:
+    """Sizes of sets as they are configured: one for all, or a list; each feature alone where they are independent."""
+    if kind == "independent":
+        return (1,) * features
+    return (given,) * (features // given) if isinstance(given, int) else tuple(given or ())
+
+
+def owner(sizes: tuple[int, ...]) -> np.ndarray:
     """Set of every feature (feature,)."""
-    return np.repeat(np.arange(len(spec.sets)), spec.sets)
+    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def uniforms(spec: Spec) -> int:
@@ -49,7 +56,7 @@ def features(
     """Which features are on, and the uniforms of their values, from the sets that are on, their t, and the features' own."""
     if not _several(spec):
         return on, t
-    place = owner(spec)
+    place = owner(spec.sets)
     p, q = density[:, None], chances(density, spec)[place][:, None]
     start = _starts(density, spec)[:, None]
     here = t[place] * q

@@ -1,27 +1,21 @@
 """Learning in time, from snapshots: dimensionality of features over the loss, and paths of feature directions."""
 
+import jax.numpy as jnp
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from superposition_jax import labels
+from superposition_jax import labels, sets
 from superposition_jax.figures import layout
 from superposition_jax.figures.dimensionality import GUIDES
+from superposition_jax.geometry import dimensionality
 
 
 def _one(dataset: xr.Dataset) -> xr.Dataset:
     """The best seed of the first cell."""
     return labels.best_seed(dataset).isel(dict.fromkeys(labels.cell_dims(dataset), 0))
-
-
-def dimensionality_of(w: np.ndarray) -> np.ndarray:
-    """D_i (…, feature) of W (…, hidden, feature), 0 where W_i = 0: the formula of `geometry.dimensionality`, in time."""
-    gram = np.einsum("...hi,...hj->...ij", w, w)
-    square = np.einsum("...ii->...i", gram)
-    whole = np.sum(gram**2, axis=-1)
-    return np.where(whole > 0, square**2 / np.where(whole > 0, whole, 1), 0.0)
 
 
 def dynamics(dataset: xr.Dataset) -> Figure:
@@ -30,7 +24,8 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
     """
     model = _one(dataset)
-    d = dimensionality_of(model["W_snapshots"].transpose("snapshot", "hidden", "feature").values)
+    w = model["W_snapshots"].transpose("snapshot", "hidden", "feature").values
+    d = np.array([dimensionality(jnp.asarray(one)) for one in w])
     figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
     above, below = grid[:, 0]
     steps = np.maximum(model["snapshot"].values, 0.8)  # the start, which has no place on a logarithmic axis, at the left
@@ -66,15 +61,15 @@ def trajectories(dataset: xr.Dataset) -> Figure:
     loss, places = model["loss_curve"], np.unique(np.linspace(len(w) // 4, len(w) - 1, 6).astype(int))
     figure = Figure(figsize=(2.4 * len(places), 3.2))
     grid = GridSpec(1, len(places), figure=figure, left=0.01, right=0.99, bottom=0.02, top=0.78, wspace=0.02)
-    sets = _sets(dataset)
+    owner = _sets(dataset)
     reach = 1.1 * np.linalg.norm(w, axis=1).max()
     for k, place in enumerate(places):
         axes = figure.add_subplot(grid[0, k], projection="3d")
         for i in range(w.shape[2]):
-            colour = mpl.colormaps["cividis"](0.85 * sets[i] / max(1, sets.max()))
+            colour = mpl.colormaps["cividis"](0.85 * owner[i] / max(1, owner.max()))
             axes.plot(*w[: place + 1, :, i].T, color=colour, lw=0.7, alpha=0.6)
             axes.plot(
-                *(([0, end]) for end in w[place, :, i]), color=colour, lw=1.5, marker="osD^vP"[sets[i] % 6], markevery=[1], ms=5
+                *(([0, end]) for end in w[place, :, i]), color=colour, lw=1.5, marker="osD^vP"[owner[i] % 6], markevery=[1], ms=5
             )
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach), xticks=[], yticks=[], zticks=[])
         step = int(model["snapshot"][place])
@@ -88,8 +83,5 @@ def trajectories(dataset: xr.Dataset) -> Figure:
 
 def _sets(dataset: xr.Dataset) -> np.ndarray:
     """Set of every feature; its number where features are independent."""
-    n = dataset.sizes["feature"]
-    sizes = labels.leaf(dataset, "data.sets.sizes", {})
-    if labels.leaf(dataset, "data.sets.kind", {}) == "independent" or sizes is None:
-        return np.arange(n)
-    return np.repeat(np.arange(n), sizes)[:n] if isinstance(sizes, int) else np.repeat(np.arange(len(sizes)), sizes)
+    given = (labels.leaf(dataset, f"data.sets.{name}", {}) for name in ("kind", "sizes"))
+    return sets.owner(sets.sizes(*given, dataset.sizes["feature"]))

@@ -28,7 +28,7 @@ def partners(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
         .values.reshape(sweep.size, -1, dataset.sizes["feature"])
     )
     for group in trainer.groups:
-        owner = sets.owner(group.spec)
+        owner = sets.owner(group.spec.sets)
         same = owner[:, None] == owner[None, :]
         one = np.triu(np.ones_like(same), 1)
         for point in group.points:

@@ -188,8 +188,11 @@ def _agreement(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
     def share(what: xr.DataArray, among: xr.DataArray = there) -> str:
         return f"{float(what.where(among).mean()):.1%}"
 
-    near, below = share(abs(off) <= CLOSE), share(off < -CLOSE)
-    yield f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(there.sum()):,} cells, lower in {below}"
+    near, below, most = share(abs(off) <= CLOSE), share(off < -CLOSE), max(0.0, -float(off.min()))
+    yield (
+        f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(there.sum()):,} cells, "
+        f"lower in {below}, by up to {most:.1%}"
+    )
     relative = dataset["loss_stderr"] / dataset["loss"]
     if (error := float(relative.where(dataset["loss"] > labels.floor(dataset)).median())) > CLOSE:
         yield f"but losses are themselves uncertain by {error:.1%} (median): quadrature of this law is coarse"
