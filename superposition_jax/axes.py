@@ -64,8 +64,8 @@ def _check_name(key: str, name: Any) -> None:
         "model",
         "batch",
         *tables.NAMES,
-        *results.VARIABLES,
-        *(dim for v in results.VARIABLES.values() for dim in v.dims),
+        *results.variables(),
+        *(dim for v in results.variables().values() for dim in v.dims),
     }
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in taken:
         raise reject(

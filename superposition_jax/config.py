@@ -3,20 +3,20 @@
 Nothing below this module sees a config.
 """
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax import engine, evaluation, figures, sets, tables
+from superposition_jax import figures, tables
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
 from superposition_jax.schema import HUGE, IMPORTANCES, LEAVES, RUNTIME, Number, reject
+from superposition_jax.static import read_spec, set_sizes
 from superposition_jax.sweep import Grid, Group, merge
-from superposition_jax.types import Hparams, Spec
+from superposition_jax.types import Hparams
 
 LEAST_DENSITY = 1e-6
 """Densities below this come too near the 2³¹ levels of the uniforms that they are drawn with."""
@@ -78,6 +78,8 @@ def read(config: dict[str, Any]) -> Experiment:
     _check_figures(drawn, made, grid, leaves)
     _check_phase(made, grid, leaves)
     groups = merge(list(_groups(grid, leaves)))
+    if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
+        raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
@@ -130,76 +132,7 @@ def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
         points = np.flatnonzero(member.ravel() == number)
         here = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
         columns = {axis.path: np.asarray(axis.values)[grid.codes(axis)[points]] for axis in numeric}
-        yield Group(_spec(here), _hparams(here, columns, len(points)), _seeds(here, columns, len(points)), points)
-
-
-def _spec(leaves: dict[str, Any]) -> Spec:
-    n = leaves["model.n_features"]
-    spec = Spec(
-        n_features=n,
-        n_hidden=leaves["model.n_hidden"],
-        activation=leaves["model.activation"],
-        bias=leaves["model.bias"],
-        init=leaves["model.init.kind"],
-        init_models=leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1,
-        law=leaves["data.values.law"],
-        correlation=leaves["data.sets.kind"],
-        set_sizes=_set_sizes(n, leaves),
-        estimator=leaves["train.estimator"],
-        batch_size=leaves["train.batch_size"] or _fast_batch_size(n),
-        order=leaves["train.order"],
-        steps=leaves["train.steps"] or _fast_steps(n),
-        optimizer=leaves["train.optimizer"],
-        schedule=leaves["train.schedule.kind"],
-        reduction=leaves["train.reduction"],
-        curve_points=leaves["train.curve_points"],
-        snapshots=leaves["train.snapshots"],
-    )
-    if spec.estimator == "quadrature" and n > evaluation.QUADRATURE_FEATURES:
-        raise ConfigError(
-            f"train.estimator = 'quadrature': takes about (order + 1)^n points, so model.n_features must be ≤ "
-            f"{evaluation.QUADRATURE_FEATURES}, not {n}"
-        )
-    if spec.init == "polygon" and spec.n_hidden < 2:
-        raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
-    _check_memory(spec)
-    return spec
-
-
-def _set_sizes(n: int, leaves: dict[str, Any]) -> tuple[int, ...]:
-    """Sizes of the sets, none where features are independent."""
-    if leaves["data.sets.kind"] == "independent":
-        return ()
-    given = leaves["data.sets.sizes"]
-    sizes = sets.sizes(leaves["data.sets.kind"], given, n)
-    if sum(sizes) != n:
-        raise reject("data.sets.sizes", given, f"one size that divides model.n_features = {n}, or a list of sizes that sum to it")
-    return sizes
-
-
-def _fast_batch_size(n: int) -> int:
-    """The power of two from 6n on, between 32 and 256."""
-    return int(np.clip(2 ** np.ceil(np.log2(6 * n)), 32, 256))
-
-
-def _fast_steps(n: int) -> int:
-    """1,000 steps up to n = 20, then more in the power 0.3 of n, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
-
-    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
-    """
-    return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
-
-
-def _check_memory(spec: Spec) -> None:
-    """Refuse a single model that this machine cannot hold."""
-    needed, there = engine.model_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed <= there:
-        return
-    batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"
-    raise ConfigError(
-        f"{batch}, model.n_hidden = {spec.n_hidden}: one model with {spec.n_features} features needs about "
-        f"{needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g} GiB"
-    )
+        yield Group(read_spec(here), _hparams(here, columns, len(points)), _seeds(here, columns, len(points)), points)
 
 
 def _seeds(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> np.ndarray:
@@ -245,7 +178,7 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
         path = "data.sparsity" if given("data.sparsity") else "data.density"
         raise ConfigError(f"{path}: gives a density 1 − S of {density.min():g}; the least that can be drawn is {LEAST_DENSITY:g}")
 
-    sizes = _set_sizes(n, leaves)
+    sizes = set_sizes(leaves)
     if sizes and leaves["data.sets.kind"] == "anticorrelated":
         whole = np.add.reduceat(np.broadcast_to(density, (len(density), n)), np.cumsum((0, *sizes[:-1])), axis=1)
         if whole.max() > 1 + 1e-6:
@@ -282,5 +215,7 @@ def _hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int
         eps=each("train.eps"),
         warmup=each("train.schedule.warmup"),
         final_rate=each("train.schedule.final"),
+        penalty_weight=each("train.penalty.weight"),
+        attack_size=each("attack.size"),
     )
     return Hparams(**fields)

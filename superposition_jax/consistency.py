@@ -16,6 +16,7 @@ import xarray as xr
 from superposition_jax import labels, results
 from superposition_jax.engine import Trainer
 from superposition_jax.sweep import Grid, Group, take
+from superposition_jax.types import PARAMS
 
 TOLERANCE = 1e-3
 _ROUNDS = 10
@@ -46,6 +47,8 @@ def _best(dataset: xr.Dataset) -> xr.Dataset:
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Flat cells that lose too much, and for each the neighbour that shows it, for every axis and direction."""
+    if _minimises_more(best):
+        return
     loss = best["loss"].fillna(np.inf).values
     stderr = np.where(np.isfinite(best["loss_stderr"].values), best["loss_stderr"].values, 0.0)
     cells = np.arange(loss.size).reshape(loss.shape)
@@ -59,6 +62,12 @@ def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray
             c, a = np.where(known, c, 0.0), np.where(known, a, 0.0)
             above = known & (b > c * a * (1 + tolerance) + least + 3 * np.hypot(error_b, c * error_a))
             yield cells[take[0]][above], cells[take[1]][above]
+
+
+def _minimises_more(dataset: xr.Dataset) -> bool:
+    """Whether some models are trained for more than the loss, which then is not at its least."""
+    paths = ("train.penalty.kind", "train.adversarial")
+    return "config" in dataset.attrs and any(labels.varies(dataset, path) or labels.leaf(dataset, path, {}) for path in paths)
 
 
 def _bound(dataset: xr.Dataset, dim: str, here: slice, there: slice) -> np.ndarray:
@@ -133,7 +142,10 @@ def _start(dataset: xr.Dataset, points: np.ndarray, own: np.ndarray) -> dict[str
 
     A row of zeros would stay so: its gradient is zero.
     """
-    count, features = dataset["loss"].size, dataset.sizes["feature"]
-    w, b = dataset["W"].values.reshape(count, -1, features), dataset["b"].values.reshape(count, features)
-    small = _SMALL * np.random.default_rng(0).normal(size=w[own].shape)
-    return {"W": np.where(np.isnan(w[points]), small, w[points]).astype(np.float32), "b": np.nan_to_num(b[points])}
+    count, random, start = dataset["loss"].size, np.random.default_rng(0), {}
+    for name, (dims, _) in PARAMS.items():
+        if name in dataset:
+            values = dataset[name].values.reshape(count, *(dataset.sizes[dim] for dim in dims))
+            small = _SMALL * random.normal(size=values[own].shape) if "hidden" in dims else 0.0
+            start[name] = np.where(np.isnan(values[points]), small, values[points]).astype(np.float32)
+    return start

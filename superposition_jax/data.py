@@ -146,6 +146,14 @@ def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
     return law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), exponent), jnp.asarray(weights / 2, jnp.float32)
 
 
+def rule(hparams: Hparams, order: int, *, spec: Spec) -> tuple[Float[Array, " node"], Float[Array, "feature node"]]:
+    """Nodes and weights for the expectation over each feature alone: 0 and the nodes of the law."""
+    law = LAWS[spec.law]
+    node, weight = (law.rule or partial(_legendre, law))(order, hparams.value_exponent)
+    p = hparams.density[:, None]
+    return jnp.concatenate([jnp.zeros(1), node]), jnp.concatenate([1 - p, p * weight[None, :]], axis=1)
+
+
 def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], Batch]:
     law = LAWS[spec.law]
     rules = [(law.rule or partial(_legendre, law))(order, hparams.value_exponent) for order in spec.orders]

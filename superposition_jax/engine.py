@@ -12,7 +12,7 @@ from superposition_jax import population, tuning
 from superposition_jax.errors import ConfigError
 from superposition_jax.evaluation import evaluation_spec
 from superposition_jax.sweep import Group, Tile, Tiling, rectangles, take, tiling
-from superposition_jax.types import Hparams, Spec, TrainState
+from superposition_jax.types import PARAMS, Hparams, Spec, TrainState
 
 _SEGMENT_SECONDS = 0.5
 _GENTLE = 0.2
@@ -106,9 +106,12 @@ class Trainer:
             hparams = take(whole.hparams, places)
             hparams = hparams.replace(learning_rate=_GENTLE * hparams.learning_rate)
             group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
-            sizes = (whole.spec.n_hidden, whole.spec.n_features)
-            own = {"W": start["W"][here][:, : sizes[0], : sizes[1]], "b": start["b"][here][:, : sizes[1]]}
             programs, cover = self._compiled(number)
+            sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
+            own = {
+                name: values[here][np.ix_(np.arange(len(here)), *(np.arange(sizes[dim]) for dim in PARAMS[name].dims))]
+                for name, values in start.items()
+            }
             tiles = rectangles(group.seeds, cover.tiles[0].places.shape)
             found.append((here, group, _run(programs, group, tiles, len(here), lambda report: None, own)))
         return found

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import FunctionType
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax import data, objective, prng
-from superposition_jax.types import EVALUATION, Hparams, Measure, Params, Spec
+from superposition_jax import attack, data, model, objective, prng
+from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Spec
 
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
@@ -17,11 +18,30 @@ _POINTS = 2**16
 _REPLICATES, _BATCH = 256, 256
 
 MEASURES = {
-    "loss": Measure((), "expected loss E Σ_i I_i (x_i − x'_i)², sum over features"),
+    "loss": Measure((), "expected loss E Σ_i I_i (y_i − x'_i)², sum over features; y = x for reconstruction"),
     "loss_stderr": Measure((), "standard error of loss (for n ≤ 5: its change when the quadrature order is halved)"),
-    "loss_relative": Measure((), "loss / loss of the best constant predictor Σ_i I_i Var x_i"),
-    "dead_outputs": Measure((), "number of ReLU outputs x'_i that are 0 for every possible input"),
+    "loss_relative": Measure((), "loss / loss of the best constant predictor Σ_i I_i Var y_i"),
+    "dead_outputs": Measure((), "number of ReLU outputs x'_i that are 0 for every possible input (hidden ReLU: input tried)"),
 }
+
+
+def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """Length of an adversarial step."""
+    return attack.radius(hparams, batch)
+
+
+def hidden_l1(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """Estimate of E ‖h‖₁."""
+    h, _ = model.forward(params, batch.x, spec=spec)
+    return jnp.sum(objective.PENALTIES["l1"](h) * batch.weight)
+
+
+ESTIMATES: dict[FunctionType, Measure] = {
+    objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
+    attack_radius: Measure((), "attack.size · E‖x‖"),
+    hidden_l1: Measure((), "E ‖h‖₁"),
+}
+"""Expectations that are measured where `measures` names the function: (hparams, params, batch, spec) → estimate."""
 
 
 def evaluation_spec(spec: Spec) -> Spec:
@@ -32,10 +52,10 @@ def evaluation_spec(spec: Spec) -> Spec:
 
 
 def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, ""]:
-    """Number of ReLU outputs that no input of the distribution turns on.
+    """Number of ReLU outputs of a tied model with linear hidden layer that no input of the distribution turns on.
 
     Output i is dead if b_i + Σ_j max_x (WᵀW)_ij x ≤ 0, where x runs over the law's support and 0 (unless the feature is
-    always on). Such an output costs E x_i² for ever, since its gradient is 0. Other activations have none.
+    always on). Such an output costs E y_i² for ever, since its gradient is 0. Other activations have none.
     """
     if spec.activation != "relu":
         return jnp.zeros((), jnp.int32)
@@ -48,27 +68,38 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
 
 
 def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
-    """`MEASURES` of one model. All models share the evaluation's draws (a fixed key), so their losses compare closely.
+    """`MEASURES` of one model, and those of `ESTIMATES` that `spec.measures` names.
 
-    For n > 5 the loss is the mean over 256 batches of 256 stratified draws, conditioned on an active feature, and the
-    standard error is that of the 256 batch means. The relative loss is NaN where features are constant.
+    All models share the evaluation's draws (a fixed key), so their losses compare closely. For n > 5 an expectation is the mean
+    over 256 batches of 256 stratified draws, conditioned on an active feature, and the standard error is that of the 256
+    batch means. The relative loss is NaN where targets are constant.
     """
     here, key = evaluation_spec(spec), jax.random.fold_in(prng.key(0), EVALUATION)
+    functions: list[FunctionType] = [objective.loss, *(function for function in ESTIMATES if function.__name__ in spec.measures)]
+    bounded = spec.activation != "relu" or (spec.kind, spec.hidden_activation) == ("tied", "identity")
 
-    def estimator(spec: Spec) -> Callable[[Array], Float[Array, ""]]:
+    def estimator(spec: Spec) -> Callable[[Array], dict[str, Array]]:
         sample = data.sampler(hparams, spec=spec)
-        return lambda key: objective.loss(hparams, params, sample(key), spec=spec)
+
+        def estimate(key: Array) -> dict[str, Array]:
+            batch = sample(key)
+            found = {function.__name__: function(hparams, params, batch, spec=spec) for function in functions}
+            return found if bounded else found | {"on": (model.forward(params, batch.x, spec=spec)[1] > 0).any(axis=1)}
+
+        return estimate
 
     if here.estimator == "quadrature":
-        loss = estimator(here)(key)
-        stderr = jnp.abs(loss - estimator(replace(here, order=max(1, here.order // 2)))(key))
+        found = estimator(here)(key)
+        coarse = estimator(replace(here, order=max(1, here.order // 2)))(key)
+        stderr = jnp.abs(found["loss"] - coarse["loss"])
     else:
-        losses = jax.lax.map(estimator(here), jax.random.split(key, _REPLICATES))
-        loss, stderr = losses.mean(), losses.std(ddof=1) / _REPLICATES**0.5
-    constant = objective.constant_loss(hparams, spec=spec)
-    return {
-        "loss": loss,
+        each = jax.lax.map(estimator(here), jax.random.split(key, _REPLICATES))
+        found = {name: values.any(axis=0) if name == "on" else values.mean() for name, values in each.items()}
+        stderr = each["loss"].std(ddof=1) / _REPLICATES**0.5
+    on, constant = found.pop("on", None), objective.constant_loss(hparams, spec=spec)
+    dead = dead_outputs(hparams, params, spec=spec) if on is None else jnp.sum(~on)
+    return found | {
         "loss_stderr": stderr,
-        "loss_relative": jnp.where(constant > 0, loss / constant, jnp.nan),
-        "dead_outputs": dead_outputs(hparams, params, spec=spec),
+        "loss_relative": jnp.where(constant > 0, found["loss"] / constant, jnp.nan),
+        "dead_outputs": dead,
     }

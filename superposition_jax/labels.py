@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from superposition_jax.model import MODELS
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
@@ -29,6 +32,22 @@ def best_seed(dataset: xr.Dataset) -> xr.Dataset:
     if dim is None:
         return dataset
     return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+
+
+def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
+    """Directions of features in the hidden layer (…, hidden, feature), whatever array of the model holds them."""
+    return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])
+
+
+def read_out(dataset: xr.Dataset) -> xr.DataArray:
+    """What outputs read from the hidden layer (…, hidden, feature): for tied weights the directions."""
+    return _first(dataset, [kind.read_out for kind in MODELS.values()])
+
+
+def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
+    """The first of some arrays that a model has."""
+    there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
+    return reduce(lambda first, then: first.fillna(then), there)
 
 
 def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:

@@ -1,11 +1,14 @@
-"""The toy model x' = f(WᵀWx + b): activations, initial parameters and the forward pass of one model on one batch."""
+"""The toy models: activations, initial parameters, and the forward pass x → (h, x') of one model on one batch."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from superposition_jax import data
+from superposition_jax import targets
 from superposition_jax.types import Hparams, Params, Spec
 
 ACTIVATIONS = {
@@ -14,7 +17,7 @@ ACTIVATIONS = {
     "softplus": jax.nn.softplus,
     "identity": lambda z: z,
 }
-"""f by name; with `identity` the model is the linear one of the paper."""
+"""f and g by name; with `identity` for both the tied model is the linear one of the paper."""
 
 
 def _gaussian(std):
@@ -47,46 +50,108 @@ tensor of `init_models` models: √(2/((n + models)·m)).
 """
 
 
-def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
-    """Initial parameters of one model.
+class Model(NamedTuple):
+    """An architecture. `b` and the output's activation are common to all; the hidden layer has no bias."""
 
-    `b` starts at `init_bias` times the feature's mean E x_i (0 where the model has no bias): with b = 0 textbook Xavier leaves
-    ReLU outputs dead for ever in the dense regime.
-    """
-    mean, _ = data.moments(hparams, spec=spec)
-    start = hparams.init_bias if spec.bias else 0.0
-    return {"W": hparams.init_scale * INITS[spec.init](key, spec), "b": start * mean}
+    init: Callable[[Array, Spec], Params]
+    """Weights, without `init_scale`."""
+    forward: Callable[[Params, Array, Spec], tuple[Array, Array]]
+    """Hidden activations h, and what x' = f(· + b) is applied to."""
+    directions: str
+    """The array whose column i is feature i's direction in the hidden layer."""
+    read_out: str
+    """The array whose column i is what output i reads from it."""
+    gauge: Callable[[Params, Spec], Params] = lambda params, spec: params
+    """Weights of the same function in a standard form, for results. May have further axes before the last two."""
 
 
 _UNROLLED = 8
 """Up to so many hidden dimensions Wᵀh is written as a sum, which compilers fuse with what follows: a pass over memory less."""
 
 
+def _read_out(w: Float[Array, "hidden feature"], h: Float[Array, "hidden batch"]) -> Float[Array, "feature batch"]:
+    """Wᵀh."""
+    if w.shape[0] > _UNROLLED:
+        return w.T @ h
+    return sum((w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), jnp.zeros(()))
+
+
 @jax.custom_vjp
-def reconstruct(w: Float[Array, "hidden feature"], x: Float[Array, "feature batch"]) -> Float[Array, "feature batch"]:
-    """WᵀWx. Its gradient is written out, dW = h gᵀ + (Wg) xᵀ with h = Wx, so that no pass over the batch is made twice."""
+def reconstruct(
+    w: Float[Array, "hidden feature"], x: Float[Array, "feature batch"]
+) -> tuple[Float[Array, "hidden batch"], Float[Array, "feature batch"]]:
+    """h = Wx and WᵀWx, whose gradient is written out, dW = h gᵀ + (Wg) xᵀ, so that no pass over the batch is made twice."""
     return _reconstruct(w, x)[0]
 
 
 def _reconstruct(w, x):
     h = w @ x
-    if w.shape[0] > _UNROLLED:
-        return w.T @ h, (w, x, h)
-    return sum(w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), (w, x, h)
+    return (h, _read_out(w, h)), (w, x, h)
 
 
 def _reconstruct_transposed(kept, g):
-    w, x, h = kept
-    k = w @ g
+    (w, x, h), (g_hidden, g) = kept, g
+    k = w @ g + g_hidden
     return h @ g.T + k @ x.T, w.T @ k
 
 
 reconstruct.defvjp(_reconstruct, _reconstruct_transposed)
 
 
-def apply(params: Params, x: Float[Array, "feature batch"], *, spec: Spec) -> Float[Array, "feature batch"]:
-    """x' = f(WᵀWx + b), Elhage et al. 2022, "Demonstrating Superposition"."""
-    z = reconstruct(params["W"], x)
-    if spec.bias:
-        z = z + params["b"][:, None]
-    return ACTIVATIONS[spec.activation](z)
+def _tied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
+    if spec.hidden_activation == "identity":
+        return reconstruct(params["W"], x)
+    h = ACTIVATIONS[spec.hidden_activation](params["W"] @ x)
+    return h, _read_out(params["W"], h)
+
+
+def _untied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
+    h = ACTIVATIONS[spec.hidden_activation](params["W_in"] @ x)
+    return h, _read_out(params["W_out"], h)
+
+
+def _init_untied(key: Array, spec: Spec) -> Params:
+    return {name: INITS[spec.init](key, spec) for name, key in zip(("W_in", "W_out"), jax.random.split(key), strict=True)}
+
+
+def _largest_is_one(params: Params, spec: Spec) -> Params:
+    """Each neuron's largest input weight has absolute value 1, its output weights make up for it; for homogeneous g only."""
+    if spec.hidden_activation not in ("relu", "identity"):
+        return params
+    scale = jnp.abs(params["W_in"]).max(axis=-1, keepdims=True)
+    scale = jnp.where(scale > 0, scale, 1.0)
+    return params | {"W_in": params["W_in"] / scale, "W_out": params["W_out"] * scale}
+
+
+MODELS = {
+    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W"),
+    "untied": Model(_init_untied, _untied, "W_in", "W_out", _largest_is_one),
+}
+"""Architectures by name, with g the hidden activation: `tied` is h = g(Wx), x' = f(Wᵀh + b); `untied` is h = g(W_in x),
+x' = f(W_outᵀh + b), where each neuron's scale is free for a homogeneous g."""
+
+
+def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
+    """Initial parameters of one model.
+
+    `b` starts at `init_bias` times the target's mean E y_i (0 where the model has no bias): with b = 0 textbook Xavier leaves
+    ReLU outputs dead for ever in the dense regime.
+    """
+    mean, _ = targets.moments(hparams, spec=spec)
+    start = hparams.init_bias if spec.bias else 0.0
+    weights = MODELS[spec.kind].init(key, spec)
+    return {**{name: hparams.init_scale * w for name, w in weights.items()}, "b": start * mean}
+
+
+def preactivation(params: Params, x: Float[Array, "feature batch"], *, spec: Spec) -> tuple[Array, Array]:
+    """h, and what x' = f(·) is applied to."""
+    h, z = MODELS[spec.kind].forward(params, x, spec)
+    return h, z + params["b"][:, None] if spec.bias else z
+
+
+def forward(
+    params: Params, x: Float[Array, "feature batch"], *, spec: Spec
+) -> tuple[Float[Array, "hidden batch"], Float[Array, "feature batch"]]:
+    """h and x'. Elhage et al. 2022, "Demonstrating Superposition", "Superposition in a Privileged Basis", "Computation"."""
+    h, z = preactivation(params, x, spec=spec)
+    return h, ACTIVATIONS[spec.activation](z)

@@ -1,20 +1,47 @@
-"""The importance-weighted squared error, as the paper writes it: a sum over features, a mean over data."""
+"""The importance-weighted squared error, a sum over features and a mean over data as in the paper, and what is added to it."""
+
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from superposition_jax import data, model
+from superposition_jax import attack, model, targets
 from superposition_jax.types import Batch, Hparams, Params, Spec
+
+PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
+    "l1": lambda h: jnp.sum(jnp.abs(h), axis=0),
+}
+"""What `penalty_weight` multiplies, by name: `l1` is E ‖h‖₁."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """Estimate of L = E Σ_i I_i (x_i − x'_i)², Elhage et al. 2022, "Experiment setup"."""
-    error = batch.x - model.apply(params, batch.x, spec=spec)
+    """Estimate of L = E Σ_i I_i (y_i − x'_i)², y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
+    return _error(hparams, batch, batch.x, model.forward(params, batch.x, spec=spec)[1], spec=spec)
+
+
+def _error(hparams: Hparams, batch: Batch, x: Array, output: Array, *, spec: Spec) -> Float[Array, ""]:
+    error = targets.target(x, spec=spec) - output
     return jnp.sum((hparams.importance @ (error * error)) * batch.weight)
 
 
+def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """The same loss, of the outputs for attacked inputs (`attack.perturb`) against the target of the clean ones."""
+    x = attack.perturb(hparams, params, batch, spec=spec)
+    return _error(hparams, batch, batch.x, model.forward(params, x, spec=spec)[1], spec=spec)
+
+
+def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """What training minimises: the loss, on attacked inputs if the model is trained so, and its penalty."""
+    x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
+    h, output = model.forward(params, x, spec=spec)
+    total = _error(hparams, batch, batch.x, output, spec=spec)
+    if spec.penalty is None:
+        return total
+    return total + hparams.penalty_weight * jnp.sum(PENALTIES[spec.penalty](h) * batch.weight)
+
+
 def constant_loss(hparams: Hparams, *, spec: Spec) -> Float[Array, ""]:
-    """Loss of the best constant predictor, Σ_i I_i Var x_i; for U[0,1] values it is Σ_i I_i (p_i/3 − p_i²/4)."""
-    mean, square = data.moments(hparams, spec=spec)
+    """Loss of the best constant predictor, Σ_i I_i Var y_i; for U[0,1] values and y = x it is Σ_i I_i (p_i/3 − p_i²/4)."""
+    mean, square = targets.moments(hparams, spec=spec)
     return jnp.sum(hparams.importance * (square - mean * mean))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from superposition_jax import cache, evaluation, geometry, prng, train, tuning
+from superposition_jax import cache, data, evaluation, geometry, model, objective, optimizer, prng, targets, train, tuning
 from superposition_jax.types import Hparams, Spec, TrainState
 
 
@@ -35,6 +35,11 @@ def _state(step: Any, models: Any) -> Any:
     return TrainState(step=step, params=models, opt_state=models, diverged_at=models, record=models)
 
 
+_REGISTRIES = (
+    *(model.MODELS, model.ACTIVATIONS, model.INITS, data.LAWS, data.ESTIMATORS, targets.TARGETS, objective.PENALTIES),
+    *(optimizer.OPTIMIZERS, optimizer.SCHEDULES, evaluation.ESTIMATES, geometry.MEASURES),
+)
+"""All that programs are made of by name."""
 _EVALUATION_BYTES = 2**20
 """Of one (feature, batch) array over all models that are evaluated at a time."""
 
@@ -82,13 +87,14 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
     """Everything that is kept of the trained models, by the names of the results."""
 
     def one(hparams: Hparams, state: TrainState) -> dict[str, Any]:
-        snapshots = {f"{name}_snapshots": value for name, value in state.record.snapshots.items()}
+        kind, snapshots = model.MODELS[spec.kind], state.record.snapshots
+        params = kind.gauge(state.params, spec)
         return (
-            state.params
-            | evaluation.evaluate(hparams, state.params, spec=spec)
-            | geometry.measure(state.params["W"])
+            params
+            | evaluation.evaluate(hparams, params, spec=spec)
+            | geometry.measure(params[kind.directions])
             | {"loss_curve": state.record.loss_curve, "diverged_at": state.diverged_at}
-            | snapshots
+            | {f"{name}_snapshots": value for name, value in (kind.gauge(snapshots, spec) if snapshots else {}).items()}
         )
 
     shape = hparams.learning_rate.shape
@@ -155,6 +161,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: in
     devices = [*mesh.devices.flat]
     options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     shape, blocks = hparams.learning_rate.shape, tuning.blocks(spec, _platform(mesh))
+    keep = keep and not cache.foreign(_REGISTRIES)
     file = cache.file_of(devices, spec, shape, by_seed, blocks, options("advance")) if keep else None
     compiled = cache.load(file, devices) if file else None
     if compiled is None:

@@ -12,39 +12,41 @@ import xarray as xr
 
 from superposition_jax import evaluation, geometry
 from superposition_jax.sweep import Grid, Group
-from superposition_jax.types import Measure
+from superposition_jax.types import PARAMS, Measure
 
 STATUS = ("missing", "ok", "diverged")
 """Meaning of the numbers 0, 1, 2 in `status`."""
 
-VARIABLES: dict[str, Measure] = {
-    "W": Measure(("hidden", "feature"), "weights; column W_i is the direction of feature i"),
-    "b": Measure(("feature",), "bias"),
-    **evaluation.MEASURES,
-    **{function.__name__: measure for function, measure in geometry.MEASURES.items()},
-    "loss_curve": Measure(("step",), "training estimate of the loss, mean over the steps since the point before"),
-    "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
-    "W_snapshots": Measure(("snapshot", "hidden", "feature"), "weights after the snapshot's number of steps"),
-    "b_snapshots": Measure(("snapshot", "feature"), "bias after the snapshot's number of steps"),
-}
-"""Dimensions (after the sweep's) and meaning of every result."""
+
+def variables() -> dict[str, Measure]:
+    """Dimensions (after the sweep's) and meaning of every result."""
+    after = "after the snapshot's number of steps"
+    return {
+        **PARAMS,
+        **evaluation.MEASURES,
+        **{function.__name__: measure for function, measure in (evaluation.ESTIMATES | geometry.MEASURES).items()},
+        "loss_curve": Measure(("step",), "training estimate of what is minimised, mean over the steps since the point before"),
+        "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
+        **{f"{name}_snapshots": Measure(("snapshot", *param.dims), f"{name} {after}") for name, param in PARAMS.items()},
+    }
 
 
 def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
-    """One Dataset of all groups: results at their labels, padded with NaN where a static axis makes some smaller."""
-    data, steps = {}, _steps(groups)
-    for name in trained[0]:
-        measure = VARIABLES[name]
-        parts = [results[name] for results in trained]
+    """One Dataset of all groups: results at their labels, NaN where a static axis makes some smaller or without an array."""
+    data, steps, known = {}, _steps(groups), variables()
+    for name in dict.fromkeys(name for results in trained for name in results):
+        measure = known[name]
+        own = [(group, results[name]) for group, results in zip(groups, trained, strict=True) if name in results]
+        parts = [part for _, part in own]
         sizes = [max(sizes) for sizes in zip(*(p.shape[1:] for p in parts), strict=True)]
         shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
-        ragged = any(p.shape[1:] != shape for p in parts)
+        ragged = any(p.shape[1:] != shape for p in parts) or len(own) < len(trained)
         dtype = np.result_type(parts[0], np.float32) if ragged else parts[0].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
-        for group, part in zip(groups, parts, strict=True):
-            own = _own_steps(group)
+        for group, part in own:
+            own_steps = _own_steps(group)
             places = [
-                np.searchsorted(steps[dim], own[dim]) if dim in steps else np.arange(size)
+                np.searchsorted(steps[dim], own_steps[dim]) if dim in steps else np.arange(size)
                 for dim, size in zip(measure.dims, part.shape[1:], strict=True)
             ]
             full[np.ix_(group.points, *places)] = part

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax import data, model, optimizer, sets
+from superposition_jax import data, evaluation, model, objective, optimizer, sets, targets
 from superposition_jax.errors import ConfigError
 
 
@@ -108,12 +108,30 @@ class Choice:
     """One of some names (or of true and false)."""
 
     names: Collection[Any]
+    optional: bool = False
     check_each = _one_by_one
 
     def check(self, key: str, value: Any) -> None:
         """Raise unless the value is one of the names, and of their type."""
+        if value is None and self.optional:
+            return
         if not any(value == name and type(value) is type(name) for name in self.names):
-            raise reject(key, value, "one of " + ", ".join(str(n).lower() for n in self.names))
+            names = [*(str(n).lower() for n in self.names), *(["null"] if self.optional else [])]
+            raise reject(key, value, "one of " + ", ".join(names))
+
+
+@dataclass(frozen=True)
+class Names:
+    """A list of names of functions; compiled in."""
+
+    functions: Collection[Any]
+    check_each = _one_by_one
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value is a list of such names."""
+        names = [function.__name__ for function in self.functions]
+        if not isinstance(value, list) or not all(name in names for name in value):
+            raise reject(key, value, "a list of names among " + ", ".join(names))
 
 
 IMPORTANCES = {
@@ -124,11 +142,13 @@ IMPORTANCES = {
 }
 """Importance I_i of the features i = 0 … n−1 by kind."""
 
-LEAVES: dict[str, Number | Integer | Sizes | Choice] = {
+LEAVES: dict[str, Number | Integer | Sizes | Choice | Names] = {
     "seed": Number(0, 2**32 - 1, whole=True),
     "model.n_features": Integer(),
     "model.n_hidden": Integer(),
+    "model.kind": Choice(model.MODELS),
     "model.activation": Choice(model.ACTIVATIONS),
+    "model.hidden_activation": Choice(model.ACTIVATIONS),
     "model.bias": Choice([True, False]),
     "model.init.kind": Choice(model.INITS),
     "model.init.scale": Number(),
@@ -143,6 +163,7 @@ LEAVES: dict[str, Number | Integer | Sizes | Choice] = {
     "data.importance.kind": Choice(IMPORTANCES),
     "data.importance.decay": Number(0),
     "data.importance.list": Number(0, per_feature=True, optional=True),
+    "target.kind": Choice(targets.TARGETS),
     "train.estimator": Choice(data.ESTIMATORS),
     "train.batch_size": Integer(2, optional=True),
     "train.order": Integer(),
@@ -158,8 +179,13 @@ LEAVES: dict[str, Number | Integer | Sizes | Choice] = {
     "train.schedule.warmup": Number(0, 1),
     "train.schedule.final": Number(0),
     "train.reduction": Choice(["sum", "mean"]),
+    "train.penalty.kind": Choice(objective.PENALTIES, optional=True),
+    "train.penalty.weight": Number(),
+    "train.adversarial": Choice([True, False]),
     "train.curve_points": Integer(2, 10_000),
     "train.snapshots": Integer(0, 10_000),
+    "attack.size": Number(0),
+    "measures": Names(evaluation.ESTIMATES),
 }
 """What can be an axis: all leaves of the config that decide a result."""
 
@@ -177,6 +203,7 @@ NEEDS: dict[str, tuple[str, Collection[Any]]] = {
     "train.b2": ("train.optimizer", ["adam", "adamw"]),
     "train.eps": ("train.optimizer", ["adam", "adamw"]),
     "train.schedule.final": ("train.schedule.kind", ["linear", "cosine"]),
+    "train.penalty.weight": ("train.penalty.kind", objective.PENALTIES),
 }
 """Leaves that matter only with some values of another: an axis over one without those would label equal models differently."""
 

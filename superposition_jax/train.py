@@ -32,7 +32,7 @@ def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, sp
         with jax.named_scope("realise"):
             batch = realise(draws)
         with jax.named_scope("loss"):
-            return jax.value_and_grad(objective.loss, argnums=1)(hparams, params, batch, spec=spec)
+            return jax.value_and_grad(objective.minimised, argnums=1)(hparams, params, batch, spec=spec)
 
     if blocks == 1:
         return of(draws)

@@ -13,7 +13,7 @@ INIT, DATA, EVALUATION = range(3)
 """Streams of random numbers, folded into the key of a seed."""
 
 Params = dict[str, Array]
-"""Trained arrays under the letters of the paper: `W` (hidden, feature) and `b` (feature,)."""
+"""Trained arrays under the letters of the paper: `W`, or `W_in` and `W_out`, (hidden, feature) and `b` (feature,)."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,16 @@ class Spec:
 
     n_features: int
     n_hidden: int
+    kind: str = "tied"
     activation: str = "relu"
+    hidden_activation: str = "identity"
     bias: bool = True
     init: str = "xavier"
     init_models: int = 10
     law: str = "uniform"
     correlation: str = "independent"
     set_sizes: tuple[int, ...] = ()
+    target: str = "identity"
     estimator: str = "active"
     batch_size: int = 128
     order: int = 8
@@ -36,6 +39,9 @@ class Spec:
     optimizer: str = "adam"
     schedule: str = "cosine"
     reduction: str = "sum"
+    penalty: str | None = None
+    adversarial: bool = False
+    measures: tuple[str, ...] = ()
     curve_points: int = 50
     snapshots: int = 0
 
@@ -89,6 +95,8 @@ class Hparams(PyTreeNode):
     eps: Float[Array, "*model"]
     warmup: Float[Array, "*model"]
     final_rate: Float[Array, "*model"]
+    penalty_weight: Float[Array, "*model"]
+    attack_size: Float[Array, "*model"]
 
 
 class Batch(NamedTuple):
@@ -117,7 +125,7 @@ class TrainState(PyTreeNode):
 
 
 class StepInfo(NamedTuple):
-    """What a step reports: the training estimate of the loss before its update (sum over features)."""
+    """What a step reports: the estimate of what is minimised before its update (sum over features)."""
 
     loss: Float[Array, ""]
 
@@ -127,3 +135,12 @@ class Measure(NamedTuple):
 
     dims: tuple[str, ...]
     meaning: str
+
+
+PARAMS = {
+    "W": Measure(("hidden", "feature"), "weights; column W_i is the direction of feature i"),
+    "W_in": Measure(("hidden", "feature"), "input weights; column i is the direction of feature i, a row is a neuron"),
+    "W_out": Measure(("hidden", "feature"), "output weights; column i is what output i reads, a row is a neuron"),
+    "b": Measure(("feature",), "bias of the output"),
+}
+"""Arrays that models may have."""

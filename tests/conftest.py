@@ -32,6 +32,8 @@ def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
         "eps": 1e-8,
         "warmup": 0.0,
         "final_rate": 0.0,
+        "penalty_weight": 0.0,
+        "attack_size": 0.1,
     }
     arrays = {}
     for name, value in (defaults | given).items():

@@ -29,6 +29,6 @@ def midpoint(p, w, b, importance, law="uniform", exponent=1.0, *, points):
             values = np.asarray(data.LAWS[law].quantile(u, exponent))
             x = np.zeros((n, size**k))
             x[np.flatnonzero(active)] = np.stack([g.ravel() for g in np.meshgrid(*[values] * k)]) if k else 0
-            out = np.asarray(model.apply({"W": jnp.asarray(w), "b": jnp.asarray(b)}, jnp.asarray(x), spec=spec))
+            out = np.asarray(model.forward({"W": jnp.asarray(w), "b": jnp.asarray(b)}, jnp.asarray(x), spec=spec)[1])
             total += p**k * (1 - p) ** (n - k) * (importance @ (x - out) ** 2).mean()
     return total

@@ -100,7 +100,7 @@ def test_metrics_have_one_row_a_model(ran):
     ("override", "words"),
     [
         ("train.steps=0", "train.steps = 0"),
-        ("model=cubic", "linear, relu"),
+        ("model=cubic", "linear, privileged, relu, untied"),
         ("+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
     ],
 )

@@ -23,7 +23,15 @@ def sweep(**axes):
 
 
 def test_options_of_every_group_are_found():
-    assert {option.partition("=")[0] for option in OPTIONS} == {"model", "data", "train", "sweep", "runtime", "experiment"}
+    assert {option.partition("=")[0] for option in OPTIONS} == {
+        "model",
+        "data",
+        "target",
+        "train",
+        "sweep",
+        "runtime",
+        "experiment",
+    }
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -70,7 +70,7 @@ PARAMS = {"W": np.random.default_rng(3).normal(size=(2, 4)).astype(np.float32) *
 def error(x):
     """The model's squared error with importance 0.7^i."""
     params = {name: jnp.asarray(value) for name, value in PARAMS.items()}
-    return 0.7 ** jnp.arange(4) @ (x - model.apply(params, x, spec=Spec(4, 2))) ** 2
+    return 0.7 ** jnp.arange(4) @ (x - model.forward(params, x, spec=Spec(4, 2))[1]) ** 2
 
 
 @pytest.mark.parametrize("density", DENSITIES.values(), ids=DENSITIES)
@@ -184,7 +184,7 @@ def test_model_and_data_mix_no_dtypes(numbers):
     with jax.numpy_dtype_promotion("strict"):
         batch = data.sampler(hparams, spec=spec)(jax.random.key(0))
         params = model.init(jax.random.key(1), hparams, spec=spec)
-        assert model.apply(params, batch.x, spec=spec).dtype == np.float32
+        assert model.forward(params, batch.x, spec=spec)[1].dtype == np.float32
 
 
 def test_draws_depend_on_the_key_alone(numbers):

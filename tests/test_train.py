@@ -167,7 +167,7 @@ def test_dead_outputs_are_those_that_no_corner_of_the_inputs_turns_on(law, numbe
             "W": jax.random.normal(jax.random.key(seed), (2, 5)),
             "b": 3 * jax.random.normal(jax.random.key(100 + seed), (5,)) - 2,
         }
-        dead = np.all(np.asarray(model.apply(params, jnp.asarray(corners), spec=spec)) == 0, axis=1).sum()
+        dead = np.all(np.asarray(model.forward(params, jnp.asarray(corners), spec=spec)[1]) == 0, axis=1).sum()
         assert evaluation.dead_outputs(hparams, params, spec=spec) == dead
         found.append(dead)
     assert 0 < sum(found) < 40

@@ -37,7 +37,7 @@ def crossing(dataset: xr.Dataset) -> Figure:
     figure, ((left, right),) = layout.panels(1, 2, (4.2, 3.4), gap=(1.3, (0,)), margin=(0.85, 1.4, 0.6, 0.55))
     _losses(left, dataset, dim, x)
     colours, norm = mpl.colormaps["cividis"], LogNorm(x.min(), x.max())
-    w = labels.best_seed(dataset)["W"].transpose(dim, ..., "hidden", "feature").values
+    w = labels.directions(labels.best_seed(dataset)).transpose(dim, ..., "hidden", "feature").values
     for w_here, value in zip(aligned(w.reshape(len(x), *w.shape[-2:])), x, strict=True):
         for i, column in enumerate(w_here.T):
             name = str(i) if value == x[0] else None

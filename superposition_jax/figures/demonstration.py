@@ -53,19 +53,23 @@ def demonstration(dataset: xr.Dataset) -> Figure:
             axes.set_xticks([place * pitch + i for place in range(len(columns)) for i in (0, n - 1)])
         heat.tick_params(bottom=False, labelbottom=False)
         bars.set_xticklabels(["0", f"{n - 1}"] * len(columns))
-        layout.colour_bar(figure, heat, *_WEIGHTS, "(WᵀW)ᵢⱼ, bᵢ", "both")
+        layout.colour_bar(figure, heat, *_WEIGHTS, f"({_gram(dataset)})ᵢⱼ, bᵢ", "both")
         layout.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
     grid[-1][0].set_xlabel("feature i of each model")
     figure.text(0.5, 1 - 0.12 / figure.get_figheight(), _title(dataset, more), ha="center", va="top", fontsize=11)
     return figure
 
 
+def _gram(dataset: xr.Dataset) -> str:
+    return "WᵀW" if "W" in dataset else "W_outᵀW_in"
+
+
 def _title(dataset: xr.Dataset, more: int) -> str:
-    there = dataset["W"].isel(feature=0)
+    there = labels.directions(dataset).isel(feature=0)
     sizes = np.unique(np.isfinite(there.values).sum(there.get_axis_num("hidden")))
     return (
         f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
-        f"{layout.seeds_note(dataset)}. Above: WᵀW and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition "
+        f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition "
         "Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds"
         + (f"\n{more} more rows are not shown" if more else "")
     )
@@ -82,8 +86,8 @@ def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:
     n = models[0].sizes["feature"]
     picture = np.full((n, len(models) * pitch), np.nan)
     for place, model in enumerate(models):
-        w = model["W"].transpose("hidden", "feature").fillna(0.0).values
-        picture[:, place * pitch : place * pitch + n] = w.T @ w
+        w, out = (part.fillna(0.0).values for part in (labels.directions(model), labels.read_out(model)))
+        picture[:, place * pitch : place * pitch + n] = out.T @ w
         picture[:, place * pitch + n + 1 : place * pitch + n + 1 + strip] = model["b"].values[:, None]
     axes.imshow(picture, cmap=_WEIGHTS[0], norm=_WEIGHTS[1], interpolation="nearest", aspect="auto")
     axes.set_yticks([0, n - 1])

@@ -47,7 +47,7 @@ def _solid(figure: Figure, axes):
 
 
 def _arrows(axes, model: xr.Dataset) -> None:
-    w = model["W"].transpose("hidden", "feature").fillna(0.0).values
+    w = labels.directions(model).fillna(0.0).values
     if w.shape[0] > 3:
         w = np.linalg.svd(w)[0].T[:3] @ w
     w = np.pad(w, ((0, max(0, 2 - w.shape[0])), (0, 0)))

@@ -24,7 +24,7 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
     """
     model = _one(dataset)
-    w = model["W_snapshots"].transpose("snapshot", "hidden", "feature").values
+    w = labels.directions(model, "_snapshots").transpose("snapshot", "hidden", "feature").values
     d = np.array([dimensionality(jnp.asarray(one)) for one in w])
     figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
     above, below = grid[:, 0]
@@ -54,7 +54,7 @@ def trajectories(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Learning as geometric transformations".
     """
     model = _one(dataset)
-    w = model["W_snapshots"].transpose("snapshot", "hidden", "feature").values
+    w = labels.directions(model, "_snapshots").transpose("snapshot", "hidden", "feature").values
     if w.shape[1] > 3:
         w = np.linalg.svd(w[-1])[0].T[:3] @ w
     w = np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0)))

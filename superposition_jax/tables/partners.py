@@ -22,7 +22,7 @@ def partners(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     sweep = dataset["status"]
     flat = {name: np.full(sweep.size, np.nan, np.float32) for name in _MEANINGS}
     w = (
-        dataset["W"]
+        labels.directions(dataset)
         .transpose(*sweep.dims, "hidden", "feature")
         .fillna(0.0)
         .values.reshape(sweep.size, -1, dataset.sizes["feature"])

@@ -81,15 +81,28 @@ def _paths(dataset: xr.Dataset) -> tuple[str, str]:
     return "data.density", f"data.importance.list.{dataset.sizes['feature'] - 1}"
 
 
+_PAPERS = {
+    "model.kind": "tied",
+    "model.activation": "relu",
+    "model.hidden_activation": "identity",
+    "model.bias": True,
+    "data.sets.kind": "independent",
+    "target.kind": "identity",
+    "train.penalty.kind": None,
+    "train.adversarial": False,
+}
+"""What the candidates hold for."""
+
+
 def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
     """Every combination of the axes other than density and importance, and whether the paper's candidates hold there."""
     dims, shape = [d for d in labels.cell_dims(dataset) if d not in plane(dataset)], _shape(dataset)
     for places in product(*(range(dataset.sizes[d]) for d in dims)):
         here = dict(zip(dims, places, strict=True))
         of = partial(labels.leaf, dataset, here=here)
-        relu = of("model.activation") == "relu" and of("model.bias")
+        papers = all(of(path) == value for path, value in _PAPERS.items())
         equal = set(of("data.importance.list")[:-1]) == {1.0}
-        yield here, relu and equal and of("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
+        yield here, papers and equal and of("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
 
 
 def _shape(dataset: xr.Dataset) -> tuple[int, int]:

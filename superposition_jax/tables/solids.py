@@ -23,7 +23,7 @@ _MEANINGS = {
 def solids(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """Component of every feature in every model (superposition_jax.solids), and the share of solids by cell in sentences."""
     sweep = dataset["status"]
-    w = dataset["W"].transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
+    w = labels.directions(dataset).transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
     found = [geometry.components(one) for one in w.reshape(-1, *w.shape[-2:])]
     arrays = (np.reshape(values, (*sweep.shape, w.shape[-1])) for values in zip(*found, strict=True))
     variables = {
