@@ -69,45 +69,29 @@ _UNROLLED = 8
 """Up to so many hidden dimensions Wᵀh is written as a sum, which compilers fuse with what follows: a pass over memory less."""
 
 
-def _read_out(w: Float[Array, "hidden feature"], h: Float[Array, "hidden batch"]) -> Float[Array, "feature batch"]:
-    """Wᵀh."""
-    if w.shape[0] > _UNROLLED:
-        return w.T @ h
-    return sum((w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), jnp.zeros(()))
-
-
 @jax.custom_vjp
-def reconstruct(
-    w: Float[Array, "hidden feature"], x: Float[Array, "feature batch"]
-) -> tuple[Float[Array, "hidden batch"], Float[Array, "feature batch"]]:
-    """h = Wx and WᵀWx, whose gradient is written out, dW = h gᵀ + (Wg) xᵀ, so that no pass over the batch is made twice."""
-    return _reconstruct(w, x)[0]
+def read_out(w: Float[Array, "hidden feature"], h: Float[Array, "hidden batch"]) -> Float[Array, "feature batch"]:
+    """Wᵀh. Its gradient is written out, dW = h gᵀ and dh = Wg, so that none is made of the sum's terms one by one."""
+    return _read_out(w, h)[0]
 
 
-def _reconstruct(w, x):
-    h = w @ x
-    return (h, _read_out(w, h)), (w, x, h)
+def _read_out(w, h):
+    if w.shape[0] > _UNROLLED:
+        return w.T @ h, (w, h)
+    return sum(w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), (w, h)
 
 
-def _reconstruct_transposed(kept, g):
-    (w, x, h), (g_hidden, g) = kept, g
-    k = w @ g + g_hidden
-    return h @ g.T + k @ x.T, w.T @ k
-
-
-reconstruct.defvjp(_reconstruct, _reconstruct_transposed)
+read_out.defvjp(_read_out, lambda kept, g: (kept[1] @ g.T, kept[0] @ g))
 
 
 def _tied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
-    if spec.hidden_activation == "identity":
-        return reconstruct(params["W"], x)
     h = ACTIVATIONS[spec.hidden_activation](params["W"] @ x)
-    return h, _read_out(params["W"], h)
+    return h, read_out(params["W"], h)
 
 
 def _untied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
     h = ACTIVATIONS[spec.hidden_activation](params["W_in"] @ x)
-    return h, _read_out(params["W_out"], h)
+    return h, read_out(params["W_out"], h)
 
 
 def _init_untied(key: Array, spec: Spec) -> Params:

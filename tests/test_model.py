@@ -89,9 +89,9 @@ def test_bias_starts_at_its_share_of_the_mean(numbers):
 
 @pytest.mark.parametrize(("m", "n"), [(1, 2), (2, 5), (5, 20), (12, 30)])
 def test_the_written_out_gradient_is_autodiffs(m, n):
-    w, x, g = (jax.random.normal(jax.random.key(k), shape) for k, shape in enumerate([(m, n), (n, 9), (n, 9)]))
-    z, pull = jax.vjp(lambda w, x: model.reconstruct(w, x)[1], w, x)
-    plain, plain_pull = jax.vjp(lambda w, x: w.T @ w @ x, w, x)
+    w, h, g = (jax.random.normal(jax.random.key(k), shape) for k, shape in enumerate([(m, n), (m, 9), (n, 9)]))
+    z, pull = jax.vjp(model.read_out, w, h)
+    plain, plain_pull = jax.vjp(lambda w, h: w.T @ h, w, h)
     np.testing.assert_allclose(z, plain, rtol=1e-4, atol=1e-5)
     for ours, autodiffs in zip(pull(g), plain_pull(g), strict=True):
         np.testing.assert_allclose(ours, autodiffs, rtol=1e-4, atol=1e-4)
