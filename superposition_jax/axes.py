@@ -38,10 +38,19 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
     for axis in grid.axes:
+        _check_once(axis, grid)
         _check_effect(axis, grid, leaves)
     if grid.n_points > MOST_POINTS:
         raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
+
+
+def _check_once(axis: Axis, grid: Grid) -> None:
+    """Refuse a value that stands twice; in a zip group, values that stand together twice."""
+    together = list(zip(*(other.values for other in grid.axes if other.dim == axis.dim), strict=True))
+    if len(set(together)) < len(together):
+        twice = axis.values[next(k for k, values in enumerate(together) if together.count(values) > 1)]
+        raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; every value must be there once")
 
 
 def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
@@ -95,9 +104,6 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
         if isinstance(value, (list, dict)) or value is None:
             raise reject(f"{key} ({path})", value, "a single value, which labels its results")
     rule.check_each(f"{key} ({path})", values)
-    if len(set(values)) < len(values):
-        twice = next(v for v in values if values.count(v) > 1)
-        raise ConfigError(f"{key} ({path}) = {twice!r}: stands twice; every value must be there once")
     return Axis(name, path, values, axis.get("zip") or name)
 
 

@@ -20,6 +20,10 @@ FIGURES = {
     "crossing": "crossing",
     "dynamics": "dynamics",
     "trajectories": "dynamics",
+    "neurons": "neurons",
+    "circuit": "circuit",
+    "superposed": "summary",
+    "vulnerability": "vulnerability",
 }
 """Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
 
@@ -30,6 +34,10 @@ NEEDS: dict[str, dict[str, Any]] = {
     "crossing": {"tables": "crossing"},
     "dynamics": {"snapshots": True},
     "trajectories": {"snapshots": True},
+    "neurons": {"tables": "neurons"},
+    "circuit": {"tables": "asymmetry"},
+    "superposed": {"tables": "superposed"},
+    "vulnerability": {"tables": "vulnerability"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

@@ -1,12 +1,14 @@
 """What all figures share: a sweep's axes with their labels and scales, and panels of fixed size."""
 
+from collections.abc import Iterator
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from superposition_jax.labels import label, seed_dim, values
+from superposition_jax.labels import cell_dims, label, seed_dim, values
 
 
 def seeds_note(dataset: xr.Dataset) -> str:
@@ -26,6 +28,9 @@ def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:
     positions = coordinate.values.astype(float)
     if positions.min() > 0 and positions.max() / positions.min() >= 20:
         set_log(axes.xaxis, positions)
+    elif positions.min() == 0 and positions.max() >= 20 * min(positions[positions > 0], default=np.inf):
+        axes.set_xscale("symlog", linthresh=positions[positions > 0].min())
+        axes.xaxis.set_minor_locator(NullLocator())
     if coordinate.name == "density":
         axes.invert_xaxis()
     return positions
@@ -73,3 +78,38 @@ def colour_bar(figure: Figure, beside, colours, norm, text: str, extend: str) ->
     box, width = beside.get_position(), figure.get_figwidth()
     axes = figure.add_axes((box.x1 + 0.15 / width, box.y0, 0.12 / width, box.height))
     figure.colorbar(mpl.cm.ScalarMappable(norm, colours), cax=axes, label=text, extend=extend)
+
+
+def lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
+    """Label, selection and colour of every line: one a value of the longest other axis; further axes stay at their first."""
+    dims = [d for d in cell_dims(dataset) if d != across]
+    first = dict.fromkeys(dims, 0)
+    if not dims:
+        yield "", first, mpl.colormaps["cividis"](0.3)
+        return
+    by = max(dims, key=lambda d: dataset.sizes[d])
+    for place in range(dataset.sizes[by]):
+        colour = mpl.colormaps["cividis"](0.95 * place / max(1, dataset.sizes[by] - 1))
+        yield label(dataset, by, place), first | {by: place}, colour
+
+
+def fixed(dataset: xr.Dataset, across) -> str:
+    """Axes that the figure does not show, and where they are held."""
+    dims = [d for d in cell_dims(dataset) if d != across]
+    hidden = [d for d in dims if d != max(dims, key=lambda d: dataset.sizes[d])]
+    return "".join(f", {label(dataset, d, 0)}" for d in hidden)
+
+
+def spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, least and greatest over seeds."""
+    if seed is None:
+        return values.values, values.values, values.values
+    return values.median(seed).values, values.min(seed).values, values.max(seed).values
+
+
+def legend(figure: Figure) -> None:
+    """One legend for the figure, at its right, if its lines have labels."""
+    handles, words = figure.axes[0].get_legend_handles_labels()
+    if any(words):
+        right = figure.axes[-1].get_position().x1
+        figure.legend(handles, words, loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)

@@ -8,7 +8,17 @@ import xarray as xr
 
 from superposition_jax.engine import Trainer
 
-TABLES = {"phase": "phase", "solids": "solids", "demonstration": "demonstration", "partners": "partners", "crossing": "crossing"}
+TABLES = {
+    "phase": "phase",
+    "solids": "solids",
+    "demonstration": "demonstration",
+    "partners": "partners",
+    "crossing": "crossing",
+    "neurons": "neurons",
+    "asymmetry": "motifs",
+    "superposed": "superposed",
+    "vulnerability": "vulnerability",
+}
 """Functions (Dataset, Trainer) → Dataset of new variables by name, and the module of this package that holds each.
 
 What a table found is the attribute `findings` of its Dataset, in sentences, a line each.
@@ -17,6 +27,9 @@ NAMES = {
     *("repaired", "candidate", "only_seed", "best_loss", "reached", "phase", "phase_mean"),
     *("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition"),
     "digons",
+    *("contribution", "features_per_neuron", "neurons_per_feature"),
+    *("superposed", "vulnerability"),
+    *("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited"),
     *("within", "within_square", "across_square"),
     *("principal", "loss_over_linear"),
     *("component", "component_features", "component_points", "component_dimension"),

@@ -1,0 +1,58 @@
+"""Which neurons speak for which features, where the hidden layer has neurons."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax import data, labels
+from superposition_jax.engine import Trainer
+from superposition_jax.tables.solids import share
+
+SPEAKS = 0.1
+"""A neuron speaks for a feature when at least this share of the feature comes out through it alone."""
+
+_MEANINGS = {
+    "contribution": "W_out,ki · ReLU(W_in,ki x) at x = 1 (or −1, if x may be negative and that is more)",
+    "features_per_neuron": f"number of features with contribution ≥ {SPEAKS} in the neuron",
+    "neurons_per_feature": f"number of neurons with contribution ≥ {SPEAKS} to the feature",
+}
+
+
+def neurons(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+    """Contributions of neurons to features, features per neuron (1: monosemantic), neurons per feature.
+
+    Elhage et al. 2022, "Superposition in a Privileged Basis".
+    """
+    w, out = labels.directions(dataset), labels.read_out(dataset)
+    either = any(data.LAWS[group.spec.law].support[0] < 0 for group in trainer.groups)
+    through = out * (abs(w) if either else w.clip(0))
+    speaks = through >= SPEAKS
+    there = w.notnull()
+    found = {
+        "contribution": through,
+        "features_per_neuron": speaks.sum("feature").where(there.any("feature")),
+        "neurons_per_feature": speaks.sum("hidden").where(there.any("hidden")),
+    }
+    table = xr.Dataset(
+        {name: values.drop_vars(list(values.coords)).assign_attrs(long_name=_MEANINGS[name]) for name, values in found.items()}
+    )
+    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+
+
+def _findings(dataset: xr.Dataset) -> Iterator[str]:
+    seed = labels.seed_dim(dataset)
+    few = dataset[["features_per_neuron", "neurons_per_feature", "loss"]]
+    best = labels.best_seed(few)
+    for here, cell in labels.cells(few if seed is not None else few.expand_dims("only_seed")):
+        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        per_neuron, per_feature = (best.isel(here)[name].values for name in ("features_per_neuron", "neurons_per_feature"))
+        mono, poly, off = (int(count) for count in ((per_neuron == 1).sum(), (per_neuron > 1).sum(), (per_neuron == 0).sum()))
+        every = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()
+        spoken = per_feature[per_feature > 0]
+        spread = f"median {np.median(every):g} ({every.min():g}–{every.max():g})"
+        yield (
+            f"{place}best seed: {mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
+            f"{spoken.mean() if spoken.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
+            f"no such neuron in {share(int((every == 0).sum()), every.size)}"
+        )

@@ -1,0 +1,30 @@
+"""How many features are in superposition."""
+
+from collections.abc import Iterator
+
+import xarray as xr
+
+from superposition_jax import labels
+from superposition_jax.engine import Trainer
+from superposition_jax.geometry import REPRESENTED
+from superposition_jax.tables.phase import SHARED
+
+
+def superposed(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+    """Number of represented features (‖W_i‖ > ½) with Σ_{j≠i} (Ŵ_i·W_j)² > ½."""
+    found = ((dataset["feature_norm"] > REPRESENTED) & (dataset["superposition"] > SHARED)).sum("feature")
+    found = found.drop_vars(list(found.coords)).assign_attrs(
+        long_name="number of represented features with Σ_{j≠i} (Ŵ_i·W_j)² > ½"
+    )
+    table = xr.Dataset({"superposed": found})
+    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+
+
+def _findings(dataset: xr.Dataset) -> Iterator[str]:
+    for here, cell in labels.cells(dataset[["represented", "superposed", "loss_relative", "loss"]]):
+        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        middle = {name: float(cell[name].median()) for name in ("represented", "superposed", "loss_relative")}
+        yield (
+            f"{place}median of {middle['represented']:g} features, {middle['superposed']:g} of them in superposition, "
+            f"relative loss {middle['loss_relative']:.3g}"
+        )
