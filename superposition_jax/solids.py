@@ -36,6 +36,17 @@ NAMES = {
 """By number of points and dimension."""
 
 
+LEVELS = {
+    "single 1": 1,
+    "tetrahedron ¾": 3 / 4,
+    "triangle ⅔": 2 / 3,
+    "digon ½": 1 / 2,
+    "pentagon ⅖": 2 / 5,
+    "square antiprism ⅜": 3 / 8,
+}
+"""Dimensionality D_i of features in regular solids."""
+
+
 class Components(NamedTuple):
     """Of every feature: the number of its component (largest first, −1 if it is not represented), how many features that has, in
     how many directions they lie, and the dimension of the space that they span."""

@@ -18,7 +18,7 @@ def circuit(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Computation in Superposition", asymmetric superposition motif.
     """
     best, cells = labels.best_seed(dataset), list(labels.cells(dataset))[:_MOST]
-    figure, grid = layout.panels(1, len(cells), (3.4, 3.0), gap=(0.3, (0,)), margin=(0.2, 0.2, 0.55, 1.0))
+    figure, grid = layout.panels(1, len(cells), (3.4, 3.0), gap=(0.3, (0,)), margin=(0.2, 0.2, 0.45, 0.75))
     for axes, (here, _) in zip(grid[0], cells, strict=True):
         model = best.isel(here)
         w_in, w_out = (part.fillna(0.0).values for part in (labels.directions(model), labels.read_out(model)))
@@ -34,36 +34,26 @@ def circuit(dataset: xr.Dataset) -> Figure:
     figure.suptitle(
         f"{dataset.attrs.get('name', '')}: strongest asymmetric motif, best of {layout.seeds_note(dataset)}", fontsize=11
     )
-    figure.text(
-        0.5,
-        0.12 / figure.get_figheight(),
-        "solid blue: excites, dashed orange: inhibits; width and number: weight",
-        ha="center",
-        fontsize=8,
-    )
+    words = "solid blue: excites, dashed orange: inhibits; width and number: weight"
+    figure.text(0.5, 0.12 / figure.get_figheight(), words, ha="center", fontsize=8)
     return figure
 
 
 def _draw(axes, motif: Motif, w_in: np.ndarray, w_out: np.ndarray) -> None:
+    """Inputs stand with the sign that fires the shared neuron, and so do their weights."""
     features, hidden = (motif.source, motif.victim), (motif.shared, motif.inhibitor)
     for row, i in enumerate(features):
-        for column, text in ((0, f"x{_low(i)}"), (2, f"|x{_low(i)}|")):
-            _node(axes, column, 1 - row, text)
-    for row, (k, role) in enumerate(zip(hidden, ("shared", "inhibitor"), strict=True)):
-        _node(axes, 1, 1 - row, f"{k}\n{role}")
-        for side, i in enumerate(features):
-            _edge(axes, (0, 1 - side), (1, 1 - row), w_in[k, i], 0.3)
-            _edge(axes, (1, 1 - row), (2, 1 - side), w_out[k, i], 0.7)
-    sign = "" if motif.sign > 0 else "−"
-    axes.text(
-        1,
-        -0.3,
-        f"{sign}x{_low(motif.source)} = 1 moves |x{_low(motif.victim)}| by {motif.interference:+.2f} through the shared neuron,\n"
-        f"by {motif.total:+.2f} through all",
-        ha="center",
-        va="center",
-        fontsize=8,
-    )
+        sign = 1 if w_in[motif.shared, i] > 0 else -1
+        _node(axes, 0, 1 - row, f"{'−' if sign < 0 else ''}x{_low(i)}")
+        _node(axes, 2, 1 - row, f"|x{_low(i)}|")
+        for place, k in enumerate(hidden):
+            _edge(axes, (0, 1 - row), (1, 1 - place), sign * w_in[k, i], 0.3)
+            _edge(axes, (1, 1 - place), (2, 1 - row), w_out[k, i], 0.7)
+    for place, (k, role) in enumerate(zip(hidden, ("shared", "inhibitor"), strict=True)):
+        _node(axes, 1, 1 - place, f"neuron {k}\n{role}")
+    source = f"{'−' if motif.sign < 0 else ''}x{_low(motif.source)}"
+    moved = f"{source} = 1 moves |x{_low(motif.victim)}| by {motif.interference:+.2f} through the shared neuron"
+    axes.text(1, -0.3, f"{moved},\nby {motif.total:+.2f} through all neurons", ha="center", va="center", fontsize=8)
 
 
 def _low(i: int) -> str:
@@ -71,32 +61,16 @@ def _low(i: int) -> str:
 
 
 def _node(axes, x: float, y: float, text: str) -> None:
-    axes.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=8,
-        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "0.4"},
-        zorder=3,
-    )
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.4"}
+    axes.text(x, y, text, ha="center", va="center", fontsize=8, bbox=box, zorder=3)
 
 
 def _edge(axes, start: tuple[float, float], end: tuple[float, float], weight: float, at: float) -> None:
     """A line as wide as its weight, with the weight beside it; weights next to 0 are left out."""
     if abs(weight) < 0.05:
         return
-    colour, style = (_POSITIVE, "-") if weight > 0 else (_NEGATIVE, "--")
-    axes.plot(*zip(start, end, strict=True), color=colour, linestyle=style, linewidth=min(5.0, 0.5 + 2 * abs(weight)), alpha=0.8)
+    colour, style = (_POSITIVE, "-") if weight > 0 else (_NEGATIVE, (0, (2, 0.8)))
+    axes.plot(*zip(start, end, strict=True), color=colour, linestyle=style, linewidth=min(4.0, 0.5 + abs(weight)), alpha=0.8)
     x, y = (a + at * (b - a) for a, b in zip(start, end, strict=True))
-    axes.text(
-        x,
-        y,
-        f"{weight:.2f}",
-        fontsize=7,
-        ha="center",
-        va="center",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        zorder=2,
-    )
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    axes.text(x, y, f"{weight:.2f}".replace("-", "−"), fontsize=7, ha="center", va="center", bbox=box, zorder=2)

@@ -6,16 +6,7 @@ from matplotlib.figure import Figure
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
-
-GUIDES = {
-    "single 1": 1,
-    "tetrahedron ¾": 3 / 4,
-    "triangle ⅔": 2 / 3,
-    "digon ½": 1 / 2,
-    "pentagon ⅖": 2 / 5,
-    "square antiprism ⅜": 3 / 8,
-}
-"""Dimensionality D_i of features in regular solids."""
+from superposition_jax.solids import LEVELS
 
 
 def _sparsity(dataset: xr.Dataset) -> tuple[str, np.ndarray]:
@@ -66,7 +57,7 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
         shaken = value * np.exp(wide * 0.6 * (rng.random(d.size) - 0.5))
         axes.scatter(shaken[~there], d[~there], s=4, color="0.75", linewidths=0)
         axes.scatter(shaken[there], d[there], s=4, color="#123a7a", linewidths=0, alpha=0.6)
-    for text, value in GUIDES.items():
+    for text, value in LEVELS.items():
         axes.axhline(value, color="#c06000", lw=0.7)
         axes.text(1.01, value, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     axes.plot(x, best["dims_per_feature"], color="black", lw=1, label="D* = m / ‖W‖²")

@@ -9,8 +9,8 @@ from matplotlib.gridspec import GridSpec
 
 from superposition_jax import labels, sets
 from superposition_jax.figures import layout
-from superposition_jax.figures.dimensionality import GUIDES
 from superposition_jax.geometry import dimensionality
+from superposition_jax.solids import LEVELS
 
 
 def _one(dataset: xr.Dataset) -> xr.Dataset:
@@ -32,13 +32,14 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     colours = mpl.colormaps["cividis"](np.linspace(0, 0.9, d.shape[1]))
     for i in np.argsort(d[-1]):
         above.plot(steps, d[:, i], color=colours[i], lw=0.6, alpha=0.7)
-    for text, value in GUIDES.items():
+    for text, value in LEVELS.items():
         above.axhline(value, color="#c06000", lw=0.7, ls=":")
         above.text(1.01, value, text, transform=above.get_yaxis_transform(), va="center", fontsize=8)
     above.set(ylabel="feature dimensionality Dᵢ", ylim=(0, 1.05))
     below.plot(model["step"], model["loss_curve"], color="#123a7a")
     below.set(xlabel="step", ylabel="training loss")
-    layout.set_log(below.yaxis, model["loss_curve"].values)
+    if model["loss_curve"].max() > 3 * model["loss_curve"].min():
+        layout.set_log(below.yaxis, model["loss_curve"].values)
     for axes in (above, below):
         layout.set_log(axes.xaxis, steps)
         axes.set_xlim(steps[0], steps[-1])
@@ -58,7 +59,7 @@ def trajectories(dataset: xr.Dataset) -> Figure:
     if w.shape[1] > 3:
         w = np.linalg.svd(w[-1])[0].T[:3] @ w
     w = np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0)))
-    loss, places = model["loss_curve"], np.unique(np.linspace(len(w) // 4, len(w) - 1, 6).astype(int))
+    loss, places = model["loss_curve"], _moments(model)
     figure = Figure(figsize=(2.4 * len(places), 3.2))
     grid = GridSpec(1, len(places), figure=figure, left=0.01, right=0.99, bottom=0.02, top=0.78, wspace=0.02)
     owner = _sets(dataset)
@@ -79,6 +80,16 @@ def trajectories(dataset: xr.Dataset) -> Figure:
         fontsize=11,
     )
     return figure
+
+
+def _moments(model: xr.Dataset) -> np.ndarray:
+    """Places of snapshots to show: the stages that the table found and the times between them, or else six along the way."""
+    steps = model["snapshot"].values
+    if "line_step" in model and all(np.isfinite(model[name]) for name in ("line_step", "triangles_step", "antiprism_step")):
+        line, triangles, antiprism = (float(model[name]) for name in ("line_step", "triangles_step", "antiprism_step"))
+        wanted = [0.5 * line, line, (line * triangles) ** 0.5, triangles, antiprism, steps[-1]]
+        return np.unique([int(np.abs(steps - step).argmin()) for step in wanted])
+    return np.unique(np.linspace(len(steps) // 4, len(steps) - 1, 6).astype(int))
 
 
 def _sets(dataset: xr.Dataset) -> np.ndarray:

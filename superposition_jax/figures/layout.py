@@ -30,6 +30,7 @@ def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:
         set_log(axes.xaxis, positions)
     elif positions.min() == 0 and positions.max() >= 20 * min(positions[positions > 0], default=np.inf):
         axes.set_xscale("symlog", linthresh=positions[positions > 0].min())
+        axes.set_xticks(positions, [f"{value:g}" for value in positions], rotation=60, fontsize=8)
         axes.xaxis.set_minor_locator(NullLocator())
     if coordinate.name == "density":
         axes.invert_xaxis()

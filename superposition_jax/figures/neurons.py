@@ -23,7 +23,7 @@ def neurons(dataset: xr.Dataset) -> Figure:
     cells = list(labels.cells(dataset))[:_MOST_ROWS]
     best, m = labels.best_seed(dataset), dataset.sizes["hidden"]
     width = float(np.clip(0.28 * m, 4.0, 9.0))
-    figure, grid = layout.panels(len(cells), 1, (width, 1.0), gap=(0, (0.45,)), margin=(0.75, 5.2, 0.55, 0.9))
+    figure, grid = layout.panels(len(cells), 1, (width, 1.0), gap=(0, (0.45,)), margin=(0.75, 4.4, 0.55, 0.9))
     for axes, (here, _) in zip(grid[:, 0], cells, strict=True):
         model = best.isel(here)
         _bars(axes, model)
@@ -31,7 +31,7 @@ def neurons(dataset: xr.Dataset) -> Figure:
         axes.set_title(f"{where}{', ' if where else ''}loss {float(model['loss']):.3g}", fontsize=8, loc="left", pad=3)
     grid[-1, 0].set_xlabel("neuron k, by its strongest feature; in the bars: feature i")
     grid[len(cells) // 2, 0].set_ylabel("contribution to xᵢ′")
-    _colours(figure, grid)
+    _colours(figure)
     _trend(figure, dataset, [here for here, _ in cells])
     figure.suptitle(
         f"{dataset.attrs.get('name', '')}: n = {dataset.sizes['feature']}, m = {m}; "
@@ -62,15 +62,21 @@ def _bars(axes, model: xr.Dataset) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _colours(figure: Figure, grid) -> None:
-    """Colour bar beside the uppermost bars."""
-    layout.colour_bar(figure, grid[0, 0], _COLOURS, _COUNTS, "features\nper neuron", "max")
+def _colours(figure: Figure) -> None:
+    """Colour bar at the lower right."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((1 - 3.6 / width, 0.75 / height, 3.3 / width, 0.12 / height))
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(_COUNTS, _COLOURS), cax=axes, orientation="horizontal", label="features per neuron"
+    )
+    bar.set_ticks([*range(1, _MOST + 1)], labels=[*map(str, range(1, _MOST)), f"≥ {_MOST}"])
 
 
 def _trend(figure: Figure, dataset: xr.Dataset, cells: list[dict[str, int]]) -> None:
     """Monosemantic, polysemantic and silent neurons of every cell: median and range over seeds, and the best seed."""
     width, height = figure.get_size_inches()
-    axes = figure.add_axes((1 - 3.6 / width, 0.55 / height, 3.3 / width, min(2.8, height - 1.6) / height))
+    tall = float(np.clip(height - 2.9, 1.0, 2.8))
+    axes = figure.add_axes((1 - 3.6 / width, (height - 0.9 - tall) / height, 3.3 / width, tall / height))
     seed, best = labels.seed_dim(dataset), labels.best_seed(dataset)
     kinds = {"monosemantic": lambda c: c == 1, "polysemantic": lambda c: c > 1, "silent": lambda c: c == 0}
     for number, (name, which) in enumerate(kinds.items()):
@@ -85,4 +91,4 @@ def _trend(figure: Figure, dataset: xr.Dataset, cells: list[dict[str, int]]) -> 
     dims = labels.cell_dims(dataset)
     axes.set(xlabel=labels.label(dataset, dims[0]) if dims else "", ylabel="neurons", ylim=(0, None))
     axes.set_title("median and range of seeds; ×: best seed", fontsize=8)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22), columnspacing=1)

@@ -37,7 +37,8 @@ def superposed(dataset: xr.Dataset) -> Figure:
 def draw(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], across: str | None) -> Figure:
     """Results {name: (label, logarithmic)} along a dimension, a panel each: median over seeds, best seed, and the range."""
     seed, best = labels.seed_dim(dataset), labels.best_seed(dataset)
-    figure, grid = layout.panels(1, len(panels), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, 2.0, 0.6, 0.5))
+    several = len(list(layout.lines(dataset, across))) > 1  # and so a legend
+    figure, grid = layout.panels(1, len(panels), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, 2.0 if several else 0.3, 0.6, 0.5))
     for axes, (name, (title, log)) in zip(grid[0], panels.items(), strict=True):
         x = layout.set_scale(axes, dataset, across) if across is not None else np.zeros(1)
         for number, (label, here, colour) in enumerate(layout.lines(dataset, across)):

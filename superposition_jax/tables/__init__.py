@@ -16,6 +16,8 @@ TABLES = {
     "crossing": "crossing",
     "neurons": "neurons",
     "asymmetry": "motifs",
+    "jumps": "jumps",
+    "stages": "stages",
     "superposed": "superposed",
     "vulnerability": "vulnerability",
 }
@@ -29,10 +31,12 @@ NAMES = {
     "digons",
     *("contribution", "features_per_neuron", "neurons_per_feature"),
     *("superposed", "vulnerability"),
+    *("on_level_early", "on_level_late", "event_time", "event_drop"),
+    *("axis_share", "within_least", "within_most", "partner", "roundness", "line_step", "triangles_step", "antiprism_step"),
     *("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited"),
     *("within", "within_square", "across_square"),
     *("principal", "loss_over_linear"),
-    *("component", "component_features", "component_points", "component_dimension"),
+    *("component", "component_features", "component_points", "component_dimension", "solid", "solid_features"),
 }
 """Names that tables give to variables and dimensions, so that no axis may have them."""
 

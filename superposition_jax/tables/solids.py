@@ -11,7 +11,7 @@ from superposition_jax import labels
 from superposition_jax import solids as geometry
 from superposition_jax.engine import Trainer
 
-_MOST_CELLS = 40
+_MOST_CELLS, _MOST_KINDS = 40, 12
 _MEANINGS = {
     "component": "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 not represented",
     "component_features": "features in the feature's component",
@@ -31,7 +31,20 @@ def solids(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
         for name, values in zip(_MEANINGS, arrays, strict=True)
     }
     table = xr.Dataset(variables)
+    table = table.assign(solid_features=_counts(table, sweep))
     return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+
+
+def _counts(table: xr.Dataset, sweep: xr.DataArray) -> xr.DataArray:
+    """Features in every kind of solid (…, solid), the commonest kinds first, all further ones together as the last."""
+    kinds = [table[name].values.reshape(sweep.size, -1) for name in list(_MEANINGS)[1:]]
+    models = [zip(*rows, strict=True) for rows in zip(*kinds, strict=True)]
+    each = [Counter(geometry.name(*map(int, kind)) for kind in model if kind[0]) for model in models]
+    names = [name for name, _ in sum(each, Counter()).most_common(_MOST_KINDS)]
+    counts = np.array([[*(count[name] for name in names), sum(count[k] for k in count if k not in names)] for count in each])
+    meaning = {"long_name": "represented features in components of each kind"}
+    values = counts.reshape(*sweep.shape, -1)
+    return xr.DataArray(values, dims=(*sweep.dims, "solid"), coords={"solid": [*names, "other"]}, attrs=meaning)
 
 
 def arrangement(model: xr.Dataset) -> str:
