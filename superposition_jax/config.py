@@ -3,6 +3,7 @@
 Nothing below this module sees a config.
 """
 
+import importlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -49,13 +50,14 @@ def load(overrides: Sequence[str], config_name: str = "config") -> Experiment:
 
 def read(config: dict[str, Any]) -> Experiment:
     """Check a composed config and turn it into an `Experiment`; raises ConfigError like `load`."""
+    _import(config.get("imports"))
     leaves = dict(flatten({key: value for key, value in config.items() if key != "sweep"}))
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
         rule.check(key, leaves[key])
     for key in leaves:
-        if key not in LEAVES and key not in RUNTIME and key not in ("name", "tables", "figures"):
+        if key not in LEAVES and key not in RUNTIME and key not in ("name", "imports", "tables", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
     name, sweep = config.get("name"), config.get("sweep")
     made: Any = config.get("tables")
@@ -82,6 +84,17 @@ def read(config: dict[str, Any]) -> Experiment:
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
+
+
+def _import(modules: Any) -> None:
+    """Import the user's modules, which register what they add."""
+    if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
+        raise reject("imports", modules, "a list of modules")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {error}") from error
 
 
 def _check_figures(drawn: list[str], made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:

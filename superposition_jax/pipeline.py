@@ -56,8 +56,12 @@ def _attributes(experiment: Experiment) -> dict[str, str]:
     }
 
 
+def _findings(dataset: xr.Dataset) -> list[str]:
+    return [line for line in dataset.attrs.get("findings", "").split("\n") if line]
+
+
 def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:
-    for finding in filter(None, dataset.attrs.get("findings", "").split("\n")):
+    for finding in _findings(dataset):
         console.print(f"found    {finding}")
     if repaired:
         console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")
@@ -87,6 +91,7 @@ def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, fl
         "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
         "diverged": _diverged(dataset),
+        "findings": _findings(dataset),
         "seconds": seconds,
         "versions": {
             "superposition_jax": superposition_jax.__version__,

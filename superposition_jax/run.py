@@ -26,6 +26,15 @@ def task(composed: DictConfig) -> float:
     return float(dataset["loss"].mean())
 
 
+def _every_experiment(arguments: list[str]) -> list[str]:
+    """`experiment=all` as a multirun over all of them, each in a folder of its name."""
+    if "experiment=all" not in arguments:
+        return arguments
+    rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
+    dir = "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}"
+    return ["--multirun", "experiment=glob(*)", dir, "hydra.sweep.subdir=${name}", *rest]
+
+
 def _check(arguments: list[str]) -> None:
     """Refuse the bad config of a single run before Hydra makes a folder for it."""
     args = get_args_parser().parse_args(arguments)
@@ -39,6 +48,8 @@ def _check(arguments: list[str]) -> None:
 
 def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
+    sys.argv[1:] = _every_experiment(sys.argv[1:])
+    sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
     try:
         _check(sys.argv[1:])
     except ConfigError as error:

@@ -1,6 +1,6 @@
 """Figures: one function Dataset → matplotlib Figure each, by the name under which a sweep asks for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-FIGURES = {
+FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure]"] = {
     "demonstration": "demonstration",
     "summary": "summary",
     "loss_curves": "summary",
@@ -26,7 +26,8 @@ FIGURES = {
     "superposed": "summary",
     "vulnerability": "vulnerability",
 }
-"""Functions by name, and the module of this package that holds each: imported when drawn, since matplotlib is slow to start."""
+"""Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
+is slow to start."""
 
 NEEDS: dict[str, dict[str, Any]] = {
     "phase": {"tables": "phase"},
@@ -46,7 +47,9 @@ NEEDS: dict[str, dict[str, Any]] = {
 
 def draw(name: str, dataset: "xr.Dataset") -> "Figure":
     """The figure of that name."""
-    return getattr(import_module(f"{__name__}.{FIGURES[name]}"), name)(dataset)
+    entry = FIGURES[name]
+    function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
+    return function(dataset)
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:

@@ -42,7 +42,7 @@ def dynamics(dataset: xr.Dataset) -> Figure:
         layout.set_log(below.yaxis, model["loss_curve"].values)
     for axes in (above, below):
         layout.set_log(axes.xaxis, steps)
-        axes.set_xlim(steps[0], steps[-1])
+        axes.set_xlim(max(steps[0], steps[-1] / 1000), steps[-1])
     above.tick_params(labelbottom=False)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
     above.set_title(f"{dataset.attrs.get('name', '')}: n = {n}, m = {m}, best of {layout.seeds_note(dataset)}", fontsize=10)

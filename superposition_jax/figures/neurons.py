@@ -23,7 +23,8 @@ def neurons(dataset: xr.Dataset) -> Figure:
     cells = list(labels.cells(dataset))[:_MOST_ROWS]
     best, m = labels.best_seed(dataset), dataset.sizes["hidden"]
     width = float(np.clip(0.28 * m, 4.0, 9.0))
-    figure, grid = layout.panels(len(cells), 1, (width, 1.0), gap=(0, (0.45,)), margin=(0.75, 4.4, 0.55, 0.9))
+    size = (width, max(1.0, 3.2 / len(cells)))
+    figure, grid = layout.panels(len(cells), 1, size, gap=(0, (0.45,)), margin=(0.75, 4.4, 0.55, 0.9))
     for axes, (here, _) in zip(grid[:, 0], cells, strict=True):
         model = best.isel(here)
         _bars(axes, model)

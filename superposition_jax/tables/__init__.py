@@ -1,6 +1,6 @@
 """Tables: what an experiment works out of its results and keeps beside them, by the name under which a sweep asks for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import numpy as np
@@ -8,7 +8,7 @@ import xarray as xr
 
 from superposition_jax.engine import Trainer
 
-TABLES = {
+TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "phase": "phase",
     "solids": "solids",
     "demonstration": "demonstration",
@@ -21,7 +21,7 @@ TABLES = {
     "superposed": "superposed",
     "vulnerability": "vulnerability",
 }
-"""Functions (Dataset, Trainer) → Dataset of new variables by name, and the module of this package that holds each.
+"""Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
 What a table found is the attribute `findings` of its Dataset, in sentences, a line each.
 """
@@ -44,7 +44,9 @@ NAMES = {
 def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Dataset:
     """The dataset with its tables' variables; all that they found becomes the attribute `findings`."""
     for name in names:
-        table = getattr(import_module(f"{__name__}.{TABLES[name]}"), name)(dataset, trainer)
+        entry = TABLES[name]
+        function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
+        table = function(dataset, trainer)
         dataset = dataset.assign_attrs({key: value for key, value in table.attrs.items() if key != "findings"})
         said = [dataset.attrs.get("findings", ""), table.attrs.get("findings", "")]
         dataset = dataset.assign(table.variables).assign_attrs(findings="\n".join(filter(None, said)))

@@ -1,0 +1,56 @@
+"""An index page of many runs: what each found and its figures, in one HTML file that needs nothing else."""
+
+import json
+import sys
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+nav a { margin-right: .8rem; } img { max-width: 100%; display: block; margin: 1rem 0; } section { border-top: 1px solid #ccc; }
+code { background: #f2f2f2; padding: .1rem .3rem; } .quiet { color: #666; }
+"""
+
+
+def write(folder: Path) -> Path:
+    """index.html in a folder, of the finished runs in the folders below it; returns the file."""
+    runs = [(path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*/manifest.json"))]
+    total = sum(manifest["seconds"]["all"] for _, manifest in runs)
+    links = "".join(f'<a href="#{escape(path.name)}">{escape(path.name)}</a>' for path, _ in runs)
+    body = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
+    page = folder / "index.html"
+    page.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{len(runs)} runs</h1>"
+        f'<p class="quiet">{total:.0f} s in all</p><nav>{links}</nav>\n{body}</html>\n',
+        encoding="utf-8",
+    )
+    return page
+
+
+def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
+    """One run: its size, findings and figures."""
+    models = sum(group["models"] for group in manifest["groups"])
+    found = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
+    figures = "".join(
+        f'<img loading="lazy" src="{escape(str(file.relative_to(folder)))}" alt="{escape(f"{path.name}: {file.stem}")}">'
+        for file in sorted((path / "figures").glob("*.png"))
+    )
+    name = escape(path.name)
+    return (
+        f'<section id="{name}"><h2>{name}</h2><p class="quiet">{models:,} models, {manifest["seconds"]["all"]:.1f} s; '
+        f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
+        f"<ul>{found}</ul>{figures}</section>"
+    )
+
+
+class Index(Callback):
+    """Hydra's callback: writes the page when a multirun has ended."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write the page into the multirun's folder and say so."""
+        sys.stdout.write(f"index    {write(Path(config.hydra.sweep.dir))}\n")
