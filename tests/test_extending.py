@@ -1,4 +1,4 @@
-"""What a user adds from outside: a model, target, law, estimator, penalty, measures, table and figure, by a function and a name."""
+"""What a user adds from outside by a function and a name: model, target, law, estimator, penalty, measures, table and figure."""
 
 import json
 import os
