@@ -38,7 +38,7 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
     found = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
     figures = "".join(
         f'<img loading="lazy" src="{escape(str(file.relative_to(folder)))}" alt="{escape(f"{path.name}: {file.stem}")}">'
-        for file in sorted((path / "figures").glob("*.png"))
+        for file in sorted((path / "figures").glob("*.[pg][ni][gf]"))
     )
     name = escape(path.name)
     return (

@@ -1,4 +1,4 @@
-"""Figures: one function Dataset → matplotlib Figure each, by the name under which a sweep asks for it."""
+"""Figures: one function Dataset → matplotlib Figure (or Animation) each, by the name under which a sweep asks for it."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.animation import Animation
     from matplotlib.figure import Figure
 
-FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure]"] = {
+FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "demonstration": "demonstration",
     "summary": "summary",
     "loss_curves": "summary",
@@ -20,7 +21,8 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure]"] = {
     "crossing": "crossing",
     "solids": "solids",
     "dynamics": "dynamics",
-    "trajectories": "dynamics",
+    "trajectories": "trajectories",
+    "film": "trajectories",
     "neurons": "neurons",
     "circuit": "circuit",
     "superposed": "summary",
@@ -37,6 +39,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "solids": {"tables": "solids"},
     "dynamics": {"snapshots": True},
     "trajectories": {"snapshots": True},
+    "film": {"snapshots": True},
     "neurons": {"tables": "neurons"},
     "circuit": {"tables": "asymmetry"},
     "superposed": {"tables": "superposed"},
@@ -45,7 +48,7 @@ NEEDS: dict[str, dict[str, Any]] = {
 """What figures cannot do without: a table, an axis, snapshots of training."""
 
 
-def draw(name: str, dataset: "xr.Dataset") -> "Figure":
+def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     """The figure of that name."""
     entry = FIGURES[name]
     function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
@@ -53,9 +56,18 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure":
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
-    """Draw figures by name into `folder`; returns the files."""
+    """Draw figures by name into `folder`, as PNG, or GIF where they move; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.png" for name in names]
-    for name, path in zip(names, paths, strict=True):
-        draw(name, dataset).savefig(path, dpi=150)
-    return paths
+    return [_save(draw(name, dataset), folder / name) for name in names]
+
+
+def _save(drawn: "Figure | Animation", stem: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    if isinstance(drawn, Figure):
+        path = stem.with_suffix(".png")
+        drawn.savefig(path, dpi=150)
+    else:
+        path = stem.with_suffix(".gif")
+        drawn.save(path, writer="pillow", dpi=80)
+    return path

@@ -49,7 +49,7 @@ def where(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[flo
 def _zero(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
     """Where the best loss of digons rises above that of all others: linear between the two values around the last sign change."""
     mine, others = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
-    ahead = np.clip(np.log(np.maximum(mine, 1e-30) / np.maximum(others, 1e-30)), -1, 1)
+    ahead = np.clip(np.log(np.maximum(mine, 1e-30)) - np.log(np.maximum(others, 1e-30)), -1, 1)
     last = np.flatnonzero(ahead < 0)
     if not last.size or last[-1] + 1 == len(logs):
         return np.nan
