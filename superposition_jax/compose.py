@@ -8,11 +8,15 @@ from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.errors import ConfigError
+
+PLUGIN = "hydra_plugins.superposition_jax"
+ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
 
 
 def conf_dir() -> str:

@@ -17,34 +17,43 @@ code { background: #f2f2f2; padding: .1rem .3rem; } .quiet { color: #666; }
 
 
 def write(folder: Path) -> Path:
-    """index.html in a folder, of the finished runs in the folders below it; returns the file."""
-    runs = [(path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*/manifest.json"))]
-    total = sum(manifest["seconds"]["all"] for _, manifest in runs)
-    links = "".join(f'<a href="#{escape(path.name)}">{escape(path.name)}</a>' for path, _ in runs)
-    body = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
+    """index.html in a folder, of the finished runs in the folders below it and of what they make together; returns the file."""
+    paths = sorted(path.parent for path in folder.rglob("manifest.json") if path.parent != folder)
+    runs = [(path.relative_to(folder), json.loads((path / "manifest.json").read_text(encoding="utf-8"))) for path in paths]
+    sections = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
     page = folder / "index.html"
     page.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{len(runs)} runs</h1>"
-        f'<p class="quiet">{total:.0f} s in all</p><nav>{links}</nav>\n{body}</html>\n',
+        f"<nav>{' '.join(_link(path) for path, _ in runs)}</nav>{_figures(folder, folder)}\n{sections}</html>\n",
         encoding="utf-8",
     )
     return page
 
 
-def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
-    """One run: its size, findings and figures."""
-    models = sum(group["models"] for group in manifest["groups"])
-    found = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
-    figures = "".join(
+def _link(path: Path) -> str:
+    return f'<a href="#{escape(str(path))}">{escape(str(path))}</a>'
+
+
+def _figures(folder: Path, path: Path) -> str:
+    """The figures of a run."""
+    return "".join(
         f'<img loading="lazy" src="{escape(str(file.relative_to(folder)))}" alt="{escape(f"{path.name}: {file.stem}")}">'
         for file in sorted((path / "figures").glob("*.[pg][ni][gf]"))
     )
-    name = escape(path.name)
+
+
+def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
+    """One run: its size, findings and figures."""
+    models = sum(group["models"] for group in manifest["groups"])
+    overrides = folder / path / ".hydra" / "overrides.yaml"
+    own = ", ".join(overrides.read_text(encoding="utf-8").split("\n")[:-1]).replace("- ", "") if overrides.exists() else ""
+    found = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
+    name = escape(str(path))
     return (
-        f'<section id="{name}"><h2>{name}</h2><p class="quiet">{models:,} models, {manifest["seconds"]["all"]:.1f} s; '
+        f'<section id="{name}"><h2>{name}</h2><p><code>{escape(own)}</code></p><p class="quiet">{models:,} models; '
         f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
-        f"<ul>{found}</ul>{figures}</section>"
+        f"<ul>{found}</ul>{_figures(folder, folder / path)}</section>"
     )
 
 

@@ -4,51 +4,94 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import xarray as xr
 from rich.console import Console
 
 import superposition_jax
-from superposition_jax import consistency, engine, figures, results, tables
+from superposition_jax import batch, consistency, engine, figures, results, tables
 from superposition_jax.config import Experiment
 from superposition_jax.progress import Shell, count
+from superposition_jax.sweep import Group
 
 PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 
 def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
     """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
-    console = Console(quiet=not progress, highlight=False, soft_wrap=True)
-    began, folder = time.perf_counter(), Path(directory) if directory is not None else None
-    with Shell(console, experiment.groups) as shell:
-        console.print(f"{experiment.name}: {_size(experiment)}")
-        trainer = engine.Trainer(experiment.groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep)
-        trained = trainer.train(shell)
-    dataset = results.assemble(experiment.grid, experiment.groups, trained).assign_attrs(_attributes(experiment))
+    console = console_for(progress)
+    console.print(f"{experiment.name}: {_size(experiment)}")
+    trained, seconds = train([experiment], console)
+    return finish(experiment, trained[0], seconds, Path(directory) if directory is not None else None, console)
+
+
+def console_for(progress: bool) -> Console:
+    """Where messages go: the shell, or nowhere."""
+    return Console(quiet=not progress, highlight=False, soft_wrap=True)
+
+
+class Trained(NamedTuple):
+    """An experiment's trained models: its groups are the trainer's, with the results of each."""
+
+    trainer: engine.Trainer
+    results: list[dict[str, np.ndarray]]
+
+
+def train(experiments: Sequence[Experiment], console: Console) -> tuple[list[Trained], dict[str, float]]:
+    """Train experiments of equal runtime settings together; what each has of it, and the seconds that all took."""
+    began, groups = time.perf_counter(), [experiment.groups for experiment in experiments]
+    joined = batch.join(groups)
+    with Shell(console, joined) as shell:
+        trainer = _trainer(experiments[0], joined)
+        results = trainer.train(shell)
+    seconds = {**shell.totals(), "all": time.perf_counter() - began}
+    if len(experiments) == 1:
+        return [Trained(trainer, results)], seconds
+    parts = batch.split(groups, joined, results)
+    return [
+        Trained(_trainer(experiment, own), theirs) for experiment, (own, theirs) in zip(experiments, parts, strict=True)
+    ], seconds
+
+
+def _trainer(experiment: Experiment, groups: Sequence[Group]) -> engine.Trainer:
+    return engine.Trainer(groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep)
+
+
+def finish(
+    experiment: Experiment, trained: Trained, seconds: dict[str, float], folder: Path | None, console: Console
+) -> xr.Dataset:
+    """From trained models to a labelled Dataset with its tables, on disk with its figures if there is a folder."""
+    trainer, parts = trained
+    began = time.perf_counter()
+    dataset = results.assemble(experiment.grid, trainer.groups, parts).assign_attrs(attributes(experiment))
 
     def keep(dataset: xr.Dataset) -> list[Path]:
-        seconds = {**shell.totals(), "all": round(time.perf_counter() - began, 3)}
-        return results.save(dataset, _manifest(experiment, dataset, seconds), folder) if folder else []
+        spent = {name: round(value, 3) for name, value in seconds.items()}
+        spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
+        return results.save(dataset, _manifest(experiment, dataset, spent), folder) if folder else []
 
     files = keep(dataset)
     if experiment.repair or experiment.tables:
         if experiment.repair:
-            dataset = consistency.repair(experiment.grid, trainer, trained).assign_attrs(dataset.attrs)
+            dataset = consistency.repair(experiment.grid, trainer, parts).assign_attrs(dataset.attrs)
         dataset = tables.add(dataset, experiment.tables, trainer)
         files = keep(dataset)
     _say_what_was_found(dataset, console, experiment.repair)
     if folder:
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
-        for picture in figures.save(dataset, experiment.figures, folder / "figures"):
+        for picture in figures.save(dataset, experiment.figures, folder / "figures") if experiment.figures else []:
             console.print(f"figure   {picture}")
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
     return dataset
 
 
-def _attributes(experiment: Experiment) -> dict[str, str]:
+def attributes(experiment: Experiment) -> dict[str, str]:
+    """What a Dataset remembers of its experiment."""
     return {
         "name": experiment.name,
         "config": json.dumps(experiment.config),

@@ -34,13 +34,16 @@ def variables() -> dict[str, Measure]:
 def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
     """One Dataset of all groups: results at their labels, NaN where a static axis makes some smaller or without an array."""
     data, steps, known = {}, _steps(groups), variables()
+    there = np.zeros(grid.n_points, bool)
+    for group in groups:
+        there[group.points] = True
     for name in dict.fromkeys(name for results in trained for name in results):
         measure = known[name]
         own = [(group, results[name]) for group, results in zip(groups, trained, strict=True) if name in results]
         parts = [part for _, part in own]
         sizes = [max(sizes) for sizes in zip(*(p.shape[1:] for p in parts), strict=True)]
         shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
-        ragged = any(p.shape[1:] != shape for p in parts) or len(own) < len(trained)
+        ragged = any(p.shape[1:] != shape for p in parts) or len(own) < len(trained) or not there.all()
         dtype = np.result_type(parts[0], np.float32) if ragged else parts[0].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
         for group, part in own:
@@ -51,7 +54,8 @@ def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np
             ]
             full[np.ix_(group.points, *places)] = part
         data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
-    status = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged")).astype(np.int8)
+    trained_to = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged"))
+    status = np.where(grid.unravel(there), trained_to, STATUS.index("missing")).astype(np.int8)
     meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
     data["status"] = (tuple(grid.sizes), status, {"long_name": meaning})
     dataset = xr.Dataset(data, coords=_coordinates(grid))

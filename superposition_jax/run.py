@@ -27,12 +27,12 @@ def task(composed: DictConfig) -> float:
 
 
 def _every_experiment(arguments: list[str]) -> list[str]:
-    """`experiment=all` as a multirun over all of them, each in a folder of its name."""
+    """`experiment=all` as a multirun over all of them, each in a folder of its name and done before the next."""
     if "experiment=all" not in arguments:
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
     dir = "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}"
-    return ["--multirun", "experiment=glob(*)", dir, "hydra.sweep.subdir=${name}", *rest]
+    return ["--multirun", "experiment=glob(*)", "hydra/launcher=basic", dir, "hydra.sweep.subdir=${name}", *rest]
 
 
 def _check(arguments: list[str]) -> None:
@@ -55,6 +55,9 @@ def main() -> None:
     except ConfigError as error:
         sys.stderr.write(f"superposition_jax: {error}\n")
         sys.exit(2)
+    from superposition_jax import launcher
+
+    launcher.register()
     hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(task)()
 
 

@@ -1,0 +1,141 @@
+"""Hydra's launcher of multiruns: all jobs are trained together, in one compiled program a Spec, and then each gets its folder.
+
+It is registered by hand (`register`), since Hydra looks for plugins in a package of its own only.
+"""
+
+import copy
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from superposition_jax.compose import PLUGIN, to_dict
+
+MANY = 500
+"""Jobs from which a hint names sweep.axes."""
+
+
+class BatchLauncher(Launcher):
+    """Trains every batch of jobs that a sweeper launches in as few programs as they have Specs."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra gives."""
+        self.context, self.config = hydra_context, config
+        self.jobs: list[Any] = []
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
+        from superposition_jax import multirun
+
+        setup_globals()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        folder = Path(str(self.config.hydra.sweep.dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        configs = list(self._compose(job_overrides, initial_job_idx))
+        if initial_job_idx == 0 and len(configs) > MANY:
+            sys.stdout.write(f"{len(configs)} jobs: a folder each takes most of the time; sweep.axes has no such cost\n")
+        jobs = multirun.train([_own(config) for config in configs], [_values(overrides) for overrides in job_overrides])
+        returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
+        self.jobs += jobs
+        multirun.gather(self.jobs, folder)
+        return returned
+
+    def _finish(self, config: DictConfig, job: Any) -> JobReturn:
+        """Hydra's own way with a job: folder, .hydra/, log, callbacks. The task hands over what was trained."""
+        try:
+            return run_job(
+                hydra_context=self.context,
+                task_function=lambda _: job.finish(Path(config.hydra.runtime.output_dir)),
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+            )
+        finally:
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+
+    def _compose(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[DictConfig]:
+        """The jobs' configs, as Hydra's own composition makes them."""
+        compose = Composer(self.context, self.config)
+        for number, overrides in enumerate(job_overrides, start=first):
+            config = compose(list(overrides))
+            with open_dict(config):
+                config.hydra.job.id, config.hydra.job.num = str(number), number
+            yield config
+
+
+def _values(overrides: Sequence[str]) -> dict[str, Any]:
+    """Key and value of a job's overrides."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return {override.key_or_group: override.value() for override in parsed if not override.is_hydra_override()}
+
+
+def _own(config: DictConfig) -> dict[str, Any]:
+    """A job's config without Hydra's part, resolved."""
+    own = copy.copy(config)
+    with open_dict(own):
+        del own["hydra"]
+    return to_dict(own)
+
+
+class Composer:
+    """Composes jobs. Where two differ in leaves' values alone, the second is the first with other values: far faster."""
+
+    def __init__(self, context: HydraContext, config: DictConfig) -> None:
+        self.loader, self.config = context.config_loader, config
+        self.parser = OverridesParser.create(config_loader=self.loader)
+        self.templates: dict[tuple[str, ...], DictConfig] = {}
+        self.groups: dict[str, bool] = {}
+
+    def __call__(self, overrides: list[str]) -> DictConfig:
+        """The config of a job."""
+        parsed = self.parser.parse_overrides(overrides)
+        groups = [p.input_line or "" for p in parsed if not self._is_leaf(p)]
+        kind = (*groups, *(p.key_or_group for p in parsed if self._is_leaf(p)))
+        if kind not in self.templates:
+            self.templates[kind] = self.loader.load_sweep_config(self.config, overrides)
+            return copy.deepcopy(self.templates[kind])
+        config = copy.deepcopy(self.templates[kind])
+        with open_dict(config):
+            for override in parsed:
+                if self._is_leaf(override):
+                    OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+            own = [override for override in parsed if not override.is_hydra_override()]
+            config.hydra.overrides.task = [override.input_line for override in own]
+            config.hydra.job.override_dirname = self._dirname(own)
+        return config
+
+    def _is_leaf(self, override: Override) -> bool:
+        """Whether an override changes a value of the composed config and nothing of how it is composed."""
+        if override.type != OverrideType.CHANGE or override.package is not None or override.is_hydra_override():
+            return False
+        key = override.key_or_group
+        if key not in self.groups:
+            self.groups[key] = bool(self.loader.get_group_options(key))
+        return not self.groups[key] and not isinstance(override.value(), dict)
+
+    def _dirname(self, overrides: list[Override]) -> str:
+        """Hydra's override_dirname."""
+        settings = self.config.hydra.job.config.override_dirname
+        lines = sorted(o.input_line or "" for o in overrides if o.key_or_group not in settings.exclude_keys)
+        return settings.item_sep.join(lines).replace("=", settings.kv_sep)
+
+
+def register() -> None:
+    """Let Hydra find the launcher under the name that `hydra/launcher=batch` has: one below hydra_plugins."""
+    plugins, module = Plugins.instance(), ModuleType(PLUGIN)
+    vars(module)["BatchLauncher"] = BatchLauncher
+    if find_spec("hydra_plugins") is None:
+        sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
+    sys.modules[PLUGIN] = module
+    BatchLauncher.__module__ = PLUGIN
+    plugins.register(BatchLauncher)
