@@ -1,0 +1,132 @@
+"""Hydra's multirun in one compiled program a Spec: equal to single runs, a folder a job, one Dataset, failures alone."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import setup_globals
+from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
+
+import superposition_jax
+from superposition_jax.compose import conf_dir
+from superposition_jax.launcher import Composer
+
+TINY = ["train.steps=30", "model.n_features=6"]
+
+
+def multirun(cwd, *overrides, expected=0):
+    command = [sys.executable, "-m", "superposition_jax.run", "-m", "hydra.sweep.dir=out", *TINY, *overrides]
+    done = subprocess.run(command, cwd=cwd, env=dict(os.environ), capture_output=True, encoding="utf-8", timeout=300)
+    assert done.returncode == expected, done.stderr
+    return done
+
+
+JOBS = [
+    ["data.sparsity=0.5", "model.n_hidden=2", "seed=1"],
+    ["data.sparsity=0.9", "model.n_hidden=3", "seed=2"],
+    ["data.sparsity=[0.5,0.6]", "model.n_hidden=2", "seed=3"],
+    ["data.sparsity=null", "model.n_hidden=2", "seed=3"],
+    ["name=a b", "seed=1"],
+    ["name=c=d", "seed=1"],
+    ["name='${sweep.name}'", "seed=1"],
+    ["model=linear", "seed=1"],
+    ["model=linear", "seed=2"],
+    ["train=paper", "seed=1"],
+    ["+sweep.axes.x={path: seed, range: 3}", "seed=1"],
+    ["+sweep.axes.x={path: seed, range: 2}", "seed=1"],
+    ["~data.sets.sizes", "seed=1"],
+    ["model={n_hidden: 3}", "seed=1"],
+    ["model={n_hidden: 4}", "seed=1"],
+    ["hydra.job.chdir=false", "seed=1"],
+    ["hydra.job.chdir=false", "seed=2"],
+    [],
+]
+
+
+def test_composition_is_hydras_own():
+    setup_globals()
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", overrides=[], run_mode=RunMode.MULTIRUN)
+        compose = Composer(HydraContext(config_loader=loader, callbacks=None), master)
+        for overrides in [*JOBS, *JOBS]:
+            ours, own = compose(list(overrides)), loader.load_sweep_config(master, list(overrides))
+            assert OmegaConf.to_container(ours) == OmegaConf.to_container(own), overrides
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Twelve jobs of two Specs."""
+    cwd = tmp_path_factory.mktemp("multirun")
+    done = multirun(cwd, "data.sparsity=0.5,0.9", "model.n_hidden=2,3", "seed=range(3)")
+    return done, cwd / "out"
+
+
+def test_jobs_share_one_program_a_spec(ran):
+    done, _ = ran
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("program")] == [
+        "program 1/2",
+        "program 2/2",
+    ]
+
+
+def test_every_job_has_an_ordinary_folder_with_what_a_single_run_gives(ran):
+    _, folder = ran
+    for number, overrides in ((0, (0.5, 2, 0)), (11, (0.9, 3, 2))):
+        sparsity, hidden, seed = overrides
+        job, mine = folder / str(number), [f"data.sparsity={sparsity}", f"model.n_hidden={hidden}", f"seed={seed}"]
+        assert set(mine) <= set(OmegaConf.load(job / ".hydra" / "overrides.yaml"))
+        assert (job / "run.log").exists()
+        alone = superposition_jax.run([*TINY, *mine])
+        np.testing.assert_allclose(superposition_jax.load(job)["W"], alone["W"], rtol=1e-5, atol=1e-6)
+
+
+def test_the_root_has_all_jobs_on_the_axes_of_the_overrides(ran):
+    _, folder = ran
+    dataset = superposition_jax.load(folder)
+    assert dict(dataset["loss"].sizes) == {"sparsity": 2, "n_hidden": 2, "seed": 3}
+    np.testing.assert_array_equal(dataset["density"], [0.5, 1 - 0.9])
+    one = dataset.sel(sparsity=0.9, n_hidden=2, seed=1)
+    np.testing.assert_array_equal(one["W"].isel(hidden=slice(2)), superposition_jax.load(folder / "7")["W"])
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="{number}"' in page for number in range(12))
+    assert "figures/demonstration.png" in page
+    assert (folder / "figures" / "demonstration.png").exists()
+
+
+def test_a_bad_and_a_diverged_job_fail_alone(tmp_path):
+    done = multirun(tmp_path, "train.learning_rate=0.01,-1,1e30,0.02", expected=1)
+    assert "job train.learning_rate=-1: train.learning_rate = -1: must be" in done.stderr.replace(f" {' '.join(TINY)}", "")
+    assert "diverged" in done.stderr
+    dataset = superposition_jax.load(tmp_path / "out")
+    np.testing.assert_array_equal(dataset["status"], [1, 0, 2, 1])
+    assert (tmp_path / "out" / "3" / "results.nc").exists()
+    assert not (tmp_path / "out" / "1" / "results.nc").exists()
+    failed = json.loads((tmp_path / "out" / "manifest.json").read_text())["failed"]
+    assert len(failed) == 2
+    assert "index.html" in done.stdout
+
+
+def test_jobs_may_be_sweeps_and_need_not_be_a_grid(tmp_path):
+    multirun(tmp_path, "sweep=sparsity", "sweep.axes.seed.range=2", "train.learning_rate=0.01,0.02", "figures=[]")
+    dataset = superposition_jax.load(tmp_path / "out")
+    assert dict(dataset["loss"].sizes) == {"learning_rate": 2, "sparsity": 7, "seed": 2}
+
+
+def test_jobs_with_different_axes_have_an_index_but_no_dataset(tmp_path):
+    multirun(tmp_path, "sweep=none,learning_rate", "train.steps=5", "figures=[]")
+    assert not (tmp_path / "out" / "results.nc").exists()
+    assert (tmp_path / "out" / "index.html").exists()
+    assert superposition_jax.load(tmp_path / "out" / "1")["loss"].ndim == 3
+
+
+def test_hydras_own_launcher_is_there(tmp_path):
+    done = multirun(tmp_path, "hydra/launcher=basic", "seed=0,1", "figures=[]")
+    assert done.stdout.count("program 1/1") == 2
+    assert (tmp_path / "out" / "index.html").exists()
