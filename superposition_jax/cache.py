@@ -13,7 +13,7 @@ import os
 import pickle
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,6 @@ def _surroundings() -> str:
     flags = re.search(r"^(flags|Features)\s*:.*", cpu.read_text(), re.M) if cpu.exists() else None
     processor = (platform.machine(), platform.processor(), flags[0] if flags else "")
     return repr((source, versions, processor, os.environ.get("XLA_FLAGS"), sorted(jax.config.values.items(), key=str)))
-
-
-def foreign(registries: Iterable[Mapping[Any, Any]]) -> bool:
-    """Whether functions of others stand in registries: their source is not among the programs' surroundings."""
-    functions = jax.tree.leaves([[list(registry), list(registry.values())] for registry in registries])
-    known = ("superposition_jax", "jax", "numpy", "optax")
-    return any(callable(f) and getattr(f, "__module__", "").split(".")[0] not in known for f in functions)
 
 
 def file_of(devices: Sequence[jax.Device], *arguments: Any) -> Path:

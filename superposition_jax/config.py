@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax import figures, tables
+from superposition_jax import figures, needs, tables
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
@@ -77,9 +77,13 @@ def read(config: dict[str, Any]) -> Experiment:
     repair = sweep.get("repair", False)
     if not isinstance(repair, bool):
         raise reject("sweep.repair", repair, "true or false")
-    _check_figures(drawn, made, grid, leaves)
-    _check_phase(made, grid, leaves)
     groups = merge(list(_groups(grid, leaves)))
+    specs = [group.spec for group in groups]
+    needs.check(made, drawn, grid, specs, leaves)
+    attacks = any(spec.adversarial or {"attacked_loss", "attack_radius"} & set(spec.measures) for spec in specs)
+    for axis in grid.axes:
+        if axis.path == "attack.size" and not attacks:
+            raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
     runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
@@ -95,44 +99,6 @@ def _import(modules: Any) -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise ConfigError(f"imports = {modules!r}: cannot import {module}: {error}") from error
-
-
-def _check_figures(drawn: list[str], made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
-    """Refuse figures of what is not there."""
-    paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
-    for name in drawn:
-        needs = figures.NEEDS.get(name, {})
-        if "tables" in needs and needs["tables"] not in made:
-            raise reject("figures", drawn, f"without {name}, or with tables=[{needs['tables']}], which it draws")
-        if "axis" in needs and needs["axis"] not in paths:
-            raise reject("figures", drawn, f"without {name}, or with a sweep axis over {needs['axis']}")
-        if "snapshots" in needs and not leaves["train.snapshots"]:
-            raise reject("figures", drawn, f"without {name}, or with train.snapshots above 0, which it draws")
-
-
-def _check_phase(made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:
-    """The phase diagram stands on the plane of density and the last feature's importance."""
-    if "phase" not in made:
-        return
-    last = f"data.importance.list.{leaves['model.n_features'] - 1}"
-    across = [axis for axis in grid.axes if axis.path in ("data.density", "data.sparsity")]
-    up = [axis for axis in grid.axes if axis.path == last]
-    if not across or not up:
-        raise reject("tables", made, f"without phase, or with sweep axes over data.density and {last}")
-    for axis in grid.axes:
-        if axis in (*across, *up):
-            if any(other.dim == axis.dim for other in grid.axes if other is not axis):
-                raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "null, since tables = phase draws this axis by itself")
-            if list(axis.values) not in (sorted(axis.values), sorted(axis.values, reverse=True)):
-                raise reject(f"sweep.axes.{axis.name}", list(axis.values), "in order, since tables = phase draws this axis")
-        elif axis.path in ("model.n_features", "model.n_hidden") or axis.path.startswith(
-            ("data.importance", "data.density.", "data.sparsity.")
-        ):
-            raise reject(f"sweep.axes.{axis.name}.path", axis.path, "another leaf, since tables = phase compares equal models")
-    if min(up[0].values) <= 0:
-        raise reject(
-            f"sweep.axes.{up[0].name}", min(up[0].values), "above 0, since tables = phase draws this axis logarithmically"
-        )
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:

@@ -84,7 +84,10 @@ def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array
         def estimate(key: Array) -> dict[str, Array]:
             batch = sample(key)
             found = {function.__name__: function(hparams, params, batch, spec=spec) for function in functions}
-            return found if bounded else found | {"on": (model.forward(params, batch.x, spec=spec)[1] > 0).any(axis=1)}
+            if bounded:
+                return found
+            _, output = model.forward(params, batch.x, spec=spec)
+            return found | {"on": ((output > 0) & (batch.weight > 0)[None, :]).any(axis=1)}
 
         return estimate
 

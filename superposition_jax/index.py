@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 _STYLE = """
@@ -37,9 +38,10 @@ def _link(path: Path) -> str:
 
 def _figures(folder: Path, path: Path) -> str:
     """The figures of a run."""
+    files = [file for file in sorted(path.glob("figures/*")) if file.suffix in (".png", ".gif")]
     return "".join(
         f'<img loading="lazy" src="{escape(str(file.relative_to(folder)))}" alt="{escape(f"{path.name}: {file.stem}")}">'
-        for file in sorted((path / "figures").glob("*.[pg][ni][gf]"))
+        for file in files
     )
 
 
@@ -58,8 +60,15 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
 
 
 class Index(Callback):
-    """Hydra's callback: writes the page when a multirun has ended."""
+    """Hydra's callback of launchers that do one job after another: the page is as complete as the multirun."""
+
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        """Write the page into the multirun's folder, once there is a run."""
+        hydra = config.hydra
+        if hydra.mode == RunMode.MULTIRUN and "BasicLauncher" in hydra.launcher._target_:
+            write(Path(hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write the page into the multirun's folder and say so."""
-        sys.stdout.write(f"index    {write(Path(config.hydra.sweep.dir))}\n")
+        """Say where it is."""
+        if "BasicLauncher" in config.hydra.launcher._target_:
+            sys.stdout.write(f"index    {Path(config.hydra.sweep.dir) / 'index.html'}\n")

@@ -49,10 +49,23 @@ def read_out(dataset: xr.Dataset) -> xr.DataArray:
     return _first(dataset, [kind.read_out for kind in MODELS.values()])
 
 
+def snapshots(model: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
+    """One model at the snapshots that are its own, and its directions (snapshot, hidden, feature) there."""
+    w = directions(model, "_snapshots").transpose("snapshot", "hidden", "feature")
+    own = w.notnull().any(["hidden", "feature"]).values
+    return model.isel(snapshot=own), w.isel(snapshot=own).fillna(0.0).values
+
+
 def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
     """The first of some arrays that a model has."""
     there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
     return reduce(lambda first, then: first.fillna(then), there)
+
+
+def place(dataset: xr.Dataset, here: Mapping[str, int], end: str = "") -> str:
+    """A place on the sweep's axes in words, `n_hidden = 5, 1 − S = 0.03`, and what follows it unless it is empty."""
+    words = ", ".join(label(dataset, dim, number) for dim, number in here.items())
+    return words + end if words else ""
 
 
 def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:
@@ -101,12 +114,17 @@ def varies(dataset: xr.Dataset, path: str) -> bool:
     return any(coordinate.attrs.get("long_name") == path for coordinate in dataset.coords.values())
 
 
-def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int]) -> Any:
-    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config."""
+def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
+    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config.
+
+    `default` stands for a leaf that there was not when the run was made.
+    """
     for coordinate in dataset.coords.values():
         if coordinate.attrs.get("long_name") == path and set(coordinate.dims) <= set(here):
             return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
     value = json.loads(dataset.attrs["config"])
     for key in path.split("."):
+        if key not in value:
+            return default
         value = value[key]
     return value

@@ -61,6 +61,8 @@ class Model(NamedTuple):
     """The array whose column i is feature i's direction in the hidden layer."""
     read_out: str
     """The array whose column i is what output i reads from it."""
+    measured: Callable[[Params], Float[Array, "hidden feature"]] | None = None
+    """Directions as `geometry` measures them, where that is not the array itself."""
     gauge: Callable[[Params, Spec], Params] = lambda params, spec: params
     """Weights of the same function in a standard form, for results. May have further axes before the last two."""
 
@@ -107,9 +109,16 @@ def _largest_is_one(params: Params, spec: Spec) -> Params:
     return params | {"W_in": params["W_in"] / scale, "W_out": params["W_out"] * scale}
 
 
+def _balanced(params: Params) -> Float[Array, "hidden feature"]:
+    """W_in with each neuron's input and output weights of equal length: of all scales that compute the same, the least norm."""
+    squares = (jnp.sum(params[name] ** 2, axis=1, keepdims=True) for name in ("W_in", "W_out"))
+    own, out = squares
+    return params["W_in"] * jnp.where(own > 0, out / jnp.where(own > 0, own, 1.0), 0.0) ** 0.25
+
+
 MODELS = {
     "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W"),
-    "untied": Model(_init_untied, _untied, "W_in", "W_out", _largest_is_one),
+    "untied": Model(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one),
 }
 """Architectures by name, with g the hidden activation: `tied` is h = g(Wx), x' = f(Wᵀh + b); `untied` is h = g(W_in x),
 x' = f(W_outᵀh + b), where each neuron's scale is free for a homogeneous g."""

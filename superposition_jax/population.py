@@ -40,6 +40,8 @@ _REGISTRIES = (
     *(optimizer.OPTIMIZERS, optimizer.SCHEDULES, evaluation.ESTIMATES, geometry.MEASURES),
 )
 """All that programs are made of by name."""
+_OURS = [dict(registry) for registry in _REGISTRIES]
+"""As they are here: programs with functions of others are not kept, since their source is not among the surroundings."""
 _EVALUATION_BYTES = 2**20
 """Of one (feature, batch) array over all models that are evaluated at a time."""
 
@@ -92,7 +94,7 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
         return (
             params
             | evaluation.evaluate(hparams, params, spec=spec)
-            | geometry.measure(params[kind.directions])
+            | geometry.measure(kind.measured(params) if kind.measured else params[kind.directions])
             | {"loss_curve": state.record.loss_curve, "diverged_at": state.diverged_at}
             | {f"{name}_snapshots": value for name, value in (kind.gauge(snapshots, spec) if snapshots else {}).items()}
         )
@@ -161,7 +163,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: in
     devices = [*mesh.devices.flat]
     options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     shape, blocks = hparams.learning_rate.shape, tuning.blocks(spec, _platform(mesh))
-    keep = keep and not cache.foreign(_REGISTRIES)
+    keep = keep and [*map(dict, _REGISTRIES)] == _OURS
     file = cache.file_of(devices, spec, shape, by_seed, blocks, options("advance")) if keep else None
     compiled = cache.load(file, devices) if file else None
     if compiled is None:

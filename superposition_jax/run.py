@@ -5,6 +5,7 @@ Hydra composes the config and makes the run's folder; `superposition_jax.run([..
 
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import hydra
@@ -26,18 +27,33 @@ def task(composed: DictConfig) -> float:
     return float(dataset["loss"].mean())
 
 
+_SHOWING = ("-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info")
+"""Options with which nothing is run."""
+
+
 def _every_experiment(arguments: list[str]) -> list[str]:
     """`experiment=all` as a multirun over all of them, each in a folder of its name and done before the next."""
-    if "experiment=all" not in arguments:
+    if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
     dir = "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}"
-    return ["--multirun", "experiment=glob(*)", "hydra/launcher=basic", dir, "hydra.sweep.subdir=${name}", *rest]
+    return [
+        "--multirun",
+        "experiment=glob(*)",
+        "hydra/launcher=basic",
+        dir,
+        "hydra.sweep.subdir=${hydra:runtime.choices.experiment}",
+        *rest,
+    ]
 
 
 def _check(arguments: list[str]) -> None:
     """Refuse the bad config of a single run before Hydra makes a folder for it."""
     args = get_args_parser().parse_args(arguments)
+    if "experiment=glob(*)" in args.overrides:
+        own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
+        for path in sorted(Path(conf_dir(), "experiment").glob("*.yaml")):
+            _check([f"experiment={path.stem}", *own])
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
         return
     from superposition_jax import config

@@ -45,6 +45,13 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
             f"train.estimator = 'quadrature': takes about (order + 1)^n points, so model.n_features must be ≤ "
             f"{evaluation.QUADRATURE_FEATURES}, not {n}"
         )
+    if (arity := targets.TARGETS[spec.target].arity) > n:
+        raise ConfigError(
+            f"target.kind = {spec.target!r}: joins {arity} features, so model.n_features must be ≥ {arity}, not {n}"
+        )
+    if spec.penalty is None and leaves["train.penalty.weight"]:
+        weight = leaves["train.penalty.weight"]
+        raise ConfigError(f"train.penalty.weight = {weight}: changes nothing with train.penalty.kind = null; it needs l1")
     if targets.TARGETS[spec.target].arity > 1 and spec.correlation != "independent":
         raise ConfigError(f"target.kind = {spec.target!r}: joins neighbours, so data.sets.kind must be independent")
     attacks = spec.adversarial or "attacked_loss" in spec.measures

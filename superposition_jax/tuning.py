@@ -16,7 +16,7 @@ _LONG = 2e9
 def blocks(spec: Spec, platform: str) -> int:
     """In how many blocks a batch is used."""
     size = _BLOCK.get(platform, spec.points)
-    whole = spec.estimator == "quadrature" or spec.points % size
+    whole = spec.estimator == "quadrature" or spec.points % size or spec.adversarial  # an attack's length is the batch's
     return 1 if whole else max(1, spec.points // size)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import attack, data, objective
+from superposition_jax import attack, data, objective, tuning
 from superposition_jax.types import Batch, Spec
 
 SPEC = Spec(12, 4, batch_size=512)
@@ -37,6 +37,12 @@ def test_every_step_is_as_long_as_allowed(setting):
     step = attack.perturb(hparams, params, batch, spec=SPEC) - batch.x
     length = 0.1 * float(jnp.sum(batch.weight * jnp.linalg.norm(batch.x, axis=0)))
     np.testing.assert_allclose(np.linalg.norm(step, axis=0), length, rtol=1e-4)
+
+
+def test_a_batch_in_blocks_is_attacked_as_a_whole():
+    """Whether the platform would cut it or not."""
+    assert tuning.blocks(Spec(12, 4, batch_size=1024, estimator="iid"), "cpu") > 1
+    assert tuning.blocks(Spec(12, 4, batch_size=1024, estimator="iid", adversarial=True), "cpu") == 1
 
 
 def test_it_is_nearly_the_worst_of_all_rows_and_signs(setting):

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from superposition_jax.compose import compose, conf_dir
 from superposition_jax.config import load, read
 
-OPTIONS = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
+OPTIONS = sorted(
+    f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml") if file.parent.name not in ("preset", "sizes")
+)
 BASE = compose([])
 
 
@@ -20,6 +22,13 @@ def sweep(**axes):
 
 
 # ------------------------------------------------------------------------------------------------- what composes
+
+
+@pytest.mark.parametrize("file", sorted(Path(conf_dir(), "sizes").glob("*.yaml")), ids=lambda file: file.stem)
+def test_full_sizes_are_those_of_an_experiment(file):
+    name, _, preset = file.stem.rpartition("_")
+    small, full = (load([f"experiment={name}", f"preset={size}"]) for size in ("default", preset))
+    assert full.groups[0].spec.n_features > small.groups[0].spec.n_features
 
 
 def test_options_of_every_group_are_found():

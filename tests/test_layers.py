@@ -48,9 +48,13 @@ ORDER = [
         "schema",
         "axes",
         "static",
+        "needs",
         "config",
+        "batch",
         "pipeline",
         "index",
+        "multirun",
+        "launcher",
         "run",
     ),
 ]
@@ -90,7 +94,7 @@ def test_numeric_modules_know_neither_hydra_nor_files_nor_pictures():
 
 def test_hydra_stays_at_the_door():
     users = {room(path) for path in modules() if {i.split(".")[0] for i in imports(path)} & {"hydra", "omegaconf"}}
-    assert users == {"compose", "index", "run"}
+    assert users == {"compose", "index", "launcher", "run"}
 
 
 def test_only_population_maps_models_and_compiles():

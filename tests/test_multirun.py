@@ -33,7 +33,7 @@ JOBS = [
     ["data.sparsity=[0.5,0.6]", "model.n_hidden=2", "seed=3"],
     ["data.sparsity=null", "model.n_hidden=2", "seed=3"],
     ["name=a b", "seed=1"],
-    ["name=c=d", "seed=1"],
+    ["name='c=d'", "seed=1"],
     ["name='${sweep.name}'", "seed=1"],
     ["model=linear", "seed=1"],
     ["model=linear", "seed=2"],

@@ -1,5 +1,6 @@
 """Learning in time, from snapshots: dimensionality of features over the loss."""
 
+import jax
 import jax.numpy as jnp
 import matplotlib as mpl
 import numpy as np
@@ -18,8 +19,8 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
     """
     model = labels.first_best(dataset)
-    w = labels.directions(model, "_snapshots").transpose("snapshot", "hidden", "feature").values
-    d = np.array([dimensionality(jnp.asarray(one)) for one in w])
+    model, w = labels.snapshots(model)
+    d = np.asarray(jax.lax.map(dimensionality, jnp.asarray(w)))
     figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
     above, below = grid[:, 0]
     steps = np.maximum(model["snapshot"].values, 0.8)  # the start, which has no place on a logarithmic axis, at the left

@@ -19,8 +19,8 @@ def trajectories(dataset: xr.Dataset) -> Figure:
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """
-    model = labels.first_best(dataset)
-    w, places = _paths(model), _moments(model)
+    model, w = _paths(dataset)
+    places = _moments(model)
     figure = Figure(figsize=(2.4 * len(places), 3.2))
     grid = GridSpec(1, len(places), figure=figure, left=0.01, right=0.99, bottom=0.02, top=0.78, wspace=0.02)
     for k, place in enumerate(places):
@@ -31,8 +31,8 @@ def trajectories(dataset: xr.Dataset) -> Figure:
 
 def film(dataset: xr.Dataset) -> FuncAnimation:
     """The same as a film, in equal steps of the logarithm of time, slowly turning."""
-    model = labels.first_best(dataset)
-    w, owner = _paths(model), _sets(dataset)
+    model, w = _paths(dataset)
+    owner = _sets(dataset)
     figure = Figure(figsize=(3.6, 4.0))
     axes = figure.add_subplot(projection="3d")
     figure.suptitle(_title(dataset).replace(", best", "\nbest"), fontsize=8)
@@ -51,12 +51,12 @@ def _title(dataset: xr.Dataset) -> str:
     return f"{dataset.attrs.get('name', '')}: columns Wᵢ in training, best of {layout.seeds_note(dataset)}; colour and mark: set"
 
 
-def _paths(model: xr.Dataset) -> np.ndarray:
-    """W (snapshot, 3, feature), in the last W's principal directions where there are more than three."""
-    w = labels.directions(model, "_snapshots").transpose("snapshot", "hidden", "feature").values
+def _paths(dataset: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
+    """The first cell's best model and its W (snapshot, 3, feature), in the last W's principal directions where m > 3."""
+    model, w = labels.snapshots(labels.first_best(dataset))
     if w.shape[1] > 3:
         w = np.linalg.svd(w[-1])[0].T[:3] @ w
-    return np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0)))
+    return model, np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0)))
 
 
 def _still(axes, model: xr.Dataset, w: np.ndarray, place: int, owner: np.ndarray) -> None:
@@ -85,5 +85,6 @@ def _moments(model: xr.Dataset) -> np.ndarray:
 
 def _sets(dataset: xr.Dataset) -> np.ndarray:
     """Set of every feature; its number where features are independent."""
-    given = (labels.leaf(dataset, f"data.sets.{name}", {}) for name in ("kind", "sizes"))
+    first = dict.fromkeys(map(str, dataset["loss"].dims), 0)
+    given = (labels.leaf(dataset, f"data.sets.{name}", first) for name in ("kind", "sizes"))
     return sets.owner(sets.sizes(*given, dataset.sizes["feature"]))

@@ -16,7 +16,7 @@ def crossing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """
     dim, seed = labels.cell_dims(dataset)[0], labels.seed_dim(dataset)
     sweep = dataset["status"]
-    w = labels.directions(dataset).transpose(*sweep.dims, "hidden", "feature").values
+    w = labels.directions(dataset).transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
     digons = np.reshape([_digons(one) for one in w.reshape(-1, *w.shape[-2:])], sweep.shape)
     table = xr.Dataset({"digons": (sweep.dims, digons, {"long_name": "whether the features form two digons and a dropped one"})})
     if seed is None:

@@ -8,7 +8,7 @@ import xarray as xr
 from superposition_jax import labels, theory
 from superposition_jax.engine import Trainer
 from superposition_jax.geometry import REPRESENTED
-from superposition_jax.tables.solids import share
+from superposition_jax.tables.words import share
 
 
 def demonstration(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
@@ -47,10 +47,9 @@ def _variances(law: str, density, importance, exponent) -> np.ndarray:
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    seed = labels.seed_dim(dataset)
     few = dataset[["principal", "loss_over_linear", "represented", "loss"]]
-    for here, cell in labels.cells(few if seed is not None else few.expand_dims("only_seed")):
-        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
+    for here, cell in labels.cells(few):
+        place = labels.place(dataset, here, ": ")
         count, ratio = float(cell["represented"].median()), float(cell["loss_over_linear"].median())
         same = share(int(cell["principal"].sum()), cell["principal"].size)
-        yield f"{place}: median of {count:g} features, the linear model's in {same}, loss {ratio:.3f} of the linear model's"
+        yield f"{place}median of {count:g} features, the linear model's in {same}, loss {ratio:.3f} of the linear model's"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -9,6 +10,7 @@ import xarray as xr
 from superposition_jax import labels, solids
 from superposition_jax.engine import Trainer
 from superposition_jax.geometry import REPRESENTED, dimensionality, feature_norm
+from superposition_jax.tables.words import mean_error
 
 _WINDOWS = 100
 """Of equal length, into which training is cut."""
@@ -45,11 +47,10 @@ def jumps(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 def _one(w: np.ndarray, curve: np.ndarray, snapshot: np.ndarray, step: np.ndarray) -> list[float]:
     """`_MEANINGS` of one model: w (snapshot, hidden, feature), its loss curve (step,), and the steps of both."""
     steps = snapshot[-1]
-    edges = np.unique(np.searchsorted(snapshot, np.linspace(0, steps, _WINDOWS + 1)).clip(0, len(snapshot) - 1))
-    d = np.array([dimensionality(jnp.asarray(w[k])) for k in edges])
-    there = np.array([feature_norm(jnp.asarray(w[k])) for k in edges]) > REPRESENTED
+    time = np.linspace(0, steps, _WINDOWS + 1)
+    d, norm = (_at(time, snapshot, np.asarray(jax.lax.map(f, jnp.asarray(w)))) for f in (dimensionality, feature_norm))
+    there = norm > REPRESENTED
     near = np.abs(d[..., None] - np.array([*solids.LEVELS.values()])).min(axis=-1) < _NEAR
-    time = snapshot[edges]
 
     def on_level(share: tuple[float, float]) -> float:
         when = (time >= share[0] * steps) & (time <= share[1] * steps)
@@ -69,16 +70,14 @@ def _one(w: np.ndarray, curve: np.ndarray, snapshot: np.ndarray, step: np.ndarra
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here, cell in labels.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
-        early, late, time, drop = (_share(cell[name]) for name in _MEANINGS)
+        place = labels.place(dataset, here, ", ")
+        early, late, time, drop = (f"{mean_error(cell[name].values, '.0f', 100)} %" for name in _MEANINGS)
         yield (
             f"{place}of represented features {early} have the D_i of a solid early in training, {late} in its last half; "
             f"events take {time} of the later time and hold {drop} of the fall of the loss"
         )
 
 
-def _share(values: xr.DataArray) -> str:
-    """Mean over models and its standard error, in percent."""
-    each = 100 * values.values.ravel()
-    error = f" ± {each.std(ddof=1) / each.size**0.5:.0f}" if each.size > 1 else ""
-    return f"{each.mean():.0f}{error} %"
+def _at(time: np.ndarray, snapshot: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values (snapshot, feature) at other times, linearly."""
+    return np.stack([np.interp(time, snapshot, column) for column in values.T], axis=1)

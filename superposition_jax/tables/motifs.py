@@ -9,6 +9,7 @@ import xarray as xr
 from superposition_jax import labels
 from superposition_jax.engine import Trainer
 from superposition_jax.tables.neurons import SPEAKS
+from superposition_jax.tables.words import mean_error
 
 UNEQUAL = 4.0
 """A shared neuron is asymmetric when it passes interference this many times better one way than the other."""
@@ -88,7 +89,7 @@ def asymmetry(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here, cell in labels.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        place = labels.place(dataset, here, ", ")
         said = (_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
         yield f"{place}pairs of features in one neuron: {', '.join(said)}"
 
@@ -99,6 +100,5 @@ def _shares(cell: xr.Dataset, kind: str) -> str:
     there = count > 0
     if not there.any():
         return f"no {kind} ones"
-    each = inhibited[there] / count[there]
-    error = f" ± {100 * each.std(ddof=1) / len(each) ** 0.5:.0f}" if len(each) > 1 else ""
-    return f"{count.mean():.3g} {kind} a model, {100 * each.mean():.0f}{error} % with interference turned negative"
+    negative = mean_error(inhibited[there] / count[there], ".0f", 100)
+    return f"{count.mean():.3g} {kind} a model, {negative} % with interference turned negative"

@@ -7,7 +7,7 @@ import xarray as xr
 
 from superposition_jax import data, labels
 from superposition_jax.engine import Trainer
-from superposition_jax.tables.solids import share
+from superposition_jax.tables.words import share
 
 SPEAKS = 0.1
 """A neuron speaks for a feature when at least this share of the feature comes out through it alone."""
@@ -25,10 +25,12 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     Elhage et al. 2022, "Superposition in a Privileged Basis".
     """
     w, out = labels.directions(dataset), labels.read_out(dataset)
-    either = any(data.LAWS[group.spec.law].support[0] < 0 for group in trainer.groups)
-    through = out * (abs(w) if either else w.clip(0))
-    speaks = through >= SPEAKS
-    there = w.notnull()
+    signed = np.zeros(dataset["status"].size, bool)
+    for group in trainer.groups:
+        signed[group.points] = data.LAWS[group.spec.law].support[0] < 0
+    either = xr.DataArray(signed.reshape(dataset["status"].shape), dims=dataset["status"].dims)
+    through = out * xr.where(either, abs(w), w.clip(0)).transpose(*w.dims)
+    speaks, there = through >= SPEAKS, w.notnull()
     found = {
         "contribution": through,
         "features_per_neuron": speaks.sum("feature").where(there.any("feature")),
@@ -41,11 +43,10 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    seed = labels.seed_dim(dataset)
     few = dataset[["features_per_neuron", "neurons_per_feature", "loss"]]
     best = labels.best_seed(few)
-    for here, cell in labels.cells(few if seed is not None else few.expand_dims("only_seed")):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+    for here, cell in labels.cells(few):
+        place = labels.place(dataset, here, ", ")
         per_neuron, per_feature = (best.isel(here)[name].values for name in ("features_per_neuron", "neurons_per_feature"))
         mono, poly, off = (int(count) for count in ((per_neuron == 1).sum(), (per_neuron > 1).sum(), (per_neuron == 0).sum()))
         every = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()

@@ -8,7 +8,7 @@ import xarray as xr
 from superposition_jax import labels, sets
 from superposition_jax.engine import Trainer
 from superposition_jax.geometry import REPRESENTED
-from superposition_jax.tables.solids import share
+from superposition_jax.tables.words import share
 
 _MEANINGS = {
     "within": "mean of Ŵ_i·Ŵ_j over represented pairs of one set",
@@ -49,7 +49,7 @@ def _mean(values: np.ndarray) -> float:
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here, cell in labels.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        place = labels.place(dataset, here, ", ")
         within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))
         if not np.isfinite(within).any():
             yield f"{place}partners: no two of a set are represented"

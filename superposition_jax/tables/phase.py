@@ -100,7 +100,7 @@ def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
     for places in product(*(range(dataset.sizes[d]) for d in dims)):
         here = dict(zip(dims, places, strict=True))
         of = partial(labels.leaf, dataset, here=here)
-        papers = all(of(path) == value for path, value in _PAPERS.items())
+        papers = all(of(path, default=value) == value for path, value in _PAPERS.items())
         equal = set(of("data.importance.list")[:-1]) == {1.0}
         yield here, papers and equal and of("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
 
@@ -180,14 +180,14 @@ def excess(table: xr.Dataset) -> xr.DataArray:
 def _findings(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
     """What the table says of every setting, in sentences."""
     for here, known in settings(dataset):
-        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
+        place = labels.place(dataset, here, ": ")
         seeds = (
             ""
             if labels.seed_dim(dataset) is None
             else f"{float(table['reached'].isel(here).mean()):.1%} of seeds reach their cell's best loss"
         )
         said = [seeds, *(_agreement(dataset.isel(here), table.isel(here)) if known else ["no candidates are known"])]
-        yield from (f"{place}: {sentence}" if place else sentence for sentence in filter(None, said))
+        yield from (place + sentence for sentence in filter(None, said))
 
 
 def _agreement(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:

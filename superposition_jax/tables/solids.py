@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binomtest
 
 from superposition_jax import labels
 from superposition_jax import solids as geometry
 from superposition_jax.engine import Trainer
+from superposition_jax.tables.words import mean_error, share
 
 _MOST_CELLS, _MOST_KINDS = 40, 12
 _MEANINGS = {
@@ -63,12 +63,6 @@ def _words(counts: Counter[tuple[int, int, int]]) -> str:
     return " + ".join(geometry.name(*kind, count=count) for kind, count in sorted(counts.items())[::-1]) or "nothing"
 
 
-def share(count: int, of: int) -> str:
-    """`75 % of 16 (51–90)`: a share with its 95 % confidence interval (Wilson 1927)."""
-    low, high = binomtest(count, of).proportion_ci(method="wilson")
-    return f"{count / of:.0%} of {of} seeds ({100 * low:.0f}–{100 * high:.0f})"
-
-
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     """By cell: the commonest arrangement where features are few, else the share of represented features in each solid."""
     few = dataset[[*_MEANINGS, "loss"]]
@@ -78,13 +72,13 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
         if number == _MOST_CELLS:
             yield "further cells are not listed"
             return
-        place = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items())
+        place = labels.place(dataset, here, ": ")
         if dataset.sizes["feature"] <= 10:
             (what, count), *_ = Counter(arrangement(model) for model in models).most_common(1)
             best = arrangement(min(models, key=lambda model: float(model["loss"].fillna(np.inf))))
-            yield f"{place}: {what} in {share(count, len(models))}; best seed: {best}"
+            yield f"{place}{what} in {share(count, len(models))}; best seed: {best}"
         else:
-            yield f"{place}: " + (", ".join(_shares(models)) or "no feature has a norm above ½")
+            yield place + (", ".join(_shares(models)) or "no feature has a norm above ½")
 
 
 def _shares(models: list[xr.Dataset]) -> Iterator[str]:
@@ -92,6 +86,5 @@ def _shares(models: list[xr.Dataset]) -> Iterator[str]:
     counts = [Counter({kind: count * kind[0] for kind, count in _solids(model).items()}) for model in models]
     whole = np.array([max(1, sum(count.values())) for count in counts])
     for kind, _ in sum(counts, Counter()).most_common(4):
-        each = 100 * np.array([count[kind] for count in counts]) / whole
-        error = f" ± {each.std(ddof=1) / len(each) ** 0.5:.0f}" if len(each) > 1 else ""
-        yield f"{geometry.name(*kind)} {each.mean():.0f}{error} %"
+        each = np.array([count[kind] for count in counts]) / whole
+        yield f"{geometry.name(*kind)} {mean_error(each, '.0f', 100)} %"

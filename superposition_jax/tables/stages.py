@@ -7,7 +7,7 @@ import xarray as xr
 
 from superposition_jax import labels, sets
 from superposition_jax.engine import Trainer
-from superposition_jax.tables.solids import share
+from superposition_jax.tables.words import mean_error, share
 
 _MEANINGS = {
     "axis_share": "share of ‖W‖² along the line through both sets' means",
@@ -86,18 +86,13 @@ def _last(found: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     few = dataset[[*_STAGES, *_MEANINGS, "loss"]]
     for here, cell in labels.cells(few):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        place = labels.place(dataset, here, ", ")
         line, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)
         yield f"{place}line, then triangles, then antiprism in {share(int(ordered.sum()), ordered.size)}"
         yield f"{place}triangles before the antiprism, not with it, in {share(int((triangles < antiprism).sum()), ordered.size)}"
         last = cell.isel(snapshot=-1)
-        yield f"{place}line until step {_mean(line)}, triangles at {_mean(triangles)}, antiprism at {_mean(antiprism)}"
-        along, partner = _mean(100 * last["axis_share"].values), float(last["partner"].max())
+        when = [mean_error(step) for step in (line, triangles, antiprism)]
+        yield f"{place}line until step {when[0]}, triangles at {when[1]}, antiprism at {when[2]}"
+        along, partner = mean_error(last["axis_share"].values, ".3g", 100), float(last["partner"].max())
         yield f"{place}at the end {along} % of ‖W‖² along the axis, greatest cosine of partners {partner:.3f}"
-
-
-def _mean(values: np.ndarray) -> str:
-    """Mean over models and its standard error."""
-    there = np.atleast_1d(values)[np.isfinite(np.atleast_1d(values))]
-    return f"{there.mean():.4g} ± {there.std(ddof=1) / there.size**0.5:.2g}" if there.size > 1 else f"{there}"

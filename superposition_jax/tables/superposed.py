@@ -22,7 +22,7 @@ def superposed(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here, cell in labels.cells(dataset[["represented", "superposed", "loss_relative", "loss"]]):
-        place = "".join(f"{labels.label(dataset, dim, k)}, " for dim, k in here.items())
+        place = labels.place(dataset, here, ", ")
         middle = {name: float(cell[name].median()) for name in ("represented", "superposed", "loss_relative")}
         yield (
             f"{place}median of {middle['represented']:g} features, {middle['superposed']:g} of them in superposition, "
