@@ -16,12 +16,16 @@ _WIDE = 1100
 
 def main(folder: Path, full: list[Path]) -> None:
     """Write all."""
-    runs = {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/manifest.json"))}
-    larger = {run["config"]["name"]: run for run in (json.loads((path / "manifest.json").read_text()) for path in full)}
+    runs = {path.parent.name: _manifest(path) for path in sorted(folder.glob("*/manifest.json"))}
+    larger = {run["config"]["name"]: run for run in (_manifest(path / "manifest.json") for path in full)}
     text = "\n\n".join(_section(folder / name, run, larger.get(name)) for name, run in runs.items())
     _between(DOCS / "experiments.md", "pictures", f"\n\n{text}\n\n")
-    total = sum(run["seconds"]["all"] for run in runs.values())
-    _between(DOCS.parent / "README.md", "all", f"{total / 60:.0f}")
+    seconds = (folder / "index.html").stat().st_mtime - (folder / "multirun.yaml").stat().st_mtime
+    _between(DOCS.parent / "README.md", "all", f"{seconds / 60:.0f}")
+
+
+def _manifest(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _section(folder: Path, run: dict, full: dict | None) -> str:
@@ -47,10 +51,10 @@ def _copy(path: Path, experiment: str) -> str:
 
 def _between(path: Path, name: str, text: str) -> None:
     pattern = re.compile(rf"(<!-- {name}[^>]*-->).*?(<!-- end of {name} -->)", re.S)
-    whole, count = pattern.subn(lambda found: found[1] + text + found[2], path.read_text())
+    whole, count = pattern.subn(lambda found: found[1] + text + found[2], path.read_text(encoding="utf-8"))
     if count != 1:
         raise SystemExit(f"{path}: has no place for {name}")
-    path.write_text(whole)
+    path.write_text(whole, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ def _import(modules: Any) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {error}") from error
+        except Exception as error:
+            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {type(error).__name__}: {error}") from error
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:

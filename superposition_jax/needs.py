@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from superposition_jax import figures
+from superposition_jax.errors import ConfigError
 from superposition_jax.schema import reject
 from superposition_jax.sweep import Grid
 from superposition_jax.tables.needs import NEEDS
@@ -15,18 +16,18 @@ def check(made: list[str], drawn: list[str], grid: Grid, specs: Sequence[Spec], 
     for name in made:
         for need in NEEDS.get(name, []):
             if not need.holds(specs, grid):
-                raise reject("tables", made, f"without {name}, which needs {need.words}")
+                raise ConfigError(f"tables = {made}: {name} needs {need.words}")
     if "phase" in made:
         _check_phase(made, grid, leaves)
     paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
     for name in drawn:
         needs = figures.NEEDS.get(name, {})
         if "tables" in needs and needs["tables"] not in made:
-            raise reject("figures", drawn, f"without {name}, or with tables=[{needs['tables']}], which it draws")
+            raise ConfigError(f"figures = {drawn}: {name} needs tables=[{needs['tables']}]")
         if "axis" in needs and needs["axis"] not in paths:
-            raise reject("figures", drawn, f"without {name}, or with a sweep axis over {needs['axis']}")
+            raise ConfigError(f"figures = {drawn}: {name} needs a sweep axis over {needs['axis']}")
         if "snapshots" in needs and not all(spec.snapshots for spec in specs):
-            raise reject("figures", drawn, f"without {name}, or with train.snapshots above 0, which it draws")
+            raise ConfigError(f"figures = {drawn}: {name} needs train.snapshots above 0")
 
 
 def _check_phase(made: list[str], grid: Grid, leaves: dict[str, Any]) -> None:

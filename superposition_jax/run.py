@@ -36,15 +36,8 @@ def _every_experiment(arguments: list[str]) -> list[str]:
     if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
-    dir = "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}"
-    return [
-        "--multirun",
-        "experiment=glob(*)",
-        "hydra/launcher=basic",
-        dir,
-        "hydra.sweep.subdir=${hydra:runtime.choices.experiment}",
-        *rest,
-    ]
+    folders = ["hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}", "hydra.sweep.subdir=${hydra:runtime.choices.experiment}"]
+    return ["--multirun", "experiment=glob(*)", "hydra/launcher=basic", *folders, *rest]
 
 
 def _check(arguments: list[str]) -> None:

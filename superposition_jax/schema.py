@@ -130,8 +130,8 @@ class Names:
     def check(self, key: str, value: Any) -> None:
         """Raise unless the value is a list of such names."""
         names = [function.__name__ for function in self.functions]
-        if not isinstance(value, list) or not all(name in names for name in value):
-            raise reject(key, value, "a list of names among " + ", ".join(names))
+        if not isinstance(value, list) or not all(value.count(name) == 1 and name in names for name in value):
+            raise reject(key, value, "a list of different names among " + ", ".join(names))
 
 
 IMPORTANCES = {
@@ -180,11 +180,11 @@ LEAVES: dict[str, Number | Integer | Sizes | Choice | Names] = {
     "train.schedule.final": Number(0),
     "train.reduction": Choice(["sum", "mean"]),
     "train.penalty.kind": Choice(objective.PENALTIES, optional=True),
-    "train.penalty.weight": Number(),
+    "train.penalty.weight": Number(0),
     "train.adversarial": Choice([True, False]),
     "train.curve_points": Integer(2, 10_000),
     "train.snapshots": Integer(0, 10_000),
-    "attack.size": Number(0),
+    "attack.size": Number(0, open="low"),
     "measures": Names(evaluation.ESTIMATES),
 }
 """What can be an axis: all leaves of the config that decide a result."""

@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.compose import compose, conf_dir
+from superposition_jax.compose import conf_dir
 from superposition_jax.config import load, read
 
-OPTIONS = sorted(
-    f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml") if file.parent.name not in ("preset", "sizes")
-)
-BASE = compose([])
+FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
+OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
 
 
 def sweep(**axes):

@@ -134,5 +134,5 @@ def test_a_module_that_is_not_there_is_refused(tmp_path):
     done = run(tmp_path, "imports=[nowhere]")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("superposition_jax: imports = ['nowhere']: cannot import nowhere")
+    assert line.startswith("superposition_jax: imports = ['nowhere']: cannot import nowhere: ModuleNotFoundError")
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,6 @@ JOBS = [
     ["train=paper", "seed=1"],
     ["+sweep.axes.x={path: seed, range: 3}", "seed=1"],
     ["+sweep.axes.x={path: seed, range: 2}", "seed=1"],
-    ["~data.sets.sizes", "seed=1"],
     ["model={n_hidden: 3}", "seed=1"],
     ["model={n_hidden: 4}", "seed=1"],
     ["hydra.job.chdir=false", "seed=1"],

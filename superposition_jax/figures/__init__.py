@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from superposition_jax.results import STATUS
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.animation import Animation
@@ -52,7 +54,16 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     """The figure of that name."""
     entry = FIGURES[name]
     function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
-    return function(dataset)
+    return function(_without_diverged(dataset))
+
+
+def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
+    """NaN for the numbers of models that diverged: their last finite ones may be of any size."""
+    bad = dataset["status"] == STATUS.index("diverged")
+    numbers = [
+        name for name, values in dataset.data_vars.items() if values.dtype.kind == "f" and set(bad.dims) <= set(values.dims)
+    ]
+    return dataset.assign({name: dataset[name].where(~bad) for name in numbers}) if bad.any() else dataset
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:

@@ -106,6 +106,6 @@ def _norms(axes, models: list[xr.Dataset], spreads: list[tuple[np.ndarray, np.nd
     axes.bar(x, norm, 0.85, color=colours, edgecolor="0.3", linewidth=0.3)
     axes.vlines(x, low, high, color="0.25", linewidth=0.8)
     axes.axhline(1.0, color="0.6", linewidth=0.6, linestyle=":")
-    axes.set_ylim(0, max(1.5, 1.05 * float(np.nanmax(high))))
+    axes.set_ylim(0, max(1.5, 1.05 * float(np.nan_to_num(high).max())))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

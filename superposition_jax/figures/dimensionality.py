@@ -54,16 +54,20 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
     for place, value in enumerate(x):
         model = best.isel({dim: place})
         d, there = model["dimensionality"].values, model["feature_norm"].values > 0.5
-        shaken = value * np.exp(wide * 0.6 * (rng.random(d.size) - 0.5))
-        axes.scatter(shaken[~there], d[~there], s=4, color="0.75", linewidths=0)
-        axes.scatter(shaken[there], d[there], s=4, color="#123a7a", linewidths=0, alpha=0.6)
+        shaken = value * np.exp(wide * 0.3 * (rng.random(d.size) - 0.5))
+        names = ("not represented", "represented (‖Wᵢ‖ > ½)") if place == 0 else (None, None)
+        axes.scatter(shaken[~there], d[~there], s=4, color="0.75", linewidths=0, label=names[0])
+        axes.scatter(shaken[there], d[there], s=9, color="#123a7a", linewidths=0, alpha=0.7, label=names[1])
     for text, value in LEVELS.items():
         axes.axhline(value, color="#c06000", lw=0.7)
-        axes.text(1.01, value, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
+        axes.text(1.01, value, text, transform=axes.get_yaxis_transform(), va=side, fontsize=8)
     axes.plot(x, best["dims_per_feature"], color="black", lw=1, label="D* = m / ‖W‖²")
     layout.set_log(axes.xaxis, x)
     axes.set(xlabel="1 / (1 − S)", ylabel="feature dimensionality Dᵢ", ylim=(-0.02, 1.05))
-    axes.legend(loc="upper right", fontsize=8, frameon=False)
+    if len(x) <= 12:
+        axes.set_xticks(x, [f"{value:.3g}" for value in x], rotation=60, fontsize=8)
+    axes.legend(loc="center right", fontsize=8, frameon=False, bbox_to_anchor=(1.0, 0.22))
     axes.set_title(_title(dataset, "dimensionality of every feature"), fontsize=10)
     return figure
 

@@ -29,7 +29,8 @@ def dynamics(dataset: xr.Dataset) -> Figure:
         above.plot(steps, d[:, i], color=colours[i], lw=0.6, alpha=0.7)
     for text, value in LEVELS.items():
         above.axhline(value, color="#c06000", lw=0.7, ls=":")
-        above.text(1.01, value, text, transform=above.get_yaxis_transform(), va="center", fontsize=8)
+        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
+        above.text(1.01, value, text, transform=above.get_yaxis_transform(), va=side, fontsize=8)
     above.set(ylabel="feature dimensionality Dᵢ", ylim=(0, 1.05))
     below.plot(model["step"], model["loss_curve"], color="#123a7a")
     below.set(xlabel="step", ylabel="training loss")
@@ -40,5 +41,10 @@ def dynamics(dataset: xr.Dataset) -> Figure:
         axes.set_xlim(max(steps[0], steps[-1] / 1000), steps[-1])
     above.tick_params(labelbottom=False)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    above.set_title(f"{dataset.attrs.get('name', '')}: n = {n}, m = {m}, best of {layout.seeds_note(dataset)}", fontsize=10)
+    where = labels.place(dataset, dict.fromkeys(labels.cell_dims(dataset), 0))
+    words = f"{dataset.attrs.get('name', '')}: n = {n}, m = {m}, best of {layout.seeds_note(dataset)}"
+    above.set_title(f"{words}, {where}" if where else words, fontsize=10)
+    shown = model["loss_curve"].values[model["step"].values >= max(steps[0], steps[-1] / 1000)]
+    if np.isfinite(shown).any() and np.nanmin(shown) < np.nanmax(shown):
+        below.set_ylim(np.nanmin(shown) * 0.998, np.nanmax(shown) * 1.002)
     return figure

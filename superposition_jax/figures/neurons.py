@@ -11,8 +11,8 @@ from superposition_jax.figures import layout
 from superposition_jax.tables.neurons import SPEAKS
 
 _MOST_ROWS = 7
-_MOST = 8
-"""Features per neuron from which the colour stays the same."""
+_MOST, _LABELLED = 8, 12
+"""Features per neuron from which the colour stays the same; neurons up to which bars are labelled."""
 _COLOURS = mpl.colormaps["cividis"]
 _COUNTS = BoundaryNorm(np.arange(0.5, _MOST + 1.5), _COLOURS.N)
 
@@ -20,7 +20,12 @@ _COUNTS = BoundaryNorm(np.arange(0.5, _MOST + 1.5), _COLOURS.N)
 def neurons(dataset: xr.Dataset) -> Figure:
     """Left: a bar a neuron of each cell's best seed, stacked by feature, coloured by the number of features. Right: how many are
     monosemantic, polysemantic and silent, over seeds. Elhage et al. 2022, "Superposition in a Privileged Basis"."""
-    cells = list(labels.cells(dataset))[:_MOST_ROWS]
+    dims = labels.cell_dims(dataset)
+    held = layout.fixed(dataset, dims[0]) if dims else ""
+    dataset = dataset.isel(dict.fromkeys(dims[1:], 0), drop=True)
+    cells = list(labels.cells(dataset))
+    held += f"; {len(cells) - _MOST_ROWS} more not shown" if len(cells) > _MOST_ROWS else ""
+    cells = cells[:_MOST_ROWS]
     best, m = labels.best_seed(dataset), dataset.sizes["hidden"]
     width = float(np.clip(0.28 * m, 4.0, 9.0))
     size = (width, max(1.0, 3.2 / len(cells)))
@@ -30,24 +35,25 @@ def neurons(dataset: xr.Dataset) -> Figure:
         _bars(axes, model)
         where = ", ".join(labels.label(dataset, dim, k) for dim, k in here.items() if dim in dataset.coords)
         axes.set_title(f"{where}{', ' if where else ''}loss {float(model['loss']):.3g}", fontsize=8, loc="left", pad=3)
-    grid[-1, 0].set_xlabel("neuron k, by its strongest feature; in the bars: feature i")
+    few = "; in the bars: feature i" if m <= _LABELLED else ""
+    grid[-1, 0].set_xlabel(f"neuron k, by its strongest feature{few}")
     grid[len(cells) // 2, 0].set_ylabel("contribution to xᵢ′")
     _colours(figure)
     _trend(figure, dataset, [here for here, _ in cells])
     figure.suptitle(
         f"{dataset.attrs.get('name', '')}: n = {dataset.sizes['feature']}, m = {m}; "
-        f"best of {layout.seeds_note(dataset)} (left), all of them (right)",
+        f"best of {layout.seeds_note(dataset)} (left), all of them (right){held}",
         fontsize=11,
     )
     return figure
 
 
 def _bars(axes, model: xr.Dataset) -> None:
-    through = model["contribution"].transpose("hidden", "feature").values
+    through = model["contribution"].transpose("hidden", "feature").dropna("hidden", how="all").fillna(0.0).values
     spoken = [np.flatnonzero(row >= SPEAKS) for row in through]
     order = sorted(range(len(through)), key=lambda k: (len(spoken[k]) == 0, through[k].argmax(), -through[k].max()))
     for place, k in enumerate(order):
-        bottom, few = 0.0, len(through) <= 12
+        bottom, few = 0.0, len(through) <= _LABELLED
         for i in spoken[k][np.argsort(-through[k][spoken[k]], kind="stable")]:
             colour = _COLOURS(_COUNTS(min(len(spoken[k]), _MOST)))
             axes.bar(place, through[k, i], 0.85, bottom, color=colour, edgecolor="white", linewidth=0.6)

@@ -54,7 +54,7 @@ def draw(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], across: str |
             axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=np.issubdtype(dataset[name].dtype, np.integer)))
     layout.legend(figure)
-    bars = "median, range and best (–) of" if seed is not None else ""
+    bars = "median, range and seed of least loss (–) of" if seed is not None else ""
     figure.suptitle(
         fontsize=11, t=f"{dataset.attrs.get('name', '')}: {bars} {layout.seeds_note(dataset)}{layout.fixed(dataset, across)}"
     )

@@ -33,9 +33,9 @@ def film(dataset: xr.Dataset) -> FuncAnimation:
     """The same as a film, in equal steps of the logarithm of time, slowly turning."""
     model, w = _paths(dataset)
     owner = _sets(dataset)
-    figure = Figure(figsize=(3.6, 4.0))
-    axes = figure.add_subplot(projection="3d")
-    figure.suptitle(_title(dataset).replace(", best", "\nbest"), fontsize=8)
+    figure = Figure(figsize=(5.0, 5.4))
+    axes = figure.add_axes((0.02, 0.02, 0.96, 0.8), projection="3d")
+    figure.suptitle(_title(dataset).replace(", best", "\nbest"), fontsize=9)
     places = np.unique(np.linspace(0, len(w) - 1, _FRAMES).astype(int))
 
     def frame(number: int):

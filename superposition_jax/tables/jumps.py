@@ -54,7 +54,7 @@ def _one(w: np.ndarray, curve: np.ndarray, snapshot: np.ndarray, step: np.ndarra
 
     def on_level(share: tuple[float, float]) -> float:
         when = (time >= share[0] * steps) & (time <= share[1] * steps)
-        return (near & there)[when].sum() / max(1, there[when].sum())
+        return (near & there)[when].sum() / there[when].sum() if there[when].any() else np.nan
 
     loss = np.interp(time, step, curve)
     late = time[1:] > _SETTLED * steps

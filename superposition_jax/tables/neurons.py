@@ -43,17 +43,17 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    few = dataset[["features_per_neuron", "neurons_per_feature", "loss"]]
+    few = dataset[["features_per_neuron", "neurons_per_feature", "loss", "loss_relative"]]
     best = labels.best_seed(few)
     for here, cell in labels.cells(few):
         place = labels.place(dataset, here, ", ")
         per_neuron, per_feature = (best.isel(here)[name].values for name in ("features_per_neuron", "neurons_per_feature"))
         mono, poly, off = (int(count) for count in ((per_neuron == 1).sum(), (per_neuron > 1).sum(), (per_neuron == 0).sum()))
         every = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()
-        spoken = per_feature[per_feature > 0]
+        spoken, relative = per_feature[per_feature > 0], float(best.isel(here)["loss_relative"])
         spread = f"median {np.median(every):g} ({every.min():g}–{every.max():g})"
         yield (
-            f"{place}best seed: {mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
+            f"{place}best seed (relative loss {relative:.2g}): {mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
             f"{spoken.mean() if spoken.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
             f"no such neuron in {share(int((every == 0).sum()), every.size)}"
         )

@@ -15,5 +15,8 @@ def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> st
     there = factor * np.ravel(values)[np.isfinite(np.ravel(values))]
     if not there.size:
         return "none"
-    error = f" ± {there.std(ddof=1) / there.size**0.5:{'.2g' if form.endswith('g') else form}}" if there.size > 1 else ""
-    return f"{there.mean():{form}}{error}"
+    mean = f"{there.mean():{form}}"
+    if there.size == 1:
+        return mean
+    error = there.std(ddof=1) / there.size**0.5
+    return f"{mean} ± {f'{float(f"{error:.2g}"):g}' if form.endswith('g') else f'{error:{form}}'}"
