@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.compose import conf_dir
+from superposition_jax.compose import compose, conf_dir
 from superposition_jax.config import load, read
 
 FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
 OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
+BASE = compose([])
 
 
 def sweep(**axes):

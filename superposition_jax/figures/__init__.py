@@ -60,10 +60,10 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
 def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
     """NaN for the numbers of models that diverged: their last finite ones may be of any size."""
     bad = dataset["status"] == STATUS.index("diverged")
-    numbers = [
-        name for name, values in dataset.data_vars.items() if values.dtype.kind == "f" and set(bad.dims) <= set(values.dims)
-    ]
-    return dataset.assign({name: dataset[name].where(~bad) for name in numbers}) if bad.any() else dataset
+    if not bad.any():
+        return dataset
+    whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
+    return dataset.assign({name: dataset[name].where(~bad) for name in whole if dataset[name].dtype.kind == "f"})
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:

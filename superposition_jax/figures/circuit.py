@@ -53,9 +53,8 @@ def _draw(axes, motif: Motif, w_in: np.ndarray, w_out: np.ndarray) -> None:
         _node(axes, 1, 1 - place, f"neuron {k}\n{role}")
     source = f"{'−' if motif.sign < 0 else ''}x{_low(motif.source)}"
     moved = f"{source} = 1 moves |x{_low(motif.victim)}| by {motif.interference:.2f} through the shared neuron"
-    axes.text(
-        1, -0.3, f"{moved},\nby {motif.total:.2f} through all neurons".replace("-", "−"), ha="center", va="center", fontsize=8
-    )
+    words = f"{moved},\nby {motif.total:.2f} through all neurons".replace("-", "−")
+    axes.text(1, -0.3, words, ha="center", va="center", fontsize=8)
 
 
 def _low(i: int) -> str:

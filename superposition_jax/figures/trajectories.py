@@ -1,5 +1,7 @@
 """Learning in time, from snapshots: the paths of feature directions, as stills and as a film."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
@@ -34,7 +36,7 @@ def film(dataset: xr.Dataset) -> FuncAnimation:
     model, w = _paths(dataset)
     owner = _sets(dataset)
     figure = Figure(figsize=(5.0, 5.4))
-    axes = figure.add_axes((0.02, 0.02, 0.96, 0.8), projection="3d")
+    axes: Any = figure.add_axes((0.02, 0.02, 0.96, 0.8), projection="3d")
     figure.suptitle(_title(dataset).replace(", best", "\nbest"), fontsize=9)
     places = np.unique(np.linspace(0, len(w) - 1, _FRAMES).astype(int))
 

@@ -53,7 +53,8 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
         spoken, relative = per_feature[per_feature > 0], float(best.isel(here)["loss_relative"])
         spread = f"median {np.median(every):g} ({every.min():g}–{every.max():g})"
         yield (
-            f"{place}best seed (relative loss {relative:.2g}): {mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
+            f"{place}best seed, relative loss {relative:.2g}: "
+            f"{mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
             f"{spoken.mean() if spoken.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
             f"no such neuron in {share(int((every == 0).sum()), every.size)}"
         )

@@ -19,4 +19,5 @@ def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> st
     if there.size == 1:
         return mean
     error = there.std(ddof=1) / there.size**0.5
-    return f"{mean} ± {f'{float(f"{error:.2g}"):g}' if form.endswith('g') else f'{error:{form}}'}"
+    rounded = f"{float(f'{error:.2g}'):g}" if form.endswith("g") else f"{error:{form}}"
+    return f"{mean} ± {rounded}"
