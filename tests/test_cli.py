@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
+from superposition_jax.compose import conf_dir
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
 COMMAND = ["-m", "superposition_jax.run"]
@@ -145,3 +146,25 @@ def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
     light, still_light, refusal = done.stdout.splitlines()
     assert (light, still_light) == ("False", "False True")
     assert refusal.startswith("train.steps = 0")
+
+
+def test_a_value_that_any_experiment_refuses_is_refused_before_all_of_them(tmp_path):
+    done = python(*COMMAND, "experiment=all", "train.steps=0", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "superposition_jax: train.steps = 0: must be a whole number in [1, 2147483647] or null\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_every_experiment_with_one_command(tmp_path):
+    """Tiny, into one folder with an index page that has all their findings and figures."""
+    done = python(*COMMAND, "experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "outputs" / "all").iterdir()
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    names = {path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")}
+    assert {path.parent.name for path in folder.glob("*/results.nc")} == names
+    for name in names:
+        assert f'<section id="{name}">' in page
+        assert all(f'src="{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
+        assert json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["findings"], name
