@@ -4,13 +4,13 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.errors import ConfigError
@@ -40,10 +40,10 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
         raise ConfigError(_plain(error, overrides)) from error
 
 
-def to_dict(composed: DictConfig) -> dict[str, Any]:
-    """A composed config as a plain dict with every interpolation resolved."""
+def to_dict(composed: Any) -> Any:
+    """A composed config, or a part of one, as plain values with every interpolation resolved."""
     try:
-        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+        return OmegaConf.to_container(composed, resolve=True) if OmegaConf.is_config(composed) else composed
     except OmegaConfBaseException as error:
         raise ConfigError(_plain(error, [])) from error
 

@@ -3,7 +3,7 @@
 It is registered by hand (`register`), since Hydra looks for plugins in a package of its own only.
 """
 
-import copy
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
@@ -32,6 +33,9 @@ class BatchLauncher(Launcher):
         """Keep what Hydra gives."""
         self.context, self.config = hydra_context, config
         self.jobs: list[Any] = []
+        # The sweeper composes every job once more, to see that it can be composed: this one's loader is as fast for it.
+        loader = hydra_context.config_loader
+        vars(loader)["load_sweep_config"] = Composer(loader)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
@@ -65,9 +69,8 @@ class BatchLauncher(Launcher):
 
     def _compose(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[DictConfig]:
         """The jobs' configs, as Hydra's own composition makes them."""
-        compose = Composer(self.context, self.config)
         for number, overrides in enumerate(job_overrides, start=first):
-            config = compose(list(overrides))
+            config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
             yield config
@@ -81,38 +84,37 @@ def _values(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _own(config: DictConfig) -> dict[str, Any]:
     """A job's config without Hydra's part, resolved."""
-    own = copy.copy(config)
-    with open_dict(own):
-        del own["hydra"]
-    return to_dict(own)
+    return {str(key): to_dict(config[key]) for key in config if key != "hydra"}
 
 
 class Composer:
     """Composes jobs. Where two differ in leaves' values alone, the second is the first with other values: far faster."""
 
-    def __init__(self, context: HydraContext, config: DictConfig) -> None:
-        self.loader, self.config = context.config_loader, config
-        self.parser = OverridesParser.create(config_loader=self.loader)
-        self.templates: dict[tuple[str, ...], DictConfig] = {}
+    def __init__(self, loader: ConfigLoader) -> None:
+        self.loader, self.compose = loader, loader.load_sweep_config
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.templates: dict[tuple[str, ...], bytes] = {}
         self.groups: dict[str, bool] = {}
 
-    def __call__(self, overrides: list[str]) -> DictConfig:
-        """The config of a job."""
-        parsed = self.parser.parse_overrides(overrides)
+    def __call__(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The config of a job; the loader's `load_sweep_config`."""
+        parsed = self.parser.parse_overrides(sweep_overrides)
         groups = [p.input_line or "" for p in parsed if not self._is_leaf(p)]
         kind = (*groups, *(p.key_or_group for p in parsed if self._is_leaf(p)))
         if kind not in self.templates:
-            self.templates[kind] = self.loader.load_sweep_config(self.config, overrides)
-            return copy.deepcopy(self.templates[kind])
-        config = copy.deepcopy(self.templates[kind])
-        with open_dict(config):
+            composed = self.compose(master_config, sweep_overrides)
+            self.templates[kind] = pickle.dumps(composed)  # copies it in half of deepcopy's time
+            return composed
+        job = pickle.loads(self.templates[kind])
+        OmegaConf.copy_cache(from_config=master_config, to_config=job)
+        with open_dict(job):
             for override in parsed:
                 if self._is_leaf(override):
-                    OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+                    OmegaConf.update(job, override.key_or_group, override.value(), merge=False)
             own = [override for override in parsed if not override.is_hydra_override()]
-            config.hydra.overrides.task = [override.input_line for override in own]
-            config.hydra.job.override_dirname = self._dirname(own)
-        return config
+            job.hydra.overrides.task = [override.input_line for override in own]
+            job.hydra.job.override_dirname = _dirname(own, master_config.hydra.job.config.override_dirname)
+        return job
 
     def _is_leaf(self, override: Override) -> bool:
         """Whether an override changes a value of the composed config and nothing of how it is composed."""
@@ -123,11 +125,11 @@ class Composer:
             self.groups[key] = bool(self.loader.get_group_options(key))
         return not self.groups[key] and not isinstance(override.value(), dict)
 
-    def _dirname(self, overrides: list[Override]) -> str:
-        """Hydra's override_dirname."""
-        settings = self.config.hydra.job.config.override_dirname
-        lines = sorted(o.input_line or "" for o in overrides if o.key_or_group not in settings.exclude_keys)
-        return settings.item_sep.join(lines).replace("=", settings.kv_sep)
+
+def _dirname(overrides: list[Override], settings: DictConfig) -> str:
+    """Hydra's override_dirname."""
+    lines = sorted(o.input_line or "" for o in overrides if o.key_or_group not in settings.exclude_keys)
+    return settings.item_sep.join(lines).replace("=", settings.kv_sep)
 
 
 def register() -> None:

@@ -1,5 +1,6 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
+import functools
 import importlib.metadata
 import json
 import platform
@@ -125,6 +126,12 @@ def _size(experiment: Experiment) -> str:
     return f"{axes + ' = ' if axes else ''}{models} in {count(len(experiment.groups), 'compiled program')}"
 
 
+@functools.cache
+def _versions() -> dict[str, str]:
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"superposition_jax": superposition_jax.__version__, "python": platform.python_version(), **packages}
+
+
 def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
     """All that is needed to know what was run, and to run it again."""
     return {
@@ -136,10 +143,6 @@ def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, fl
         "diverged": _diverged(dataset),
         "findings": _findings(dataset),
         "seconds": seconds,
-        "versions": {
-            "superposition_jax": superposition_jax.__version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": _versions(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.local_devices()],
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -97,7 +98,7 @@ _MOST_ROWS = 100_000
 
 
 def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Path]:
-    """Write results.nc, manifest.json and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
+    """Write results.nc, manifest.json and, for 2 to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
@@ -105,15 +106,39 @@ def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Pa
         if variable.size > 1 and variable.dtype.kind in "fiu"
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+    small = sum(variable.size for variable in dataset.variables.values()) < _SMALL
     parts = {
-        "results.nc": lambda path: dataset.to_netcdf(path, engine="h5netcdf", encoding=packed),
+        "results.nc": lambda path: (
+            _write_small(dataset, path) if small else dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
+        ),
         "metrics.csv": lambda path: _write_metrics(dataset, path),
         "manifest.json": lambda path: path.write_text(text + "\n", encoding="utf-8"),
     }
-    if dataset["status"].size > _MOST_ROWS:
+    if not 1 < dataset["status"].size <= _MOST_ROWS:
         del parts["metrics.csv"]
         (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
     return [_whole(folder / name, write) for name, write in parts.items()]
+
+
+_SMALL = 10_000
+"""Numbers of a Dataset that is written from the bytes of another of its form: most of the time would go into describing it."""
+_forms: dict[str, bytes] = {}
+
+
+def _write_small(dataset: xr.Dataset, path: Path) -> None:
+    """Write results.nc; where one of the same form has been written, only the numbers and the attributes are new."""
+    variables = {str(name): variable for name, variable in dataset.variables.items()}
+    form = repr([(name, v.dims, v.shape, v.dtype.str, v.attrs) for name, v in variables.items()] + [*dataset.attrs])
+    if any(v.dtype.kind not in "fiu" for v in variables.values()) or form not in _forms:
+        dataset.to_netcdf(path, engine="h5netcdf")
+        _forms[form] = path.read_bytes()
+        return
+    path.write_bytes(_forms[form])
+    with h5py.File(path, "r+") as file:
+        for name, variable in variables.items():
+            file[name][...] = variable.values
+        for name, value in dataset.attrs.items():
+            file.attrs[name] = value
 
 
 def _whole(path: Path, write) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import setup_globals
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import superposition_jax
@@ -53,9 +53,9 @@ def test_composition_is_hydras_own():
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", overrides=[], run_mode=RunMode.MULTIRUN)
-        compose = Composer(HydraContext(config_loader=loader, callbacks=None), master)
+        compose = Composer(loader)
         for overrides in [*JOBS, *JOBS]:
-            ours, own = compose(list(overrides)), loader.load_sweep_config(master, list(overrides))
+            ours, own = compose(master, list(overrides)), loader.load_sweep_config(master, list(overrides))
             assert OmegaConf.to_container(ours) == OmegaConf.to_container(own), overrides
 
 
