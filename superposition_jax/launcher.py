@@ -3,9 +3,11 @@
 It is registered by hand (`register`), since Hydra looks for plugins in a package of its own only.
 """
 
+import gc
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -35,7 +37,8 @@ class BatchLauncher(Launcher):
         self.jobs: list[Any] = []
         # The sweeper composes every job once more, to see that it can be composed: this one's loader is as fast for it.
         loader = hydra_context.config_loader
-        vars(loader)["load_sweep_config"] = Composer(loader)
+        self.compose = vars(loader)["load_sweep_config"] = Composer(loader)
+        gc.disable()  # Hydra keeps two configs a job, of thousands of objects each: searching them all for garbage takes long
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
@@ -45,13 +48,16 @@ class BatchLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
-        configs = list(self._compose(job_overrides, initial_job_idx))
-        if initial_job_idx == 0 and len(configs) > MANY:
-            sys.stdout.write(f"{len(configs)} jobs: a folder each takes most of the time; sweep.axes has no such cost\n")
-        jobs = multirun.train([_own(config) for config in configs], [_values(overrides) for overrides in job_overrides])
+        if initial_job_idx == 0 and len(job_overrides) > MANY:
+            sys.stdout.write(f"{len(job_overrides)} jobs: a folder each takes most of the time; sweep.axes has no such cost\n")
+        plain = [_own(config) for config in self._compose(job_overrides, initial_job_idx)]
+        jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides])
+        configs = self._compose(job_overrides, initial_job_idx)
         returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
+        self.compose.forget()
         self.jobs += jobs
         multirun.gather(self.jobs, folder)
+        gc.enable()
         return returned
 
     def _finish(self, config: DictConfig, job: Any) -> JobReturn:
@@ -70,7 +76,7 @@ class BatchLauncher(Launcher):
     def _compose(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[DictConfig]:
         """The jobs' configs, as Hydra's own composition makes them."""
         for number, overrides in enumerate(job_overrides, start=first):
-            config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+            config = self.compose(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
             yield config
@@ -87,25 +93,44 @@ def _own(config: DictConfig) -> dict[str, Any]:
     return {str(key): to_dict(config[key]) for key in config if key != "hydra"}
 
 
+class _JobConfig(DictConfig):
+    """A job's config. Hydra copies it twice a job, for which pickling takes a third of the time."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DictConfig:
+        return pickle.loads(pickle.dumps(self))
+
+
 class Composer:
-    """Composes jobs. Where two differ in leaves' values alone, the second is the first with other values: far faster."""
+    """Composes jobs as the config loader's `load_sweep_config`. Where two differ in leaves' values alone, the second is the first
+    with other values: far faster. A job is composed to be checked, to be trained and to be finished: once is enough."""
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader, self.compose = loader, loader.load_sweep_config
         self.parser = OverridesParser.create(config_loader=loader)
-        self.templates: dict[tuple[str, ...], bytes] = {}
+        self.templates: dict[tuple[str, ...], DictConfig] = {}
         self.groups: dict[str, bool] = {}
+        self.made: dict[tuple[str, ...], DictConfig] = {}
 
     def __call__(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """The config of a job; the loader's `load_sweep_config`."""
+        """The config of a job."""
+        key = tuple(sweep_overrides)
+        if key not in self.made:
+            self.made[key] = self._make(master_config, sweep_overrides)
+        return self.made[key]
+
+    def forget(self) -> None:
+        """Let go of the configs made."""
+        self.made.clear()
+
+    def _make(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         parsed = self.parser.parse_overrides(sweep_overrides)
         groups = [p.input_line or "" for p in parsed if not self._is_leaf(p)]
         kind = (*groups, *(p.key_or_group for p in parsed if self._is_leaf(p)))
         if kind not in self.templates:
-            composed = self.compose(master_config, sweep_overrides)
-            self.templates[kind] = pickle.dumps(composed)  # copies it in half of deepcopy's time
-            return composed
-        job = pickle.loads(self.templates[kind])
+            self.templates[kind] = self.compose(master_config, sweep_overrides)
+            object.__setattr__(self.templates[kind], "__class__", _JobConfig)
+            return deepcopy(self.templates[kind])
+        job = deepcopy(self.templates[kind])
         OmegaConf.copy_cache(from_config=master_config, to_config=job)
         with open_dict(job):
             for override in parsed:

@@ -82,7 +82,8 @@ def finish(
             dataset = consistency.repair(experiment.grid, trainer, parts).assign_attrs(dataset.attrs)
         dataset = tables.add(dataset, experiment.tables, trainer)
         files = keep(dataset)
-    _say_what_was_found(dataset, console, experiment.repair)
+    if not console.quiet:
+        _say_what_was_found(dataset, console, experiment.repair)
     if folder:
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
         for picture in figures.save(dataset, experiment.figures, folder / "figures") if experiment.figures else []:
