@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -15,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.errors import ConfigError
 
+VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
+"""What Hydra 1.3 asks for and later ones do not."""
 PLUGIN = "hydra_plugins.superposition_jax"
 ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
 
@@ -34,7 +37,7 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
-        with initialize_config_dir(conf_dir(), version_base="1.3"):
+        with initialize_config_dir(conf_dir(), **VERSION_BASE):
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_plain(error, overrides)) from error
@@ -67,7 +70,7 @@ def _known(overrides: Sequence[str]) -> list[str]:
     """All keys, with the overrides' own choice of options, and the options' groups themselves."""
     groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
     chosen = [override for override in overrides if override.partition("=")[0] in groups]
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
         try:
             composed = hydra_compose(config_name="config", overrides=chosen)
         except (HydraException, OmegaConfBaseException):

@@ -138,7 +138,8 @@ class Composer:
                     OmegaConf.update(job, override.key_or_group, override.value(), merge=False)
             own = [override for override in parsed if not override.is_hydra_override()]
             job.hydra.overrides.task = [override.input_line for override in own]
-            job.hydra.job.override_dirname = _dirname(own, master_config.hydra.job.config.override_dirname)
+            if not OmegaConf.is_interpolation(job.hydra.job, "override_dirname"):  # as it is from Hydra 1.4 on
+                job.hydra.job.override_dirname = _dirname(own, master_config.hydra.job.config.override_dirname)
         return job
 
     def _is_leaf(self, override: Override) -> bool:

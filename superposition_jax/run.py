@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import superposition_jax
-from superposition_jax.compose import conf_dir, to_dict
+from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.errors import ConfigError
 
 
@@ -27,6 +27,7 @@ def task(composed: DictConfig) -> float:
     return float(dataset["loss"].mean())
 
 
+_EVERY = "experiment=glob(*,exclude=none)"
 _SHOWING = ("-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info")
 """Options with which nothing is run."""
 
@@ -37,16 +38,17 @@ def _every_experiment(arguments: list[str]) -> list[str]:
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
     folders = ["hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}", "hydra.sweep.subdir=${hydra:runtime.choices.experiment}"]
-    return ["--multirun", "experiment=glob(*)", "hydra/launcher=basic", *folders, *rest]
+    return ["--multirun", _EVERY, "hydra/launcher=basic", *folders, *rest]
 
 
 def _check(arguments: list[str]) -> None:
     """Refuse the bad config of a single run before Hydra makes a folder for it."""
     args = get_args_parser().parse_args(arguments)
-    if "experiment=glob(*)" in args.overrides:
+    if _EVERY in args.overrides:
         own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
         for path in sorted(Path(conf_dir(), "experiment").glob("*.yaml")):
             _check([f"experiment={path.stem}", *own])
+        return
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
         return
     from superposition_jax import config
@@ -67,7 +69,7 @@ def main() -> None:
     from superposition_jax import launcher
 
     launcher.register()
-    hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(task)()
+    hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
 
 
 class _Callable(ModuleType):

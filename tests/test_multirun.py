@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import superposition_jax
-from superposition_jax.compose import conf_dir
+from superposition_jax.compose import VERSION_BASE, conf_dir
 from superposition_jax.launcher import Composer
 
 TINY = ["train.steps=30", "model.n_features=6"]
@@ -50,7 +50,7 @@ JOBS = [
 
 def test_composition_is_hydras_own():
     setup_globals()
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", overrides=[], run_mode=RunMode.MULTIRUN)
         compose = Composer(loader)
