@@ -46,8 +46,8 @@ def _check(arguments: list[str]) -> None:
     args = get_args_parser().parse_args(arguments)
     if _EVERY in args.overrides:
         own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
-        for path in sorted(Path(conf_dir(), "experiment").glob("*.yaml")):
-            _check([f"experiment={path.stem}", *own])
+        for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
+            _check([f"experiment={name}", *own])
         return
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
         return
