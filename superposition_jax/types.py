@@ -1,5 +1,6 @@
 """Containers that the numeric modules share. No logic beyond derived properties."""
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -71,9 +72,12 @@ class Spec:
         return np.concatenate([[0], _log_steps(self.steps, self.snapshots)]) if self.snapshots else np.zeros(0, int)
 
 
+@functools.cache
 def _log_steps(steps: int, points: int) -> np.ndarray:
     """At most `points` log-spaced whole numbers down from `steps`, ascending."""
-    return np.unique(np.round(np.geomspace(steps, 1, points)).astype(int))
+    found = np.unique(np.round(np.geomspace(steps, 1, points)).astype(int))
+    found.flags.writeable = False  # one array for all who ask
+    return found
 
 
 class Hparams(PyTreeNode):
