@@ -66,17 +66,15 @@ def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
         raise ConfigError(f"{key}: changes nothing beside data.importance.list; set that to null")
 
 
+def reserved() -> set[str]:
+    """Names of results and their dimensions, which no axis may have."""
+    known = results.variables()
+    return {"status", "model", "batch", *tables.NAMES, *known, *(dim for measure in known.values() for dim in measure.dims)}
+
+
 def _check_name(key: str, name: Any) -> None:
     """Names of dimensions: words that no result has."""
-    taken = {
-        "status",
-        "model",
-        "batch",
-        *tables.NAMES,
-        *results.variables(),
-        *(dim for v in results.variables().values() for dim in v.dims),
-    }
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in taken:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in reserved():
         raise reject(
             key, name, "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"
         )

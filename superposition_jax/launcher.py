@@ -42,6 +42,12 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
+        try:
+            return self._launch(job_overrides, initial_job_idx)
+        finally:
+            gc.enable()
+
+    def _launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from superposition_jax import multirun
 
         setup_globals()
@@ -57,7 +63,6 @@ class BatchLauncher(Launcher):
         self.compose.forget()
         self.jobs += jobs
         multirun.gather(self.jobs, folder)
-        gc.enable()
         return returned
 
     def _finish(self, config: DictConfig, job: Any) -> JobReturn:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from superposition_jax import config, figures, index, pipeline, results
+from superposition_jax import axes, config, figures, index, pipeline, results
 from superposition_jax.errors import ConfigError
 from superposition_jax.progress import count
 from superposition_jax.sweep import Axis, Grid, Group
@@ -138,7 +138,7 @@ def _scalar(value: Any) -> Any:
 
 def _names(keys: Sequence[str]) -> dict[str, str]:
     """Names of axes over overrides: the last word of the key where that is a name of its own, else the whole key."""
-    reserved, found = {*results.variables(), "job", "model", "batch", "feature", "hidden", "step", "snapshot", "status"}, {}
+    reserved, found = {"job", *axes.reserved()}, {}
     for key in keys:
         short = key.rpartition(".")[2]
         taken = short in reserved or not short.isidentifier() or [k.rpartition(".")[2] for k in keys].count(short) > 1

@@ -17,25 +17,25 @@ PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " bat
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """Estimate of L = E Σ_i I_i (y_i − x'_i)², y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
-    return _error(hparams, batch, batch.x, model.forward(params, batch.x, spec=spec)[1], spec=spec)
+    return _error(hparams, batch, model.forward(params, batch.x, spec=spec)[1], spec=spec)
 
 
-def _error(hparams: Hparams, batch: Batch, x: Array, output: Array, *, spec: Spec) -> Float[Array, ""]:
-    error = targets.target(x, spec=spec) - output
+def _error(hparams: Hparams, batch: Batch, output: Array, *, spec: Spec) -> Float[Array, ""]:
+    error = targets.target(batch.x, spec=spec) - output
     return jnp.sum((hparams.importance @ (error * error)) * batch.weight)
 
 
 def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """The same loss, of the outputs for attacked inputs (`attack.perturb`) against the target of the clean ones."""
     x = attack.perturb(hparams, params, batch, spec=spec)
-    return _error(hparams, batch, batch.x, model.forward(params, x, spec=spec)[1], spec=spec)
+    return _error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
 
 
 def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """What training minimises: the loss, on attacked inputs if the model is trained so, and its penalty."""
     x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
     h, output = model.forward(params, x, spec=spec)
-    total = _error(hparams, batch, batch.x, output, spec=spec)
+    total = _error(hparams, batch, output, spec=spec)
     if spec.penalty is None:
         return total
     return total + hparams.penalty_weight * jnp.sum(PENALTIES[spec.penalty](h) * batch.weight)

@@ -86,7 +86,7 @@ def finish(
         _say_what_was_found(dataset, console, experiment.repair)
     if folder:
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
-        for picture in figures.save(dataset, experiment.figures, folder / "figures") if experiment.figures else []:
+        for picture in figures.save(dataset, experiment.figures, folder / "figures"):
             console.print(f"figure   {picture}")
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
     return dataset

@@ -98,7 +98,7 @@ _MOST_ROWS = 100_000
 
 
 def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Path]:
-    """Write results.nc, manifest.json and, for 2 to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
+    """Write results.nc, manifest.json and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
@@ -114,7 +114,7 @@ def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Pa
         "metrics.csv": lambda path: _write_metrics(dataset, path),
         "manifest.json": lambda path: path.write_text(text + "\n", encoding="utf-8"),
     }
-    if not 1 < dataset["status"].size <= _MOST_ROWS:
+    if dataset["status"].size > _MOST_ROWS:
         del parts["metrics.csv"]
         (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
     return [_whole(folder / name, write) for name, write in parts.items()]

@@ -166,6 +166,7 @@ def test_the_demonstration_shows_the_best_seed(tmp_path):
         ("circuit", ["experiment=asymmetric", "model.n_hidden=4"]),
         ("superposed", ["experiment=l1"]),
         ("vulnerability", ["experiment=adversarial", "sweep.axes.density.num=3", "model.n_hidden=2"]),
+        ("vulnerability_by_packing", ["experiment=adversarial", "sweep.axes.density.num=3", "model.n_hidden=2"]),
     ],
 )
 @pytest.mark.parametrize("seeds", ["sweep.axes.seed.range=2", "sweep.axes.seed=null"])
@@ -178,6 +179,15 @@ def test_figures_of_experiments_draw(name, overrides, seeds, tmp_path):
     assert path.stem == name
     assert dataset["loss"].notnull().all()
     assert dataset.attrs.get("findings", "-")
+
+
+def test_a_second_dataset_of_the_same_form_is_written_as_itself(tmp_path):
+    """Small ones take the bytes of the first and their own numbers and attributes."""
+    first, second = (superposition_jax.run(["model.n_features=3", "train.steps=5", f"seed={seed}"]) for seed in (1, 2))
+    for number, dataset in enumerate((first, second, first)):
+        results.save(dataset, {}, tmp_path / str(number))
+        xr.testing.assert_identical(superposition_jax.load(tmp_path / str(number)), dataset)
+    assert first.attrs["config"] != second.attrs["config"]
 
 
 def test_aligned_directions_differ_by_no_rotation_or_order():

@@ -29,6 +29,7 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "circuit": "circuit",
     "superposed": "summary",
     "vulnerability": "vulnerability",
+    "vulnerability_by_packing": "vulnerability",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -46,6 +47,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "circuit": {"tables": "asymmetry"},
     "superposed": {"tables": "superposed"},
     "vulnerability": {"tables": "vulnerability"},
+    "vulnerability_by_packing": {"tables": "vulnerability"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 
@@ -68,7 +70,8 @@ def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
     """Draw figures by name into `folder`, as PNG, or GIF where they move; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if names:
+        folder.mkdir(parents=True, exist_ok=True)
     return [_save(draw(name, dataset), folder / name) for name in names]
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from superposition_jax import data, labels
 from superposition_jax.engine import Trainer
+from superposition_jax.tables.phase import REACHED
 from superposition_jax.tables.words import share
 
 SPEAKS = 0.1
@@ -51,10 +52,17 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
         mono, poly, off = (int(count) for count in ((per_neuron == 1).sum(), (per_neuron > 1).sum(), (per_neuron == 0).sum()))
         every = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()
         spoken, relative = per_feature[per_feature > 0], float(best.isel(here)["loss_relative"])
+        loss = cell["loss"].values.ravel()
+        reached = (
+            int((loss <= (1 + REACHED) * np.nanmin(loss) + float(labels.floor(cell).max())).sum())
+            if np.isfinite(loss).any()
+            else 0
+        )
         spread = f"median {np.median(every):g} ({every.min():g}–{every.max():g})"
         yield (
             f"{place}best seed, relative loss {relative:.2g}: "
             f"{mono} monosemantic neurons, {poly} polysemantic, {off} silent, {len(spoken)} features by "
             f"{spoken.mean() if spoken.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
-            f"no such neuron in {share(int((every == 0).sum()), every.size)}"
+            f"no such neuron in {share(int((every == 0).sum()), every.size)}; "
+            f"within {REACHED:.0%} of the best loss {share(reached, loss.size)}"
         )

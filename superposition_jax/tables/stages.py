@@ -18,6 +18,7 @@ _MEANINGS = {
 }
 _STAGES = {
     "line_step": "last snapshot at which both sets are directions on a line: ‖W‖² > 1.5, cosines within sets > 0.9",
+    "line_share": "axis_share at that snapshot: 1 where the sets point to opposite sides, ½ where they are orthogonal",
     "triangles_step": "first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
     "antiprism_step": "first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partners' cosine < −0.95",
 }
@@ -37,7 +38,8 @@ def stages(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     line = (size > 1.5) & (by_step["within_least"] > 0.9)
     apart = (size > 4) & (by_step["within_most"] < 0.15)
     when = {
-        "line_step": _last(line, steps),
+        "line_step": _first(line[:, ::-1], steps[::-1]),
+        "line_share": _first(line[:, ::-1], by_step["axis_share"][:, ::-1]),
         "triangles_step": _first(apart & (by_step["roundness"] > 0.7), steps),
         "antiprism_step": _first(apart & (by_step["partner"] < -0.95), steps),
     }
@@ -74,25 +76,23 @@ def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _unit(a).swapaxes(1, 2) @ _unit(b)
 
 
-def _first(found: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """First step at which something is found (model, snapshot), NaN where it never is."""
-    return np.where(found.any(axis=1), steps[found.argmax(axis=1)], np.nan).astype(np.float32)
-
-
-def _last(found: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    return _first(found[:, ::-1], steps[::-1])
+def _first(found: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The value, of (snapshot,) or (model, snapshot), where something is first found (model, snapshot); NaN where it never is."""
+    there = np.broadcast_to(values, found.shape)[np.arange(len(found)), found.argmax(axis=1)]
+    return np.where(found.any(axis=1), there, np.nan).astype(np.float32)
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
     few = dataset[[*_STAGES, *_MEANINGS, "loss"]]
     for here, cell in labels.cells(few):
         place = labels.place(dataset, here, ", ")
-        line, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
+        line, straight, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)
         yield f"{place}line, then triangles, then antiprism in {share(int(ordered.sum()), ordered.size)}"
         yield f"{place}triangles before the antiprism, not with it, in {share(int((triangles < antiprism).sum()), ordered.size)}"
         last = cell.isel(snapshot=-1)
         when = [mean_error(step) for step in (line, triangles, antiprism)]
         yield f"{place}line until step {when[0]}, triangles at {when[1]}, antiprism at {when[2]}"
+        yield f"{place}{mean_error(straight, '.3g', 100)} % of ‖W‖² along one axis when the line ends"
         along, partner = mean_error(last["axis_share"].values, ".3g", 100), float(last["partner"].max())
         yield f"{place}at the end {along} % of ‖W‖² along the axis, greatest cosine of partners {partner:.3f}"
