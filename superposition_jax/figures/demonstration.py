@@ -1,5 +1,6 @@
 """The paper's demonstration: WᵀW and b for each sparsity, and the norms of the features coloured by superposition."""
 
+import textwrap
 from itertools import product
 
 import matplotlib as mpl
@@ -17,6 +18,8 @@ _SUPERPOSITION = mpl.colormaps["cividis"], Normalize(0, 1)
 _INCHES = 1.85
 """Width of one model's picture."""
 _MOST_ROWS = 6
+_LETTERS = 12
+"""Of the title, an inch."""
 
 
 def demonstration(dataset: xr.Dataset) -> Figure:
@@ -36,7 +39,9 @@ def demonstration(dataset: xr.Dataset) -> Figure:
 
     pitch = n + 1 + strip + gap
     size = (_INCHES * len(columns), _INCHES * n / pitch)
-    figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=(0.75, 1.0, 0.55, 0.95), heights=(1.0, 0.75))
+    title = [part for line in _title(dataset, more) for part in textwrap.wrap(line, int(_LETTERS * (size[0] + 1.75)))]
+    margin = (0.75, 1.0, 0.55, 0.6 + 0.18 * len(title))
+    figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=margin, heights=(1.0, 0.75))
     for row, here in enumerate(rows):
         heat, bars = grid[2 * row][0], grid[2 * row + 1][0]
         models = [best.isel(here | column) for column in columns]
@@ -56,7 +61,7 @@ def demonstration(dataset: xr.Dataset) -> Figure:
         layout.colour_bar(figure, heat, *_WEIGHTS, f"({_gram(dataset)})ᵢⱼ, bᵢ", "both")
         layout.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
     grid[-1][0].set_xlabel("feature i of each model")
-    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), _title(dataset, more), ha="center", va="top", fontsize=11)
+    figure.text(0.5, 1 - 0.12 / figure.get_figheight(), "\n".join(title), ha="center", va="top", fontsize=11)
     return figure
 
 
@@ -64,15 +69,16 @@ def _gram(dataset: xr.Dataset) -> str:
     return "WᵀW" if "W" in dataset else "W_outᵀW_in"
 
 
-def _title(dataset: xr.Dataset, more: int) -> str:
+def _title(dataset: xr.Dataset, more: int) -> list[str]:
+    """Lines of the title."""
     there = labels.directions(dataset).isel(feature=0)
     sizes = np.unique(np.isfinite(there.values).sum(there.get_axis_num("hidden")))
-    return (
+    return [
         f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
-        f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).\nBelow: norms ‖Wᵢ‖, coloured by superposition "
-        "Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds"
-        + (f"\n{more} more rows are not shown" if more else "")
-    )
+        f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).",
+        "Below: norms ‖Wᵢ‖, coloured by superposition Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds",
+        *([f"{more} more rows are not shown"] if more else []),
+    ]
 
 
 def _range(seeds: xr.Dataset, seed) -> tuple[np.ndarray, np.ndarray]:
