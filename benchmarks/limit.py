@@ -49,10 +49,10 @@ def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int)
     """Profile some steps of one rectangle of models: share of the peaks, and of the time by part."""
     group = config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     spec, mesh = group.spec, population.make_mesh(None)
-    cover = sweep.tiling(group.seeds, mesh.size * tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = cover.tiles[0].places
+    shape = sweep.shape(group.seeds, mesh.size * tuning.models_at_once(spec, "cpu"), mesh.size)
+    places = sweep.rectangles(group.seeds, np.arange(len(group.seeds)), shape)[0].places
     hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
-    programs = population.build(spec, mesh, hparams, by_seed=cover.by_seed, models=10**6)
+    programs = population.build(spec, mesh, hparams, by_seed=shape.by_seed, models=10**6)
     state, at = programs.start(seeds, hparams), 0
 
     def go(state, at):

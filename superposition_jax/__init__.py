@@ -37,16 +37,24 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     Raises:
       ConfigError: for a config that cannot be run, with one line that names the key.
     """
-    from superposition_jax import config, pipeline
+    from superposition_jax import config, pipeline, shards
 
-    return pipeline.run(config.load(overrides), directory=directory, progress=progress)
+    experiment = config.load(overrides)
+    if experiment.shard is None:
+        return pipeline.run(experiment, directory=directory, progress=progress)
+    shards.train(experiment, directory, progress=progress)
+    return load(str(directory))
 
 
 def load(path: str | Path) -> xarray.Dataset:
-    """The Dataset of a run, from its folder or its results.nc. Loading executes nothing that is stored there."""
-    from superposition_jax import results
+    """The Dataset of a run, from its folder or its results.nc; of an unfinished one what is finished, the rest `missing`.
 
-    return results.load(path)
+    Loading executes nothing that is stored there.
+    """
+    from superposition_jax import parts, results
+
+    unfinished = (Path(path) / "parts").is_dir() and not (Path(path) / "results.nc").is_file()
+    return parts.load(Path(path)) if unfinished else results.load(path)
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:

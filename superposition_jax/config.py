@@ -35,6 +35,7 @@ class Experiment(NamedTuple):
     devices: int | None
     chunk: int | None
     keep: bool
+    shard: str | None
     config: dict[str, Any]
     """The config itself, resolved, for the record."""
 
@@ -86,7 +87,7 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs")]
+    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs", "shard")]
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 

@@ -103,8 +103,8 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
     A model that ends below its cell's best takes the place of the cell's worst seed, and is marked in the variable `repaired`.
     Goes on until no cell is flagged or none gets better, for ten rounds at most: a better solution spreads by a cell a round.
     """
-    groups, parts = list(trainer.groups), list(trained)
-    dataset, repaired = results.assemble(grid, groups, parts), np.zeros(grid.n_points, bool)
+    parts = [*map(results.Part.of, trainer.groups, trained)]
+    dataset, repaired = results.assemble(grid, parts), np.zeros(grid.n_points, bool)
     for _ in range(_ROUNDS):
         found = [np.concatenate(sides) for sides in zip(*_violations(_best(dataset), TOLERANCE), strict=True)]
         if not found or not found[0].size:
@@ -120,12 +120,12 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
             lower = again["loss"][kept] < np.nan_to_num(target[here[kept]], nan=np.inf)
             kept = kept[lower & (again["diverged_at"][kept] < 0)]
             if kept.size:
-                groups.append(Group(group.spec, take(group.hparams, kept), group.seeds[kept], group.points[kept]))
-                parts.append({name: values[kept] for name, values in again.items()})
+                new = Group(group.spec, take(group.hparams, kept), group.seeds[kept], group.points[kept])
+                parts.append(results.Part.of(new, {name: values[kept] for name, values in again.items()}))
                 repaired[group.points[kept]] = True
         if len(parts) == count:
             break
-        dataset = results.assemble(grid, groups, parts)
+        dataset = results.assemble(grid, parts)
     meaning = {"long_name": "trained from a neighbour's parameters, since its cell lost more than the neighbour's loss allows"}
     return dataset.assign(repaired=(dataset["loss"].dims, grid.unravel(repaired), meaning))
 

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from superposition_jax import population, tuning
 from superposition_jax.errors import ConfigError
 from superposition_jax.evaluation import evaluation_spec
-from superposition_jax.sweep import Group, Tile, Tiling, rectangles, take, tiling
+from superposition_jax.sweep import Group, Shape, Tile, rectangles, shape, share, take
 from superposition_jax.types import PARAMS, Hparams, Spec, TrainState
 
 _SEGMENT_SECONDS = 0.5
@@ -19,12 +19,11 @@ _GENTLE = 0.2
 
 
 class Compiled(NamedTuple):
-    """A group's programs are ready."""
+    """A group's programs are ready for some of its models."""
 
-    spec: Spec
+    group: int
     models: int
     seconds: float
-    rectangles: int
 
 
 class Advanced(NamedTuple):
@@ -44,9 +43,31 @@ class Finished(NamedTuple):
     diverged: int
 
 
-Start = dict[str, np.ndarray]
-"""Parameters of many models on the host, by name, each (model, …)."""
-Report = Callable[[Compiled | Advanced | Finished], None]
+class Found(NamedTuple):
+    """Some models of a group were trained by an earlier process."""
+
+    group: int
+    models: int
+
+
+Results = dict[str, np.ndarray]
+"""Arrays on the host by name, each (model, …)."""
+Start = Results
+"""Parameters of many models."""
+Report = Callable[[Compiled | Advanced | Finished | Found], None]
+
+
+class Store(Protocol):
+    """Where finished models are kept while others train."""
+
+    def has(self, points: np.ndarray) -> np.ndarray:
+        """Which of some points are there."""
+
+    def read(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, Results]]:
+        """Those that are there: places among the points, and results."""
+
+    def write(self, group: Group, places: np.ndarray, results: Results) -> None:
+        """Keep the results of a group's models at some places."""
 
 
 def model_bytes(spec: Spec) -> int:
@@ -68,28 +89,69 @@ def set_devices(devices: int | None) -> None:
 
 
 class Trainer:
-    """Groups and their compiled programs: trains all models, and then some of them again from given parameters."""
+    """Groups and their compiled programs: trains all models, or a share, and then some of them again from given parameters."""
 
-    def __init__(self, groups: Sequence[Group], *, devices: int | None, chunk: int | None, keep: bool = False) -> None:
-        """`keep` leaves the compiled programs on disk for the next process."""
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        *,
+        devices: int | None,
+        chunk: int | None,
+        keep: bool = False,
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        """`keep` leaves the compiled programs on disk for the next process; shard (i, N) trains share i of N."""
         set_devices(devices)
         if (devices or 0) > jax.local_device_count():
             raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
         self.groups, self._chunk, self._keep = groups, chunk, keep
+        self._shards, self._shares = shard[1], share(groups, *shard)
         self._mesh = population.make_mesh(devices)
-        self._programs: dict[int, tuple[population.Programs, Tiling]] = {}
+        self._programs: dict[int, tuple[population.Programs, Shape]] = {}
 
-    def train(self, report: Report) -> list[dict[str, np.ndarray]]:
-        """Train and evaluate all groups: for every group its results by name, arrays (point, …) in the order of its points."""
-        return [self._train(number, report) for number in range(len(self.groups))]
+    @property
+    def models(self) -> int:
+        """How many models are this process's to train."""
+        return sum(map(len, self._shares))
 
-    def _train(self, number: int, report: Report) -> dict[str, np.ndarray]:
-        group = self.groups[number]
-        programs, cover = self._compiled(number)
-        report(Compiled(group.spec, len(group.points), programs.compile_seconds, len(cover.tiles)))
-        return _run(programs, group, cover.tiles, len(group.points), report)
+    @property
+    def model_steps(self) -> int:
+        """Their steps together."""
+        return sum(len(share) * group.spec.steps for share, group in zip(self._shares, self.groups, strict=True))
 
-    def retrain(self, points: np.ndarray, start: Start) -> list[tuple[np.ndarray, Group, dict[str, np.ndarray]]]:
+    def train(self, report: Report, store: Store | None = None) -> list[Results]:
+        """Train and evaluate all groups: for every group its results, arrays (point, …) in the order of its points.
+
+        Models that are in `store` are read from there, and others are kept in it as soon as they are finished.
+        """
+        return [_collect(len(group.points), self._pieces(number, report, store)) for number, group in enumerate(self.groups)]
+
+    def train_share(self, report: Report, store: Store) -> None:
+        """Train this process's share of the models into a store."""
+        for number in range(len(self.groups)):
+            for _ in self._pieces(number, report, store):
+                pass
+
+    def _pieces(self, number: int, report: Report, store: Store | None) -> Iterator[tuple[np.ndarray, Results]]:
+        """A group's results as they come: places in the group, and arrays."""
+        group, todo = self.groups[number], self._shares[number]
+        if store:
+            there = store.has(group.points[todo])
+            if there.any():
+                report(Found(number, int(there.sum())))
+            for found, results in store.read(group.points[todo]):
+                yield todo[found], results
+            todo = todo[~there]
+        if not todo.size:
+            return
+        programs, shape = self._compiled(number)
+        report(Compiled(number, len(todo), programs.compile_seconds))
+        for places, results in _run(programs, group, rectangles(group.seeds, todo, shape), report):
+            if store:
+                store.write(group, places, results)
+            yield places, results
+
+    def retrain(self, points: np.ndarray, start: Start) -> list[tuple[np.ndarray, Group, Results]]:
         """Train models of the sweep, given by their flat points (k,), once more from parameters `start` (k, …).
 
         They are near their end: their learning rate is a fifth of the sweep's. W and b are cut to their group's sizes. They run
@@ -106,42 +168,49 @@ class Trainer:
             hparams = take(whole.hparams, places)
             hparams = hparams.replace(learning_rate=_GENTLE * hparams.learning_rate)
             group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
-            programs, cover = self._compiled(number)
+            programs, shape = self._compiled(number)
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
             own = {
                 name: values[here][np.ix_(np.arange(len(here)), *(np.arange(sizes[dim]) for dim in PARAMS[name].dims))]
                 for name, values in start.items()
             }
-            tiles = rectangles(group.seeds, cover.tiles[0].places.shape)
-            found.append((here, group, _run(programs, group, tiles, len(here), lambda report: None, own)))
+            tiles = rectangles(group.seeds, np.arange(len(here)), shape)
+            found.append((here, group, _collect(len(here), _run(programs, group, tiles, lambda report: None, own))))
         return found
 
-    def _compiled(self, number: int) -> tuple[population.Programs, Tiling]:
+    def _compiled(self, number: int) -> tuple[population.Programs, Shape]:
+        """A group's programs, for rectangles whose shape does not depend on what of the group there is still to train."""
         if number not in self._programs:
             group, mesh = self.groups[number], self._mesh
-            at_once = self._chunk or mesh.size * tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
-            cover = tiling(group.seeds, at_once, mesh.size)
-            first = take(group.hparams, cover.tiles[0].places)
-            built = population.build(group.spec, mesh, first, by_seed=cover.by_seed, models=len(group.points), keep=self._keep)
-            self._programs[number] = built, cover
+            fit = mesh.size * tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
+            own = shape(group.seeds, self._chunk or min(fit, -(-len(group.points) // self._shards)), mesh.size)
+            first = take(group.hparams, np.zeros((own.seeds, own.cells), int))
+            built = population.build(group.spec, mesh, first, by_seed=own.by_seed, models=len(group.points), keep=self._keep)
+            self._programs[number] = built, own
         return self._programs[number]
 
 
+def _collect(models: int, pieces: Iterable[tuple[np.ndarray, Results]]) -> Results:
+    """Pieces of the results of so many models, put together."""
+    whole: Results = {}
+    for places, results in pieces:
+        for name, value in results.items():
+            if name not in whole:
+                whole[name] = np.empty((models, *value.shape[1:]), value.dtype)
+            whole[name][places] = value
+    return whole
+
+
 def _run(
-    programs: population.Programs, group: Group, tiles: Sequence[Tile], models: int, report: Report, start: Start | None = None
-) -> dict[str, np.ndarray]:
+    programs: population.Programs, group: Group, tiles: Sequence[Tile], report: Report, start: Start | None = None
+) -> Iterator[tuple[np.ndarray, Results]]:
     """Train and evaluate tiles of a group's models, from parameters `start` (point, …) if they are given."""
-    results: dict[str, np.ndarray] = {}
     for tile in tiles:
         state, hparams, diverged = _advance(programs, group, tile, report, start)
         began = time.perf_counter()
         fetched = jax.device_get(programs.finish(hparams, state))
-        for name, value in fetched.items():
-            if name not in results:
-                results[name] = np.empty((models, *value.shape[2:]), value.dtype)
-            results[name][tile.places[tile.real]] = value[tile.real]
         report(Finished(int(tile.real.sum()), time.perf_counter() - began, diverged))
-    return results
+        yield tile.places[tile.real], {name: value[tile.real] for name, value in fetched.items()}
 
 
 def _advance(

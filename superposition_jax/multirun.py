@@ -51,7 +51,13 @@ def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]
     jobs = [Job(own) for own in overrides]
     for job, given in zip(jobs, configs, strict=True):
         try:
-            job.experiment = config.read(given)
+            experiment = config.read(given)
+            if experiment.shard is not None:
+                raise ConfigError(
+                    f"runtime.shard = {experiment.shard!r}: jobs that are trained together have no shards; "
+                    "use hydra/launcher=basic or one of submitit's, with hydra.sweep.subdir=."
+                )
+            job.experiment = experiment
         except ConfigError as error:
             job.error = error
     good = [job for job in jobs if job.experiment is not None]
@@ -101,13 +107,13 @@ def together(jobs: Sequence[Job]) -> xr.Dataset | None:
         return None
     outer, place = _outer([job.overrides for job in jobs])
     inner = Grid(next(iter(own)))
-    groups, parts = [], []
+    parts = []
     for number, job in done:
         assert job.trained
         for group, part in zip(job.trained.trainer.groups, job.trained.results, strict=True):
-            groups.append(Group(group.spec, group.hparams, group.seeds, group.points + place[number] * inner.n_points))
-            parts.append(part)
-    dataset = results.assemble(Grid((*outer, *inner.axes)), groups, parts)
+            moved = Group(group.spec, group.hparams, group.seeds, group.points + place[number] * inner.n_points)
+            parts.append(results.Part.of(moved, part))
+    dataset = results.assemble(Grid((*outer, *inner.axes)), parts)
     experiment = done[0][1].experiment
     assert experiment
     return dataset.assign_attrs(pipeline.attributes(experiment))

@@ -15,8 +15,10 @@ import xarray as xr
 from rich.console import Console
 
 import superposition_jax
-from superposition_jax import batch, consistency, engine, figures, results, tables
+from superposition_jax import batch, consistency, engine, figures, parts, results, tables
+from superposition_jax.compose import flatten
 from superposition_jax.config import Experiment
+from superposition_jax.parts import Parts
 from superposition_jax.progress import Shell, count
 from superposition_jax.sweep import Group
 
@@ -25,10 +27,28 @@ PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
     """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
-    console = console_for(progress)
-    console.print(f"{experiment.name}: {_size(experiment)}")
-    trained, seconds = train([experiment], console)
-    return finish(experiment, trained[0], seconds, Path(directory) if directory is not None else None, console)
+    console, folder = console_for(progress), Path(directory) if directory is not None else None
+    console.print(f"{experiment.name}: {size(experiment)}")
+    store = Parts(folder, about(experiment, experiment.grid.n_points)) if folder else None
+    trained, seconds = train([experiment], console, store)
+    dataset = finish(experiment, trained[0], seconds, folder, console)
+    if store:
+        store.remove()
+    return dataset
+
+
+def about(experiment: Experiment, models: int) -> parts.Run:
+    """What parts say of an experiment. Where a part was made changes no result, but for the versions of what computes."""
+    leaves = flatten({key: value for key, value in experiment.config.items() if key != "runtime"})
+    versions = {f"version of {name}": _versions()[name] for name in ("superposition_jax", "jax", "jaxlib", "optax")}
+    about = parts.Run(
+        config={**dict(leaves), **versions},
+        attributes=attributes(experiment),
+        axes=[[axis.name, axis.path, axis.values, axis.dim] for axis in experiment.grid.axes],
+        shard=experiment.shard or "0/1",
+        models=models,
+    )
+    return parts.Run(**json.loads(json.dumps(about._asdict())))
 
 
 def console_for(progress: bool) -> Console:
@@ -43,33 +63,41 @@ class Trained(NamedTuple):
     results: list[dict[str, np.ndarray]]
 
 
-def train(experiments: Sequence[Experiment], console: Console) -> tuple[list[Trained], dict[str, float]]:
+def train(
+    experiments: Sequence[Experiment], console: Console, store: Parts | None = None
+) -> tuple[list[Trained], dict[str, float]]:
     """Train experiments of equal runtime settings together; what each has of it, and the seconds that all took."""
     began, groups = time.perf_counter(), [experiment.groups for experiment in experiments]
     joined = batch.join(groups)
-    with Shell(console, joined) as shell:
-        trainer = _trainer(experiments[0], joined)
-        results = trainer.train(shell)
+    trainer = trainer_for(experiments[0], joined)
+    with Shell(console, trainer) as shell:
+        results = trainer.train(shell, store)
     seconds = {**shell.totals(), "all": time.perf_counter() - began}
     if len(experiments) == 1:
         return [Trained(trainer, results)], seconds
-    parts = batch.split(groups, joined, results)
+    each = batch.split(groups, joined, results)
     return [
-        Trained(_trainer(experiment, own), theirs) for experiment, (own, theirs) in zip(experiments, parts, strict=True)
+        Trained(trainer_for(experiment, own), theirs) for experiment, (own, theirs) in zip(experiments, each, strict=True)
     ], seconds
 
 
-def _trainer(experiment: Experiment, groups: Sequence[Group]) -> engine.Trainer:
-    return engine.Trainer(groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep)
+def trainer_for(experiment: Experiment, groups: Sequence[Group]) -> engine.Trainer:
+    """A trainer of groups with an experiment's runtime settings."""
+    index, _, count = (experiment.shard or "0/1").partition("/")
+    return engine.Trainer(
+        groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep, shard=(int(index), int(count))
+    )
 
 
 def finish(
     experiment: Experiment, trained: Trained, seconds: dict[str, float], folder: Path | None, console: Console
 ) -> xr.Dataset:
     """From trained models to a labelled Dataset with its tables, on disk with its figures if there is a folder."""
-    trainer, parts = trained
+    trainer, found = trained
     began = time.perf_counter()
-    dataset = results.assemble(experiment.grid, trainer.groups, parts).assign_attrs(attributes(experiment))
+    dataset = results.assemble(experiment.grid, [*map(results.Part.of, trainer.groups, found)]).assign_attrs(
+        attributes(experiment)
+    )
 
     def keep(dataset: xr.Dataset) -> list[Path]:
         spent = {name: round(value, 3) for name, value in seconds.items()}
@@ -79,7 +107,7 @@ def finish(
     files = keep(dataset)
     if experiment.repair or experiment.tables:
         if experiment.repair:
-            dataset = consistency.repair(experiment.grid, trainer, parts).assign_attrs(dataset.attrs)
+            dataset = consistency.repair(experiment.grid, trainer, found).assign_attrs(dataset.attrs)
         dataset = tables.add(dataset, experiment.tables, trainer)
         files = keep(dataset)
     if not console.quiet:
@@ -121,7 +149,8 @@ def _diverged(dataset: xr.Dataset) -> int:
     return int((dataset["status"] == results.STATUS.index("diverged")).sum())
 
 
-def _size(experiment: Experiment) -> str:
+def size(experiment: Experiment) -> str:
+    """A sweep in a few words."""
     axes = " × ".join(f"{size} {dim}" for dim, size in experiment.grid.sizes.items())
     models = count(experiment.grid.n_points, "model")
     return f"{axes + ' = ' if axes else ''}{models} in {count(len(experiment.groups), 'compiled program')}"

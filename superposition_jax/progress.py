@@ -1,14 +1,12 @@
 """What the shell shows while a sweep trains: one bar, or plain lines where there is no terminal."""
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from superposition_jax.engine import Advanced, Compiled, Finished
-from superposition_jax.sweep import Group
+from superposition_jax.engine import Advanced, Compiled, Finished, Found, Trainer
 from superposition_jax.types import Spec
 
 _PLAIN_SECONDS = 5.0
@@ -28,11 +26,10 @@ def count(number: int, noun: str) -> str:
 class Shell:
     """Turns the engine's reports into a progress bar and a line a group. Use as a context; call it with each report."""
 
-    def __init__(self, console: Console, groups: Sequence[Group]) -> None:
-        self.console, self.groups = console, groups
-        self.total = sum(len(group.points) * group.spec.steps for group in groups)
-        self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in groups]
-        self.group, self.done, self.diverged, self.models_left = -1, 0, 0, 0
+    def __init__(self, console: Console, trainer: Trainer) -> None:
+        self.console, self.groups, self.total = console, trainer.groups, trainer.model_steps
+        self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in self.groups]
+        self.group, self.done, self.diverged, self.models, self.models_left = -1, 0, 0, 0, 0
         self.said = time.perf_counter()
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -53,11 +50,14 @@ class Shell:
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.bar.stop()
 
-    def __call__(self, report: Compiled | Advanced | Finished) -> None:
+    def __call__(self, report: Compiled | Advanced | Finished | Found) -> None:
         """Take note of one report."""
-        if isinstance(report, Compiled):
-            self.group += 1
-            self.models_left = report.models
+        if isinstance(report, Found):
+            self.total -= report.models * self.groups[report.group].spec.steps
+            self.console.print(f"program {self._name(report.group)}: {count(report.models, 'model')} trained before")
+        elif isinstance(report, Compiled):
+            self.group = report.group
+            self.models = self.models_left = report.models
             self._spend("compile", report.seconds)
         elif isinstance(report, Advanced):
             self.done += report.models * report.steps
@@ -77,10 +77,13 @@ class Shell:
     def _spend(self, what: str, seconds: float) -> None:
         self.seconds[self.group][what] += seconds
 
+    def _name(self, group: int) -> str:
+        return f"{group + 1}/{len(self.groups)}"
+
     def _sum_up(self) -> None:
-        group, seconds = self.groups[self.group], self.seconds[self.group]
+        spec, seconds = self.groups[self.group].spec, self.seconds[self.group]
         self.console.print(
-            f"program {self.group + 1}/{len(self.groups)}: {count(len(group.points), 'model')}, {describe(group.spec)}: "
+            f"program {self._name(self.group)}: {count(self.models, 'model')}, {describe(spec)}: "
             f"compiled in {seconds['compile']:.1f} s, trained in {seconds['train']:.1f} s, "
             f"evaluated in {seconds['evaluate']:.1f} s"
         )

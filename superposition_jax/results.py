@@ -2,16 +2,16 @@
 
 import csv
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 import xarray as xr
 
 from superposition_jax import evaluation, geometry
+from superposition_jax.files import whole
 from superposition_jax.sweep import Grid, Group
 from superposition_jax.types import PARAMS, Measure
 
@@ -32,28 +32,46 @@ def variables() -> dict[str, Measure]:
     }
 
 
-def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np.ndarray]]) -> xr.Dataset:
-    """One Dataset of all groups: results at their labels, NaN where a static axis makes some smaller or without an array."""
-    data, steps, known = {}, _steps(groups), variables()
+class Part(NamedTuple):
+    """Results of some models of a sweep."""
+
+    points: np.ndarray
+    """Their flat places in the sweep, (point,)."""
+    arrays: dict[str, np.ndarray]
+    """By name, (point, …)."""
+    steps: dict[str, np.ndarray]
+    """The steps at which their curves and snapshots have points, by dimension."""
+
+    @classmethod
+    def of(cls, group: Group, arrays: dict[str, np.ndarray]) -> "Part":
+        """A group's results."""
+        return cls(group.points, arrays, {"step": group.spec.curve_steps, "snapshot": group.spec.snapshot_steps})
+
+
+def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
+    """One Dataset of all parts, of which a later one counts: results at their labels, NaN where models are smaller or missing.
+
+    A curve or snapshot has NaN at the steps of others.
+    """
+    data, known = {}, variables()
+    steps = {dim: np.unique(np.concatenate([part.steps[dim] for part in parts])) for dim in parts[0].steps}
     there = np.zeros(grid.n_points, bool)
-    for group in groups:
-        there[group.points] = True
-    for name in dict.fromkeys(name for results in trained for name in results):
+    for part in parts:
+        there[part.points] = True
+    for name in dict.fromkeys(name for part in parts for name in part.arrays):
         measure = known[name]
-        own = [(group, results[name]) for group, results in zip(groups, trained, strict=True) if name in results]
-        parts = [part for _, part in own]
-        sizes = [max(sizes) for sizes in zip(*(p.shape[1:] for p in parts), strict=True)]
+        own = [(part, part.arrays[name]) for part in parts if name in part.arrays]
+        sizes = [max(sizes) for sizes in zip(*(array.shape[1:] for _, array in own), strict=True)]
         shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
-        ragged = any(p.shape[1:] != shape for p in parts) or len(own) < len(trained) or not there.all()
-        dtype = np.result_type(parts[0], np.float32) if ragged else parts[0].dtype
+        ragged = any(array.shape[1:] != shape for _, array in own) or len(own) < len(parts) or not there.all()
+        dtype = np.result_type(own[0][1], np.float32) if ragged else own[0][1].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
-        for group, part in own:
-            own_steps = _own_steps(group)
+        for part, array in own:
             places = [
-                np.searchsorted(steps[dim], own_steps[dim]) if dim in steps else np.arange(size)
-                for dim, size in zip(measure.dims, part.shape[1:], strict=True)
+                np.searchsorted(steps[dim], part.steps[dim]) if dim in steps else np.arange(size)
+                for dim, size in zip(measure.dims, array.shape[1:], strict=True)
             ]
-            full[np.ix_(group.points, *places)] = part
+            full[np.ix_(part.points, *places)] = array
         data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
     trained_to = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged"))
     status = np.where(grid.unravel(there), trained_to, STATUS.index("missing")).astype(np.int8)
@@ -66,17 +84,6 @@ def assemble(grid: Grid, groups: Sequence[Group], trained: Sequence[dict[str, np
         if dim in lengths:
             dataset = dataset.assign_coords({dim: values})
     return dataset
-
-
-def _own_steps(group: Group) -> dict[str, np.ndarray]:
-    """The steps at which a group's curves and snapshots have points."""
-    return {"step": group.spec.curve_steps, "snapshot": group.spec.snapshot_steps}
-
-
-def _steps(groups: Sequence[Group]) -> dict[str, np.ndarray]:
-    """The steps of all groups together; a group has NaN at those that are not its own."""
-    own = [_own_steps(group) for group in groups]
-    return {dim: np.unique(np.concatenate([steps[dim] for steps in own])) for dim in own[0]}
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Pa
     if dataset["status"].size > _MOST_ROWS:
         del parts["metrics.csv"]
         (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
-    return [_whole(folder / name, write) for name, write in parts.items()]
+    return [whole(folder / name, write) for name, write in parts.items()]
 
 
 _SMALL = 10_000
@@ -139,19 +146,6 @@ def _write_small(dataset: xr.Dataset, path: Path) -> None:
             file[name][...] = variable.values
         for name, value in dataset.attrs.items():
             file.attrs[name] = value
-
-
-def _whole(path: Path, write) -> Path:
-    """Write under a temporary name, then rename: a file under its own name is complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _write_metrics(dataset: xr.Dataset, path: Path) -> None:

@@ -18,13 +18,14 @@ from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.errors import ConfigError
 
 
-def task(composed: DictConfig) -> float:
+def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax import config, pipeline  # JAX is imported late, so that --help is quick
+    from superposition_jax import config, pipeline, shards  # JAX is imported late, so that --help is quick
 
-    experiment = config.read(to_dict(composed))
-    dataset = pipeline.run(experiment, directory=HydraConfig.get().runtime.output_dir, progress=True)
-    return float(dataset["loss"].mean())
+    experiment, folder = config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+    if experiment.shard is not None:
+        return shards.train(experiment, folder, progress=True)
+    return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
 
 
 _EVERY = "experiment=glob(*,exclude=none)"
@@ -57,11 +58,26 @@ def _check(arguments: list[str]) -> None:
     config.load([*args.overrides, *search], args.config_name or "config")
 
 
+def _merged(arguments: list[str]) -> bool:
+    """`merge=<folder>` puts the shards there together, and is all that is done."""
+    given = [argument for argument in arguments if argument.startswith("merge=")]
+    if not given:
+        return False
+    if len(arguments) > 1:
+        raise ConfigError(f"{given[0]}: goes alone; the folder's parts know their config")
+    from superposition_jax import shards
+
+    shards.merge(Path(given[0].removeprefix("merge=")))
+    return True
+
+
 def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
     sys.argv[1:] = _every_experiment(sys.argv[1:])
     sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
     try:
+        if _merged(sys.argv[1:]):
+            return
         _check(sys.argv[1:])
     except ConfigError as error:
         sys.stderr.write(f"superposition_jax: {error}\n")

@@ -3,6 +3,7 @@
 Meaning and defaults stand in conf/*.yaml. Numbers (`Number`) become `Hparams`, everything else belongs to `Spec`.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,17 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Share:
+    """Share i of N in words: i/N, counted from 0; or null."""
+
+    def check(self, key: str, value: Any) -> None:
+        """Raise unless the value is allowed."""
+        given = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value) if isinstance(value, str) else None
+        if value is not None and not (given and int(given[1]) < int(given[2])):
+            raise reject(key, value, "i/N, share i = 0 … N − 1 of N, or null")
+
+
+@dataclass(frozen=True)
 class Names:
     """A list of names of functions; compiled in."""
 
@@ -210,6 +222,7 @@ NEEDS: dict[str, tuple[str, Collection[Any]]] = {
 RUNTIME = {
     "runtime.devices": Integer(optional=True),
     "runtime.chunk": Integer(optional=True),
+    "runtime.shard": Share(),
     "runtime.keep_programs": Choice([True, False]),
 }
 """Leaves that decide where and how, but no result."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,64 +82,58 @@ def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     return Hparams(**fields)
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """A rectangle of models that runs at once: places in the group (seed, cell), and which are no padding."""
 
     places: np.ndarray
     real: np.ndarray
 
 
-@dataclass(frozen=True)
-class Tiling:
-    """Tiles of one shape that cover a group; `by_seed` says which side the devices share."""
+class Shape(NamedTuple):
+    """The shape of a group's rectangles; `by_seed` says which side the devices share."""
 
-    tiles: tuple[Tile, ...]
+    seeds: int
+    cells: int
     by_seed: bool
 
 
-def tiling(seeds: np.ndarray, chunk: int, devices: int) -> Tiling:
-    """Cover models with the given seeds by equal rectangles of at most about `chunk` models.
+def shape(seeds: np.ndarray, chunk: int, devices: int) -> Shape:
+    """The shape of rectangles of at most about `chunk` models that cover models with the given seeds.
 
-    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. Padding repeats
-    a real model.
+    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers.
     """
-    distinct, row = np.unique(seeds, return_inverse=True)
-    counts = np.bincount(row)
-    order = np.argsort(row, kind="stable")
-    column = np.arange(len(seeds)) - np.repeat(np.cumsum(counts) - counts, counts)
-
+    _, counts = np.unique(seeds, return_counts=True)
     cells = _even(int(counts.max()), max(1, chunk))
-    rows = _even(len(distinct), max(1, chunk // cells))
+    rows = _even(len(counts), max(1, chunk // cells))
     # Devices share the side that needs less padding; seeds where equal, since shared cells draw the same numbers twice.
     by_seed = _up(rows, devices) * cells <= rows * _up(cells, devices)
-    rows, cells = (_up(rows, devices), cells) if by_seed else (rows, _up(cells, devices))
-
-    height, width = _up(len(distinct), rows), _up(int(counts.max()), cells)
-    places = np.full((height, width), -1)
-    places[row[order], column] = order
-    real = places >= 0
-    first = np.where(places[:, :1] >= 0, places[:, :1], 0)
-    places = np.where(real, places, first)
-    tiles = [
-        Tile(places[i : i + rows, j : j + cells], real[i : i + rows, j : j + cells])
-        for i in range(0, height, rows)
-        for j in range(0, width, cells)
-    ]
-    return Tiling(tuple(tile for tile in tiles if tile.real.any()), by_seed)
+    return Shape(_up(rows, devices), cells, True) if by_seed else Shape(rows, _up(cells, devices), False)
 
 
-def rectangles(seeds: np.ndarray, shape: tuple[int, int]) -> tuple[Tile, ...]:
-    """Cover models with the given seeds by rectangles of a given shape (seed, cell), one seed a row; padding repeats a model."""
-    rows, columns = shape
-    lines = []
-    for seed in np.unique(seeds):
-        members = np.flatnonzero(seeds == seed)
-        lines += [members[i : i + columns] for i in range(0, len(members), columns)]
-    places, real = np.zeros((_up(len(lines), rows), columns), int), np.zeros((_up(len(lines), rows), columns), bool)
-    for row, line in enumerate(lines):
-        places[row], places[row, : len(line)], real[row, : len(line)] = line[0], line, True
-    return tuple(Tile(places[i : i + rows], real[i : i + rows]) for i in range(0, len(places), rows))
+def rectangles(seeds: np.ndarray, places: np.ndarray, shape: Shape) -> list[Tile]:
+    """Cover the models at some places by rectangles of a shape, one seed a row; padding repeats a model."""
+    order = places[np.argsort(seeds[places], kind="stable")]
+    runs = np.split(order, np.flatnonzero(np.diff(seeds[order])) + 1) if order.size else []
+    lines = [run[start : start + shape.cells] for run in runs for start in range(0, len(run), shape.cells)]
+    tiles = []
+    for start in range(0, len(lines), shape.seeds):
+        rows = lines[start : start + shape.seeds]
+        rows += [rows[0][:0]] * (shape.seeds - len(rows))
+        real = np.arange(shape.cells) < np.array([len(row) for row in rows])[:, None]
+        filled = np.array([row[0] if len(row) else rows[0][0] for row in rows])[:, None] + np.zeros_like(real, int)
+        filled[real] = np.concatenate(rows)
+        tiles.append(Tile(filled, real))
+    return tiles
+
+
+def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
+    """For every group, the places of share `index` of `count` of all models: about equal in cost, few groups and seeds each."""
+    orders = [np.argsort(group.seeds, kind="stable") for group in groups]
+    costs = np.concatenate([np.full(len(g.points), float(g.spec.steps * g.spec.points * g.spec.n_features)) for g in groups])
+    middle = np.cumsum(costs) - costs / 2
+    mine = (middle * count / costs.sum()).astype(int) == index
+    parts = np.split(mine, np.cumsum([len(order) for order in orders])[:-1])
+    return [np.sort(order[part]) for order, part in zip(orders, parts, strict=True)]
 
 
 def _up(number: int, multiple: int) -> int:

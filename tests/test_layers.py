@@ -25,6 +25,7 @@ NUMERIC = (
 ORDER = [
     *(
         "errors",
+        "files",
         "types",
         "prng",
         "sets",
@@ -40,7 +41,7 @@ ORDER = [
         "tuning",
         "cache",
     ),
-    *("theory", "candidates", "solids", "population", "sweep", "engine", "results", "labels", "tables", "consistency"),
+    *("theory", "candidates", "solids", "population", "sweep", "engine", "results", "parts", "labels", "tables", "consistency"),
     *(
         "progress",
         "figures",
@@ -52,6 +53,7 @@ ORDER = [
         "config",
         "batch",
         "pipeline",
+        "shards",
         "index",
         "multirun",
         "launcher",

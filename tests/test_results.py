@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import superposition_jax
-from superposition_jax import config, figures, pipeline, results
+from superposition_jax import config, figures, files, pipeline, results
 from superposition_jax.figures import crossing
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
@@ -55,7 +55,7 @@ def test_every_value_lands_at_its_label():
         code = 100 * group.spec.n_hidden + 10 * group.hparams.learning_rate + group.seeds
         shape = (len(code), group.spec.n_hidden, 3)
         trained.append({"W": np.broadcast_to(code[:, None, None], shape), "loss": code, "diverged_at": np.full(len(code), -1)})
-    dataset = results.assemble(experiment.grid, experiment.groups[::-1], trained[::-1])
+    dataset = results.assemble(experiment.grid, [*map(results.Part.of, experiment.groups[::-1], trained[::-1])])
     expected = 100 * dataset["m"] + 10 * dataset["rate"] + dataset["seed"]
     np.testing.assert_array_equal(dataset["loss"], expected)
     np.testing.assert_array_equal(dataset["W"].isel(hidden=0, feature=2), expected)
@@ -113,7 +113,7 @@ def test_failed_writes_leave_the_old_file(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        results._whole(path, fail)
+        files.whole(path, fail)
     assert path.read_text() == "old"
     assert [*tmp_path.iterdir()] == [path]
 

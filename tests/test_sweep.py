@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.sweep import Axis, Grid, Group, merge, take, tiling
+from superposition_jax.sweep import Axis, Grid, Group, merge, rectangles, shape, share, take
 from superposition_jax.types import Spec
+
+
+def cover(seeds, chunk, devices):
+    """All rectangles that cover models with some seeds."""
+    own = shape(seeds, chunk, devices)
+    return own, rectangles(seeds, np.arange(len(seeds)), own)
 
 
 @given(
@@ -17,30 +23,51 @@ from superposition_jax.types import Spec
 @settings(max_examples=300, deadline=None)
 def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices):
     seeds = np.array(seeds)
-    cover = tiling(seeds, chunk, devices)
-    assert sorted(np.concatenate([tile.places[tile.real] for tile in cover.tiles])) == [*range(len(seeds))]
-    assert len({tile.places.shape for tile in cover.tiles}) == 1
-    for tile in cover.tiles:
+    own, tiles = cover(seeds, chunk, devices)
+    assert sorted(np.concatenate([tile.places[tile.real] for tile in tiles])) == [*range(len(seeds))]
+    for tile in tiles:
+        assert tile.places.shape == (own.seeds, own.cells)
         for row, real in zip(seeds[tile.places], tile.real, strict=True):
             assert len(set(row[real])) <= 1
-        rows, cells = tile.places.shape
-        assert (rows if cover.by_seed else cells) % devices == 0
-        assert rows * cells <= chunk + (devices - 1) * max(rows, cells)
+        assert (own.seeds if own.by_seed else own.cells) % devices == 0
+        assert own.seeds * own.cells <= chunk + (devices - 1) * max(own.seeds, own.cells)
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_rectangles_cover_any_part_of_a_group(data):
+    seeds = np.array(data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=60)))
+    places = np.array(data.draw(st.lists(st.integers(0, len(seeds) - 1), unique=True)), int)
+    tiles = rectangles(seeds, places, shape(seeds, data.draw(st.integers(1, 70)), 2))
+    assert sorted(place for tile in tiles for place in tile.places[tile.real]) == sorted(places)
+
+
+@given(counts=st.lists(st.integers(1, 30), min_size=1, max_size=4), shards=st.integers(1, 20))
+@settings(max_examples=100, deadline=None)
+def test_shards_have_every_model_once_and_cost_about_the_same(counts, shards):
+    groups = [
+        Group(Spec(n_features=2, n_hidden=1, steps=10 * (k + 1)), None, np.arange(count) % 3, np.arange(count))
+        for k, count in enumerate(counts)
+    ]
+    shares = [share(groups, index, shards) for index in range(shards)]
+    for number, group in enumerate(groups):
+        assert sorted(np.concatenate([own[number] for own in shares])) == [*range(len(group.points))]
+    costs = [sum(len(places) * group.spec.steps for places, group in zip(own, groups, strict=True)) for own in shares]
+    assert max(costs) - sum(costs) / shards <= 10 * len(counts)
 
 
 @pytest.mark.parametrize(("models", "chunk", "tiles"), [(10_000, 1000, 10), (1000, 1000, 1), (1001, 1000, 2)])
 def test_rectangles_are_even_and_hardly_padded(models, chunk, tiles):
-    cover = tiling(np.repeat(np.arange(4), models // 4), chunk, 2)
-    padded = sum(tile.real.size for tile in cover.tiles)
-    assert len(cover.tiles) <= tiles * 1.3 + 1
+    _, found = cover(np.repeat(np.arange(4), models // 4), chunk, 2)
+    padded = sum(tile.real.size for tile in found)
+    assert len(found) <= tiles * 1.3 + 1
     assert padded <= 1.02 * models
 
 
 def test_a_full_product_needs_no_padding():
-    cover = tiling(np.tile(np.arange(8), 7), 1000, 2)
-    assert cover.by_seed
-    assert [tile.places.shape for tile in cover.tiles] == [(8, 7)]
-    assert cover.tiles[0].real.all()
+    own, [tile] = cover(np.tile(np.arange(8), 7), 1000, 2)
+    assert own == (8, 7, True)
+    assert tile.real.all()
 
 
 def test_points_run_through_the_last_axis_first_and_zipped_axes_together():

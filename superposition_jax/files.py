@@ -1,0 +1,27 @@
+"""Files that are whole under their own name, or not there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then rename it, both kept through a loss of power; returns the path."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _sync(temporary)
+        os.replace(temporary, path)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

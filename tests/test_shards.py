@@ -1,0 +1,139 @@
+"""Sweeps divided among processes: together the shards have what one process has, and what is wrong or missing is named."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import config, parts, shards
+from superposition_jax.errors import ConfigError
+
+SWEEP = [
+    *("sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"),
+    "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
+]
+
+
+def same(one, other):
+    """Equal bit for bit."""
+    assert {*one.variables} == {*other.variables}
+    for name in one.variables:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return superposition_jax.run(SWEEP)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two of three shards."""
+    for index in (0, 2):
+        superposition_jax.run([*SWEEP, f"runtime.shard={index}/3"], directory=tmp_path)
+    return tmp_path
+
+
+def test_shards_in_any_order_are_one_run_bit_for_bit(whole, folder):
+    partial = superposition_jax.load(folder)
+    there = partial["status"] == 1
+    assert 0 < there.sum() < there.size
+    np.testing.assert_array_equal(partial["W"].where(there), whole["W"].where(there))
+    superposition_jax.run([*SWEEP, "runtime.shard=1/3"], directory=folder)
+    same(shards.merge(folder), whole)
+    same(superposition_jax.load(folder), whole)
+
+
+def test_missing_and_unfinished_shards_are_named(folder):
+    part = next((folder / "parts").glob("0-of-3*"))
+    part.unlink()
+    with pytest.raises(
+        ConfigError, match=r"of 56 models are missing: shard 0/3 has \d+ of its \d+ models, shard 1/3 has no part"
+    ):
+        shards.merge(folder)
+    assert not (folder / "results.nc").exists()
+
+
+def test_damaged_parts_are_named_and_trained_again(whole, folder):
+    part = next((folder / "parts").glob("0-of-3*"))
+    content = part.read_bytes()
+    for damage in (content[:-100], content[:50] + bytes([content[50] ^ 1]) + content[51:], b""):
+        part.write_bytes(damage)
+        with pytest.raises(ConfigError, match=f"damaged: {part}"):
+            shards.merge(folder)
+    for index in (0, 1):
+        superposition_jax.run([*SWEEP, f"runtime.shard={index}/3"], directory=folder)
+    same(shards.merge(folder), whole)
+
+
+def test_what_is_there_is_not_trained_again(folder, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
+    superposition_jax.run([*SWEEP, "runtime.shard=0/3"], directory=folder, progress=True)
+    assert "trained before" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()} == before
+
+
+def test_parts_of_another_run_division_or_with_the_same_models_are_refused(folder, tmp_path_factory):
+    with pytest.raises(ConfigError, match=r"train\.steps = 30 there, 31 here"):
+        superposition_jax.run([*SWEEP, "train.steps=31", "runtime.shard=1/3"], directory=folder)
+    with pytest.raises(ConfigError, match=r"runtime.shard = '1/4': .* is of shard 0/3"):
+        superposition_jax.run([*SWEEP, "runtime.shard=1/4"], directory=folder)
+    other = tmp_path_factory.mktemp("other")
+    superposition_jax.run([*SWEEP, "runtime.shard=0/3", "runtime.chunk=8"], directory=other)
+    for part in (other / "parts").iterdir():
+        (folder / "parts" / part.name).write_bytes(part.read_bytes())
+    with pytest.raises(ConfigError, match=r"have \d+ models in common"):
+        superposition_jax.load(folder)
+
+
+def test_a_shard_without_models_is_no_error(tmp_path):
+    for index in range(3):
+        overrides = ["train.steps=2", "model.n_features=3", "figures=[]", f"runtime.shard={index}/3"]
+        shards.train(config.load(overrides), tmp_path, progress=False)
+        assert (tmp_path / "parts").exists() == (index > 0)
+    assert shards.merge(tmp_path)["loss"].ndim == 0
+
+
+@pytest.mark.parametrize("given", ["3/3", "-1/3", "1", "a/b", "1/0", 3])
+def test_bad_shards_are_refused(given, tmp_path):
+    with pytest.raises(ConfigError, match=r"runtime.shard = .*: must be i/N"):
+        superposition_jax.run([*SWEEP, f"runtime.shard={given}"], directory=tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_parts_tell_of_their_run_and_execute_nothing(folder):
+    run = parts.run_of(folder)
+    assert run.config["model.n_features"] == 5
+    for path in (folder / "parts").iterdir():
+        with np.load(path, allow_pickle=False) as file:
+            assert file["points"].size
+
+
+def command(folder, *arguments):
+    return [sys.executable, "-m", "superposition_jax.run", *arguments, *([f"hydra.run.dir={folder}"] if folder else [])]
+
+
+@pytest.mark.slow
+def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path):
+    """Four processes side by side, of which one dies by SIGKILL after its first part, as the command does it."""
+    sweep = [*SWEEP, "sweep.axes.seed.range=16", "train.steps=400", "runtime.devices=1"]
+    run = {"env": dict(os.environ, XDG_CACHE_HOME=str(tmp_path)), "timeout": 300, "check": True, "capture_output": True}
+    subprocess.run(command(tmp_path / "one", *sweep), **run)
+    folder = tmp_path / "four"
+    started = [subprocess.Popen(command(folder, *sweep, f"runtime.shard={k}/4"), env=run["env"]) for k in range(4)]
+    victim = started[1]
+    while not [*folder.glob("parts/1-of-4*")] and victim.poll() is None:
+        time.sleep(0.01)
+    victim.send_signal(signal.SIGKILL)
+    assert [process.wait(timeout=300) for process in started] == [0, -signal.SIGKILL, 0, 0]
+    refused = subprocess.run(command(None, f"merge={folder}"), capture_output=True, encoding="utf-8", env=run["env"])
+    assert refused.returncode == 2
+    assert "shard 1/4 has" in refused.stderr
+    subprocess.run(command(folder, *sweep, "runtime.shard=1/4"), **run)
+    subprocess.run(command(None, f"merge={folder}"), **run)
+    same(superposition_jax.load(tmp_path / "one"), superposition_jax.load(folder))
