@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.settings import PROBLEMS
-from superposition_jax import config, engine, population, sweep, tuning
+from superposition_jax import config, population, processes, sweep, tuning
 
 PARTS = {
     "random numbers": ("draw",),
@@ -49,10 +49,10 @@ def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int)
     """Profile some steps of one rectangle of models: share of the peaks, and of the time by part."""
     group = config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     spec, mesh = group.spec, population.make_mesh(None)
-    shape = sweep.shape(group.seeds, mesh.size * tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = sweep.rectangles(group.seeds, np.arange(len(group.seeds)), shape)[0].places
+    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
+    places = sweep.rectangles(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
     hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
-    programs = population.build(spec, mesh, hparams, by_seed=shape.by_seed, models=10**6)
+    programs = population.build(spec, mesh, hparams, models=10**6)
     state, at = programs.start(seeds, hparams), 0
 
     def go(state, at):
@@ -102,7 +102,7 @@ def _part(name: str, scope: str) -> str:
 
 def run(problems: list[str]) -> dict[str, Any]:
     """Peaks of the machine, then each problem with both recipes."""
-    engine.set_devices(None)
+    processes.start(None)
     peaks = machine()
     return {
         "machine": peaks,

@@ -37,9 +37,11 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     Raises:
       ConfigError: for a config that cannot be run, with one line that names the key.
     """
-    from superposition_jax import config, pipeline, shards
+    from superposition_jax import config, pipeline, processes, shards
 
     experiment = config.load(overrides)
+    if experiment.distributed:
+        processes.join(experiment.devices)
     if experiment.shard is None:
         return pipeline.run(experiment, directory=directory, progress=progress)
     shards.train(experiment, directory, progress=progress)

@@ -36,6 +36,7 @@ class Experiment(NamedTuple):
     chunk: int | None
     keep: bool
     shard: str | None
+    distributed: bool
     config: dict[str, Any]
     """The config itself, resolved, for the record."""
 
@@ -87,7 +88,9 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs", "shard")]
+    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs", "shard", "distributed")]
+    if leaves["runtime.shard"] and leaves["runtime.distributed"]:
+        raise reject("runtime.shard", leaves["runtime.shard"], "null with runtime.distributed, whose processes share every model")
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 

@@ -1,6 +1,5 @@
 """The host loop: groups of equal Spec, rectangles of models, segments of steps. It reports what happens and prints nothing."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -8,10 +7,10 @@ from typing import NamedTuple, Protocol
 import jax
 import numpy as np
 
-from superposition_jax import population, tuning
+from superposition_jax import population, processes, tuning
 from superposition_jax.errors import ConfigError
 from superposition_jax.evaluation import evaluation_spec
-from superposition_jax.sweep import Group, Shape, Tile, rectangles, shape, share, take
+from superposition_jax.sweep import Group, Tile, fitting, of_size, rectangles, share, take
 from superposition_jax.types import PARAMS, Hparams, Spec, TrainState
 
 _SEGMENT_SECONDS = 0.5
@@ -76,18 +75,6 @@ def model_bytes(spec: Spec) -> int:
     return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def set_devices(devices: int | None) -> None:
-    """Give the CPU one device a core (or `devices`), which must happen before JAX starts; later calls change nothing."""
-    try:
-        jax.config.update("jax_num_cpu_devices", devices or _cores())
-    except RuntimeError:  # JAX has started: its devices are what they are
-        return
-
-
 class Trainer:
     """Groups and their compiled programs: trains all models, or a share, and then some of them again from given parameters."""
 
@@ -101,13 +88,13 @@ class Trainer:
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         """`keep` leaves the compiled programs on disk for the next process; shard (i, N) trains share i of N."""
-        set_devices(devices)
+        processes.start(devices)
         if (devices or 0) > jax.local_device_count():
             raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
         self.groups, self._chunk, self._keep = groups, chunk, keep
         self._shards, self._shares = shard[1], share(groups, *shard)
         self._mesh = population.make_mesh(devices)
-        self._programs: dict[int, tuple[population.Programs, Shape]] = {}
+        self._programs: dict[int, tuple[population.Programs, tuple[int, int]]] = {}
 
     @property
     def models(self) -> int:
@@ -178,15 +165,18 @@ class Trainer:
             found.append((here, group, _collect(len(here), _run(programs, group, tiles, lambda report: None, own))))
         return found
 
-    def _compiled(self, number: int) -> tuple[population.Programs, Shape]:
+    def _compiled(self, number: int) -> tuple[population.Programs, tuple[int, int]]:
         """A group's programs, for rectangles whose shape does not depend on what of the group there is still to train."""
         if number not in self._programs:
             group, mesh = self.groups[number], self._mesh
-            fit = mesh.size * tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
-            own = shape(group.seeds, self._chunk or min(fit, -(-len(group.points) // self._shards)), mesh.size)
-            first = take(group.hparams, np.zeros((own.seeds, own.cells), int))
-            built = population.build(group.spec, mesh, first, by_seed=own.by_seed, models=len(group.points), keep=self._keep)
-            self._programs[number] = built, own
+            most = tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
+            rows, cells = (
+                of_size(group.seeds, self._chunk) if self._chunk else fitting(group.seeds, most, mesh.size * self._shards)
+            )
+            shape = rows * mesh.size, cells
+            first = take(group.hparams, np.zeros(shape, int))
+            built = population.build(group.spec, mesh, first, models=len(group.points), keep=self._keep)
+            self._programs[number] = built, shape
         return self._programs[number]
 
 
@@ -208,7 +198,7 @@ def _run(
     for tile in tiles:
         state, hparams, diverged = _advance(programs, group, tile, report, start)
         began = time.perf_counter()
-        fetched = jax.device_get(programs.finish(hparams, state))
+        fetched = processes.fetch(programs.finish(hparams, state))
         report(Finished(int(tile.real.sum()), time.perf_counter() - began, diverged))
         yield tile.places[tile.real], {name: value[tile.real] for name, value in fetched.items()}
 
@@ -230,9 +220,9 @@ def _advance(
         began = time.perf_counter()
         stop = min(done + segment, group.spec.steps)
         state = programs.advance(seeds, hparams, state, np.int32(stop))
-        diverged = int(np.sum((np.asarray(state.diverged_at) >= 0) & tile.real))  # waits for the segment
+        diverged = int(np.sum((processes.fetch(state.diverged_at) >= 0) & tile.real))  # waits for the segment
         seconds = time.perf_counter() - began
         report(Advanced(int(tile.real.sum()), stop - done, seconds, diverged))
-        segment = int(max(25, segment * min(4.0, _SEGMENT_SECONDS / max(seconds, 1e-9))))
+        segment = processes.agreed(int(max(25, segment * min(4.0, _SEGMENT_SECONDS / max(seconds, 1e-9)))))
         done = stop
     return state, hparams, diverged

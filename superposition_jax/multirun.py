@@ -52,10 +52,10 @@ def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]
     for job, given in zip(jobs, configs, strict=True):
         try:
             experiment = config.read(given)
-            if experiment.shard is not None:
+            if experiment.shard is not None or experiment.distributed:
+                key = "runtime.shard" if experiment.shard else "runtime.distributed"
                 raise ConfigError(
-                    f"runtime.shard = {experiment.shard!r}: jobs that are trained together have no shards; "
-                    "use hydra/launcher=basic or one of submitit's, with hydra.sweep.subdir=."
+                    f"{key}: jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
                 )
             job.experiment = experiment
         except ConfigError as error:

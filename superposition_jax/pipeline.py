@@ -15,7 +15,7 @@ import xarray as xr
 from rich.console import Console
 
 import superposition_jax
-from superposition_jax import batch, consistency, engine, figures, parts, results, tables
+from superposition_jax import batch, consistency, engine, figures, parts, processes, results, tables
 from superposition_jax.compose import flatten
 from superposition_jax.config import Experiment
 from superposition_jax.parts import Parts
@@ -27,9 +27,10 @@ PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
     """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
-    console, folder = console_for(progress), Path(directory) if directory is not None else None
+    console = console_for(progress and processes.is_first())
+    folder = Path(directory) if directory is not None and processes.is_first() else None
     console.print(f"{experiment.name}: {size(experiment)}")
-    store = Parts(folder, about(experiment, experiment.grid.n_points)) if folder else None
+    store = Parts(folder, about(experiment, experiment.grid.n_points)) if folder and not experiment.distributed else None
     trained, seconds = train([experiment], console, store)
     dataset = finish(experiment, trained[0], seconds, folder, console)
     if store:
@@ -174,5 +175,5 @@ def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, fl
         "findings": _findings(dataset),
         "seconds": seconds,
         "versions": _versions(),
-        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.local_devices()],
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
     }

@@ -1,8 +1,8 @@
 """Many models in one compiled program: the only file that maps over models, compiles, donates and shards.
 
 Models stand in a rectangle (seed, cell). The inner map, over cells, does not map the key, so all cells of a seed share
-their draws, and random numbers cost by the seed. A 1-D mesh `("model",)` cuts one side of the rectangle; a shard never
-talks to another.
+their draws, and random numbers cost by the seed. A 1-D mesh `("model",)` cuts the rectangle's rows; a device never talks to
+another.
 """
 
 import time
@@ -15,7 +15,20 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from superposition_jax import cache, data, evaluation, geometry, model, objective, optimizer, prng, targets, train, tuning
+from superposition_jax import (
+    cache,
+    data,
+    evaluation,
+    geometry,
+    model,
+    objective,
+    optimizer,
+    prng,
+    processes,
+    targets,
+    train,
+    tuning,
+)
 from superposition_jax.types import Hparams, Spec, TrainState
 
 
@@ -118,7 +131,7 @@ def _block(spec: Spec, models: int) -> int:
 
 
 class Programs(NamedTuple):
-    """The three compiled programs of one Spec and one rectangle, and what compiling took."""
+    """The three compiled programs of one Spec and one rectangle, and what compiling took. They take arrays of the host."""
 
     start: Any
     advance: Any
@@ -127,19 +140,18 @@ class Programs(NamedTuple):
 
 
 def make_mesh(devices: int | None) -> Mesh:
-    """A 1-D mesh over the first `devices` local devices, all of them by default."""
-    local = jax.local_devices()[:devices]
-    return jax.make_mesh((len(local),), ("model",), axis_types=(jax.sharding.AxisType.Auto,), devices=local)
+    """A 1-D mesh over the first `devices` devices of every process, all of them by default."""
+    own = [device for process in range(jax.process_count()) for device in jax.local_devices(process)[:devices]]
+    return jax.make_mesh((len(own),), ("model",), axis_types=(jax.sharding.AxisType.Auto,), devices=own)
 
 
 def _platform(mesh: Mesh) -> str:
     return mesh.devices.flat[0].platform
 
 
-def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
-    """The jitted programs with the seeds (`by_seed`) or the cells cut over the mesh. States are donated."""
-    models = P("model") if by_seed else P(None, "model")
-    seeds = P("model") if by_seed else P()
+def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
+    """The jitted programs with the rectangle's rows cut over the mesh. States are donated."""
+    models = P("model")
     state = _state(P(), models)
 
     def cut(function, in_specs, out_specs, donate=()):
@@ -148,13 +160,13 @@ def jitted(spec: Spec, mesh: Mesh, *, by_seed: bool) -> dict[str, Any]:
 
     go_on = partial(advance, spec=spec, blocks=tuning.blocks(spec, _platform(mesh)))
     return {
-        "start": cut(partial(start, spec=spec), (seeds, models), state),
-        "advance": cut(go_on, (seeds, models, state, P()), state, donate=2),
+        "start": cut(partial(start, spec=spec), (models, models), state),
+        "advance": cut(go_on, (models, models, state, P()), state, donate=2),
         "finish": cut(partial(finish, spec=spec), (models, state), models),
     }
 
 
-def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: int, keep: bool = False) -> Programs:
+def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, models: int, keep: bool = False) -> Programs:
     """The programs for a rectangle of models shaped like `hparams` (seed, cell, …), which will train so many in all.
 
     With `keep` they come from the disk if an earlier process has left them there, and else are left there.
@@ -163,18 +175,24 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, by_seed: bool, models: in
     devices = [*mesh.devices.flat]
     options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     shape, blocks = hparams.learning_rate.shape, tuning.blocks(spec, _platform(mesh))
-    keep = keep and [*map(dict, _REGISTRIES)] == _OURS
-    file = cache.file_of(devices, spec, shape, by_seed, blocks, options("advance")) if keep else None
+    keep = keep and jax.process_count() == 1 and [*map(dict, _REGISTRIES)] == _OURS
+    file = cache.file_of(devices, spec, shape, blocks, options("advance")) if keep else None
     compiled = cache.load(file, devices) if file else None
     if compiled is None:
-        compiled = _compile_all(spec, mesh, hparams, options, by_seed=by_seed)
+        compiled = _compile_all(spec, mesh, hparams, options)
         if file:
             cache.save(file, compiled)
-    return Programs(**compiled, compile_seconds=time.perf_counter() - began)
+    calls = {name: partial(_call, program) for name, program in compiled.items()}
+    return Programs(**calls, compile_seconds=time.perf_counter() - began)
 
 
-def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options, *, by_seed: bool) -> dict[str, Any]:
-    functions = jitted(spec, mesh, by_seed=by_seed)
+def _call(program: Any, *arguments: Any) -> Any:
+    """Call a program with arrays of the host or of the devices."""
+    return program(*processes.place(arguments, program.input_shardings[0]))
+
+
+def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str, Any]:
+    functions = jitted(spec, mesh)
     numbers = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), hparams)
     seeds = jax.ShapeDtypeStruct((hparams.learning_rate.shape[0],), jnp.uint32)
     state = jax.eval_shape(functions["start"], seeds, numbers)

@@ -3,29 +3,46 @@
 Hydra composes the config and makes the run's folder; `superposition_jax.run([...])` is the same from Python.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import superposition_jax
 from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.errors import ConfigError
 
+if TYPE_CHECKING:
+    from superposition_jax.config import Experiment
+
 
 def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
     from superposition_jax import config, pipeline, shards  # JAX is imported late, so that --help is quick
 
-    experiment, folder = config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
-    if experiment.shard is not None:
-        return shards.train(experiment, folder, progress=True)
-    return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
+    try:
+        experiment, folder = config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+        if experiment.shard is not None:
+            return shards.train(experiment, folder, progress=True)
+        return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
+    except ConfigError as error:
+        if HydraConfig.get().mode == RunMode.RUN:
+            _refuse(error)
+        raise  # of a multirun other jobs go on
+
+
+def _refuse(error: ConfigError) -> NoReturn:
+    sys.stderr.write(f"superposition_jax: {error}\n")
+    sys.exit(2)
 
 
 _EVERY = "experiment=glob(*,exclude=none)"
@@ -42,20 +59,20 @@ def _every_experiment(arguments: list[str]) -> list[str]:
     return ["--multirun", _EVERY, "hydra/launcher=basic", *folders, *rest]
 
 
-def _check(arguments: list[str]) -> None:
-    """Refuse the bad config of a single run before Hydra makes a folder for it."""
+def _check(arguments: list[str]) -> Experiment | None:
+    """Refuse the bad config of a single run before Hydra makes a folder for it; returns it checked."""
     args = get_args_parser().parse_args(arguments)
     if _EVERY in args.overrides:
         own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
         for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
             _check([f"experiment={name}", *own])
-        return
+        return None
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
-        return
+        return None
     from superposition_jax import config
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
-    config.load([*args.overrides, *search], args.config_name or "config")
+    return config.load([*args.overrides, *search], args.config_name or "config")
 
 
 def _merged(arguments: list[str]) -> bool:
@@ -71,6 +88,16 @@ def _merged(arguments: list[str]) -> bool:
     return True
 
 
+def _joined(experiment: Experiment) -> bool:
+    """Join the processes of one mesh. The first goes on, and others only compute: no folder, no words."""
+    from superposition_jax import pipeline, processes
+
+    processes.join(experiment.devices)
+    if not processes.is_first():
+        pipeline.run(experiment)
+    return processes.is_first()
+
+
 def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
     sys.argv[1:] = _every_experiment(sys.argv[1:])
@@ -78,10 +105,11 @@ def main() -> None:
     try:
         if _merged(sys.argv[1:]):
             return
-        _check(sys.argv[1:])
+        experiment = _check(sys.argv[1:])
+        if experiment and experiment.distributed and not _joined(experiment):
+            return
     except ConfigError as error:
-        sys.stderr.write(f"superposition_jax: {error}\n")
-        sys.exit(2)
+        _refuse(error)
     from superposition_jax import launcher
 
     launcher.register()

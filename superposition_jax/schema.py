@@ -223,6 +223,7 @@ RUNTIME = {
     "runtime.devices": Integer(optional=True),
     "runtime.chunk": Integer(optional=True),
     "runtime.shard": Share(),
+    "runtime.distributed": Choice([True, False]),
     "runtime.keep_programs": Choice([True, False]),
 }
 """Leaves that decide where and how, but no result."""

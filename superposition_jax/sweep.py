@@ -89,37 +89,37 @@ class Tile(NamedTuple):
     real: np.ndarray
 
 
-class Shape(NamedTuple):
-    """The shape of a group's rectangles; `by_seed` says which side the devices share."""
-
-    seeds: int
-    cells: int
-    by_seed: bool
-
-
-def shape(seeds: np.ndarray, chunk: int, devices: int) -> Shape:
-    """The shape of rectangles of at most about `chunk` models that cover models with the given seeds.
+def fitting(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
+    """The rectangle (seeds, cells) of a device, of at most about `most` models, with which few rectangles cover all models.
 
     Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers.
     """
     _, counts = np.unique(seeds, return_counts=True)
-    cells = _even(int(counts.max()), max(1, chunk))
-    rows = _even(len(counts), max(1, chunk // cells))
-    # Devices share the side that needs less padding; seeds where equal, since shared cells draw the same numbers twice.
-    by_seed = _up(rows, devices) * cells <= rows * _up(cells, devices)
-    return Shape(_up(rows, devices), cells, True) if by_seed else Shape(rows, _up(cells, devices), False)
+    for chunk in (most, -(-len(seeds) // devices)):
+        cells = _even(int(counts.max()), chunk)
+        lines = int(np.sum(-(-counts // cells)))
+        if lines >= devices:  # else narrower rectangles give every device something to do
+            break
+    return _even(-(-lines // devices), max(1, most // cells)), cells
 
 
-def rectangles(seeds: np.ndarray, places: np.ndarray, shape: Shape) -> list[Tile]:
+def of_size(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
+    """The rectangle (seeds, cells) of a device of about `chunk` models, however many devices there are."""
+    cells = _even(int(np.unique(seeds, return_counts=True)[1].max()), chunk)
+    return max(1, chunk // cells), cells
+
+
+def rectangles(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> list[Tile]:
     """Cover the models at some places by rectangles of a shape, one seed a row; padding repeats a model."""
     order = places[np.argsort(seeds[places], kind="stable")]
     runs = np.split(order, np.flatnonzero(np.diff(seeds[order])) + 1) if order.size else []
-    lines = [run[start : start + shape.cells] for run in runs for start in range(0, len(run), shape.cells)]
+    height, width = shape
+    lines = [run[start : start + width] for run in runs for start in range(0, len(run), width)]
     tiles = []
-    for start in range(0, len(lines), shape.seeds):
-        rows = lines[start : start + shape.seeds]
-        rows += [rows[0][:0]] * (shape.seeds - len(rows))
-        real = np.arange(shape.cells) < np.array([len(row) for row in rows])[:, None]
+    for start in range(0, len(lines), height):
+        rows = lines[start : start + height]
+        rows += [rows[0][:0]] * (height - len(rows))
+        real = np.arange(width) < np.array([len(row) for row in rows])[:, None]
         filled = np.array([row[0] if len(row) else rows[0][0] for row in rows])[:, None] + np.zeros_like(real, int)
         filled[real] = np.concatenate(rows)
         tiles.append(Tile(filled, real))
@@ -134,10 +134,6 @@ def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
     mine = (middle * count / costs.sum()).astype(int) == index
     parts = np.split(mine, np.cumsum([len(order) for order in orders])[:-1])
     return [np.sort(order[part]) for order, part in zip(orders, parts, strict=True)]
-
-
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
 
 
 def _even(total: int, most: int) -> int:

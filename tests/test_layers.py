@@ -40,6 +40,7 @@ ORDER = [
         "evaluation",
         "tuning",
         "cache",
+        "processes",
     ),
     *("theory", "candidates", "solids", "population", "sweep", "engine", "results", "parts", "labels", "tables", "consistency"),
     *(

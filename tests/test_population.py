@@ -42,6 +42,14 @@ def test_devices_chunks_and_padding_change_nothing(reference, devices, chunk, nu
     same(reference, run(group(numbers), devices, chunk))
 
 
+@pytest.mark.parametrize("chunk", [1, 4, 7])
+def test_equal_chunks_give_equal_bits_on_any_number_of_devices(chunk, numbers):
+    one = run(group(numbers), 1, chunk)
+    for devices in (2, 3, 4):
+        for name, value in run(group(numbers), devices, chunk).items():
+            np.testing.assert_array_equal(value, one[name], err_msg=f"{devices} devices: {name}")
+
+
 def test_results_follow_their_models_when_those_are_shuffled(reference, numbers):
     whole, order = group(numbers), np.random.default_rng(0).permutation(15)
     same(reference, run(Group(SPEC, take(whole.hparams, order), whole.seeds[order], order)), order)
@@ -80,9 +88,9 @@ def test_same_seed_same_start_and_different_seeds_differ(numbers):
     assert np.all(w[:, 0] != w[:, 1])
 
 
-def traced(spec, numbers, devices=1, cells=3, by_seed=True):
+def traced(spec, numbers, devices=1, cells=3):
     """The three programs, traced for four seeds."""
-    jitted = population.jitted(spec, population.make_mesh(devices), by_seed=by_seed)
+    jitted = population.jitted(spec, population.make_mesh(devices))
     hparams = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), numbers(spec, 4, cells))
     seeds, stop = jax.ShapeDtypeStruct((4,), np.uint32), jax.ShapeDtypeStruct((), np.int32)
     state = jax.eval_shape(jitted["start"], seeds, hparams)
@@ -109,9 +117,8 @@ def test_random_numbers_cost_by_the_seed_and_not_by_the_cell(estimator, numbers)
     assert few == many > 0
 
 
-@pytest.mark.parametrize("by_seed", [True, False])
-def test_shards_never_communicate(by_seed, numbers):
-    for name, program in traced(SPEC, numbers, devices=4, cells=4, by_seed=by_seed).items():
+def test_devices_never_communicate(numbers):
+    for name, program in traced(SPEC, numbers, devices=4, cells=4).items():
         text = program.lower().compile().as_text()
         assert not [op for op in ("all-reduce", "all-gather", "all-to-all", "collective-permute") if op in text], name
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.sweep import Axis, Grid, Group, merge, rectangles, shape, share, take
+from superposition_jax.sweep import Axis, Grid, Group, fitting, merge, of_size, rectangles, share, take
 from superposition_jax.types import Spec
 
 
 def cover(seeds, chunk, devices):
     """All rectangles that cover models with some seeds."""
-    own = shape(seeds, chunk, devices)
-    return own, rectangles(seeds, np.arange(len(seeds)), own)
+    rows, cells = fitting(seeds, chunk, devices)
+    return (rows, cells), rectangles(seeds, np.arange(len(seeds)), (rows * devices, cells))
 
 
 @given(
@@ -23,14 +23,14 @@ def cover(seeds, chunk, devices):
 @settings(max_examples=300, deadline=None)
 def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices):
     seeds = np.array(seeds)
-    own, tiles = cover(seeds, chunk, devices)
+    (height, width), tiles = cover(seeds, chunk, devices)
+    assert height * width <= chunk
+    assert max(of_size(seeds, chunk)) <= chunk
     assert sorted(np.concatenate([tile.places[tile.real] for tile in tiles])) == [*range(len(seeds))]
     for tile in tiles:
-        assert tile.places.shape == (own.seeds, own.cells)
+        assert tile.places.shape == (devices * height, width)
         for row, real in zip(seeds[tile.places], tile.real, strict=True):
             assert len(set(row[real])) <= 1
-        assert (own.seeds if own.by_seed else own.cells) % devices == 0
-        assert own.seeds * own.cells <= chunk + (devices - 1) * max(own.seeds, own.cells)
 
 
 @given(data=st.data())
@@ -38,7 +38,7 @@ def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices)
 def test_rectangles_cover_any_part_of_a_group(data):
     seeds = np.array(data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=60)))
     places = np.array(data.draw(st.lists(st.integers(0, len(seeds) - 1), unique=True)), int)
-    tiles = rectangles(seeds, places, shape(seeds, data.draw(st.integers(1, 70)), 2))
+    tiles = rectangles(seeds, places, of_size(seeds, data.draw(st.integers(1, 70))))
     assert sorted(place for tile in tiles for place in tile.places[tile.real]) == sorted(places)
 
 
@@ -56,7 +56,7 @@ def test_shards_have_every_model_once_and_cost_about_the_same(counts, shards):
     assert max(costs) - sum(costs) / shards <= 10 * len(counts)
 
 
-@pytest.mark.parametrize(("models", "chunk", "tiles"), [(10_000, 1000, 10), (1000, 1000, 1), (1001, 1000, 2)])
+@pytest.mark.parametrize(("models", "chunk", "tiles"), [(10_000, 500, 10), (1000, 500, 1), (1001, 500, 2)])
 def test_rectangles_are_even_and_hardly_padded(models, chunk, tiles):
     _, found = cover(np.repeat(np.arange(4), models // 4), chunk, 2)
     padded = sum(tile.real.size for tile in found)
@@ -65,8 +65,14 @@ def test_rectangles_are_even_and_hardly_padded(models, chunk, tiles):
 
 
 def test_a_full_product_needs_no_padding():
-    own, [tile] = cover(np.tile(np.arange(8), 7), 1000, 2)
-    assert own == (8, 7, True)
+    own, [tile] = cover(np.tile(np.arange(8), 7), 500, 2)
+    assert own == (4, 7)
+    assert tile.real.all()
+
+
+def test_every_device_has_something_to_do():
+    own, [tile] = cover(np.zeros(1000, int), 1000, 4)
+    assert own == (1, 250)
     assert tile.real.all()
 
 

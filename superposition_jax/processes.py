@@ -1,0 +1,74 @@
+"""The devices of this process, or of several processes with one mesh: each runs the same program, and the first writes."""
+
+import contextlib
+import os
+from typing import Any
+
+import jax
+import numpy as np
+
+from superposition_jax.errors import ConfigError
+
+_BY_HAND = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+
+def start(devices: int | None) -> None:
+    """Give the CPU one device a core (or `devices`), which must happen before JAX starts; later calls change nothing."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(RuntimeError):  # JAX has started: its devices are what they are
+        jax.config.update("jax_num_cpu_devices", devices or cores)
+
+
+def join(devices: int | None) -> None:
+    """Start as one of several processes, before JAX touches a device; a later call does nothing.
+
+    SLURM, Open MPI, Kubernetes and TPU say themselves who the others are; elsewhere these variables of the environment do:
+    JAX_COORDINATOR_ADDRESS (host:port of the first process), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+
+    Raises:
+      ConfigError: if neither says so, or the others do not come.
+    """
+    start(devices)
+    if jax.distributed.is_initialized():
+        return
+    count, index = (os.environ.get(name) for name in _BY_HAND[1:])
+    try:
+        jax.distributed.initialize(num_processes=int(count) if count else None, process_id=int(index) if index else None)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise ConfigError(f"runtime.distributed = True: {reason}; where no cluster says it, set {', '.join(_BY_HAND)}") from error
+
+
+def is_first() -> bool:
+    """Whether this process writes and tells."""
+    return not jax.distributed.is_initialized() or jax.process_index() == 0
+
+
+def place(tree: Any, shardings: Any) -> Any:
+    """Arrays that every process has whole, as arrays over the devices of all."""
+    if jax.process_count() == 1:
+        return tree
+
+    def one(array: Any, sharding: Any) -> Any:
+        if isinstance(array, jax.Array) or sharding is None:  # an argument that the program does not use has none
+            return array
+        return jax.make_array_from_callback(np.shape(array), sharding, lambda index: np.asarray(array)[index])
+
+    return jax.tree.map(one, tree, shardings)
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays over the devices of all, whole on the host of every process."""
+    return jax.device_get(tree) if jax.process_count() == 1 else _utils().process_allgather(tree, tiled=True)
+
+
+def agreed(number: int) -> int:
+    """The first process's number."""
+    return number if jax.process_count() == 1 else int(_utils().broadcast_one_to_all(np.int32(number)))
+
+
+def _utils() -> Any:
+    """Imported late: it starts JAX."""
+    from jax.experimental import multihost_utils
+
+    return multihost_utils
