@@ -1,5 +1,6 @@
 """Files that are whole under their own name, or not there."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ def whole(path: Path, write: Callable[[Path], object]) -> Path:
         write(temporary)
         _sync(temporary)
         os.replace(temporary, path)
-        if os.name == "posix":  # elsewhere a folder cannot be opened
+        with contextlib.suppress(OSError):  # not every file system can do this with a folder
             _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
