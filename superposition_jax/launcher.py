@@ -99,10 +99,15 @@ def _own(config: DictConfig) -> dict[str, Any]:
 
 
 class _JobConfig(DictConfig):
-    """A job's config. Hydra copies it twice a job, for which pickling takes a third of the time."""
+    """A job's config, or Hydra's part of it. Hydra copies each often, for which pickling takes a third of the time."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DictConfig:
-        return pickle.loads(pickle.dumps(self))
+        parent = self._get_parent()
+        self._set_parent(None)  # which is not copied
+        copy = pickle.loads(pickle.dumps(self))
+        self._set_parent(parent)
+        copy._set_parent(parent)
+        return copy
 
 
 class Composer:
@@ -133,7 +138,8 @@ class Composer:
         kind = (*groups, *(p.key_or_group for p in parsed if self._is_leaf(p)))
         if kind not in self.templates:
             self.templates[kind] = self.compose(master_config, sweep_overrides)
-            object.__setattr__(self.templates[kind], "__class__", _JobConfig)
+            for config in (self.templates[kind], self.templates[kind].hydra):
+                object.__setattr__(config, "__class__", _JobConfig)
             return deepcopy(self.templates[kind])
         job = deepcopy(self.templates[kind])
         OmegaConf.copy_cache(from_config=master_config, to_config=job)

@@ -129,7 +129,8 @@ def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Pa
 
 _SMALL = 10_000
 """Numbers of a Dataset that is written from the bytes of another of its form: most of the time would go into describing it."""
-_forms: dict[str, bytes] = {}
+_forms: dict[str, tuple[bytes, dict[str, int]]] = {}
+"""The file of every form, and where in it the numbers of each variable are."""
 
 
 def _write_small(dataset: xr.Dataset, path: Path) -> None:
@@ -138,12 +139,18 @@ def _write_small(dataset: xr.Dataset, path: Path) -> None:
     form = repr([(name, v.dims, v.shape, v.dtype.str, v.attrs) for name, v in variables.items()] + [*dataset.attrs])
     if any(v.dtype.kind not in "fiu" for v in variables.values()) or form not in _forms:
         dataset.to_netcdf(path, engine="h5netcdf")
-        _forms[form] = path.read_bytes()
+        with h5py.File(path) as file:
+            places = {name: file[name].id.get_offset() for name in variables}
+        if None not in places.values():
+            _forms[form] = path.read_bytes(), places
         return
-    path.write_bytes(_forms[form])
-    with h5py.File(path, "r+") as file:
+    content, places = _forms[form]
+    with open(path, "wb") as raw:
+        raw.write(content)
         for name, variable in variables.items():
-            file[name][...] = variable.values
+            raw.seek(places[name])
+            raw.write(variable.values.tobytes())
+    with h5py.File(path, "r+") as file:
         for name, value in dataset.attrs.items():
             file.attrs[name] = value
 
@@ -152,11 +159,8 @@ def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
     """One row a model: its coordinates, then every result that is a single number."""
     dims = list(dataset["status"].dims)
     scalars = {name: v for name, v in dataset.data_vars.items() if v.dims == tuple(dims)}
-    labels = {name: c for name, c in dataset.coords.items() if set(c.dims) <= set(dims)}
-    columns = {
-        str(name): np.broadcast_to(value.broadcast_like(dataset["status"]).transpose(*dims).values, dataset["status"].shape)
-        for name, value in {**labels, **scalars}.items()
-    }
+    labels = {name: c.broadcast_like(dataset["status"]) for name, c in dataset.coords.items() if set(c.dims) <= set(dims)}
+    columns = {str(name): value.transpose(*dims).values for name, value in {**labels, **scalars}.items()}
     columns["status"] = np.asarray(STATUS)[columns["status"]]
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
