@@ -83,16 +83,19 @@ def _torch(peers: dict[str, Any]) -> bool:
 
 def update_readme() -> None:
     """Put the tables of what has run between the two marks."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    before, rest = text.split(_START)
-    _, after = rest.split(_END)
     peers, commands = read("peers"), read("diagrams")
     tables = [table(peers)] if peers and _torch(peers) else []
     tables += [diagrams(commands)] if commands else []
     joined = "\n\n".join(tables)
     cores = f"Measured on {platform.machine()}, {os.cpu_count()} cores."
-    path.write_text(f"{before}{_START}\n{joined}\n\n{cores}\n{_END}{after}", encoding="utf-8")
+    replace_between(ROOT / "README.md", _START, _END, f"{joined}\n\n{cores}")
+
+
+def replace_between(path: Path, start: str, end: str, text: str) -> None:
+    """Put text between two marks of a file."""
+    before, rest = path.read_text(encoding="utf-8").split(start)
+    _, after = rest.split(end)
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def figure() -> Figure | None:

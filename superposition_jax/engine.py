@@ -198,7 +198,7 @@ def _run(
     for tile in tiles:
         state, hparams, diverged = _advance(programs, group, tile, report, start)
         began = time.perf_counter()
-        fetched = processes.fetch(programs.finish(hparams, state))
+        fetched = processes.fetch(processes.call(programs.finish, hparams, state))
         report(Finished(int(tile.real.sum()), time.perf_counter() - began, diverged))
         yield tile.places[tile.real], {name: value[tile.real] for name, value in fetched.items()}
 
@@ -208,7 +208,7 @@ def _advance(
 ) -> tuple[TrainState, Hparams, int]:
     """Train one tile, in segments of about half a second: its final state, its numbers, and how many have diverged."""
     seeds, hparams = group.seeds[tile.places[:, 0]].astype(np.uint32), take(group.hparams, tile.places)
-    state = programs.start(seeds, hparams)
+    state = processes.call(programs.start, seeds, hparams)
     if start is not None:
         given = {name: start[name][tile.places] for name in state.params}
         state = state.replace(params=jax.device_put(given, jax.tree.map(lambda old: old.sharding, state.params)))
@@ -219,7 +219,7 @@ def _advance(
     while done < group.spec.steps:
         began = time.perf_counter()
         stop = min(done + segment, group.spec.steps)
-        state = programs.advance(seeds, hparams, state, np.int32(stop))
+        state = processes.call(programs.advance, seeds, hparams, state, np.int32(stop))
         diverged = int(np.sum((processes.fetch(state.diverged_at) >= 0) & tile.real))  # waits for the segment
         seconds = time.perf_counter() - began
         report(Advanced(int(tile.real.sum()), stop - done, seconds, diverged))

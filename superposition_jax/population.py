@@ -24,7 +24,6 @@ from superposition_jax import (
     objective,
     optimizer,
     prng,
-    processes,
     targets,
     train,
     tuning,
@@ -131,7 +130,7 @@ def _block(spec: Spec, models: int) -> int:
 
 
 class Programs(NamedTuple):
-    """The three compiled programs of one Spec and one rectangle, and what compiling took. They take arrays of the host."""
+    """The three compiled programs of one Spec and one rectangle, and what compiling took."""
 
     start: Any
     advance: Any
@@ -182,13 +181,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, models: int, keep: bool =
         compiled = _compile_all(spec, mesh, hparams, options)
         if file:
             cache.save(file, compiled)
-    calls = {name: partial(_call, program) for name, program in compiled.items()}
-    return Programs(**calls, compile_seconds=time.perf_counter() - began)
-
-
-def _call(program: Any, *arguments: Any) -> Any:
-    """Call a program with arrays of the host or of the devices."""
-    return program(*processes.place(arguments, program.input_shardings[0]))
+    return Programs(**compiled, compile_seconds=time.perf_counter() - began)
 
 
 def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str, Any]:

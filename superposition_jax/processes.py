@@ -44,17 +44,17 @@ def is_first() -> bool:
     return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
-def place(tree: Any, shardings: Any) -> Any:
-    """Arrays that every process has whole, as arrays over the devices of all."""
+def call(program: Any, *arguments: Any) -> Any:
+    """Call a compiled program with arrays of its own, and with others that every process has whole on its host."""
     if jax.process_count() == 1:
-        return tree
+        return program(*arguments)
 
     def one(array: Any, sharding: Any) -> Any:
         if isinstance(array, jax.Array) or sharding is None:  # an argument that the program does not use has none
             return array
         return jax.make_array_from_callback(np.shape(array), sharding, lambda index: np.asarray(array)[index])
 
-    return jax.tree.map(one, tree, shardings)
+    return program(*jax.tree.map(one, arguments, program.input_shardings[0]))
 
 
 def fetch(tree: Any) -> Any:

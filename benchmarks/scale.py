@@ -1,0 +1,199 @@
+"""A million and a billion models: measured here, reckoned for accelerators. Writes the tables of docs/scale.md."""
+
+import functools
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import superposition_jax
+from benchmarks import limit
+from benchmarks.report import ROOT, replace_between
+from benchmarks.settings import PROBLEMS
+from superposition_jax import config, engine, population, processes, sweep, tuning
+from superposition_jax.evaluation import evaluation_spec
+
+SIZES = ("n=20, m=5", "n=400, m=30")
+_START, _END = "<!-- scale: written by `python -m benchmarks.scale`, not by hand -->", "<!-- end of scale -->"
+
+
+class Chip(NamedTuple):
+    """Peak rates of an accelerator as its maker publishes them, and what an hour of it is assumed to cost."""
+
+    name: str
+    float32: float
+    """Operations a second of elementwise float32; inf where nobody says."""
+    matrix: float
+    """Operations a second of its matrix units."""
+    tile: int
+    """Side of the square that the matrix unit multiplies: shorter sides of a product are padded to it."""
+    bandwidth: float
+    """Bytes a second of its memory."""
+    dollars: float
+
+
+CHIPS = (
+    Chip("H100 SXM", 67e12, 494e12, 16, 3.35e12, 3.0),
+    Chip("TPU v5e, 8 chips", float("inf"), 8 * 197e12, 128, 8 * 0.819e12, 8 * 1.2),
+)
+
+
+@functools.cache
+def counted(problem: str) -> dict[str, float]:
+    """Operations and bytes of a model's step, from the compiled program of one device."""
+    group = config.load(PROBLEMS[problem].overrides("fast")).groups[0]
+    spec, mesh = group.spec, population.make_mesh(1)
+    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
+    numbers = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape, np.float32), sweep.take(group.hparams, np.zeros((rows, cells), int))
+    )
+    programs, seeds = population.jitted(spec, mesh), jax.ShapeDtypeStruct((rows,), np.uint32)
+    state = jax.eval_shape(programs["start"], seeds, numbers)
+    cost = programs["advance"].lower(seeds, numbers, state, jax.ShapeDtypeStruct((), np.int32)).compile().cost_analysis()
+    n, m = spec.n_features, spec.n_hidden
+    return {
+        "steps": spec.steps,
+        "batch": spec.points,
+        "operations": cost["flops"] / rows / cells,
+        "products": 10.0 * n * m * spec.points,
+        "bytes": cost["bytes accessed"] / rows / cells,
+        "state_bytes": 2 * 4 * 3 * (n * m + n),
+    }
+
+
+def padded(problem: str, tile: int) -> float:
+    """Operations of a model's products where m, n and the batch are padded to whole tiles."""
+    size, batch = PROBLEMS[problem], counted(problem)["batch"]
+    up = [tile * np.ceil(side / tile) for side in (size.n, size.m, batch)]
+    return 10.0 * float(np.prod(up))
+
+
+def seconds_a_step(problem: str, chip: Chip) -> tuple[float, float]:
+    """Roofline of a model's step: if all that a step makes stays on the chip, and if every array goes through the memory."""
+    cost = counted(problem)
+    elementwise = (cost["operations"] - cost["products"]) / chip.float32
+    compute = max(elementwise, padded(problem, chip.tile) / chip.matrix)
+    return max(compute, cost["state_bytes"] / chip.bandwidth), max(compute, cost["bytes"] / chip.bandwidth)
+
+
+def here(problem: str) -> dict[str, float]:
+    """Seconds of a model's step, of a compilation, and of a rectangle beside its steps; bytes a model on disk."""
+    size = PROBLEMS[problem]
+    overrides = size.overrides("fast")
+    peaks = limit.machine()
+    step = limit.step(problem, "fast", **peaks, steps=40)
+    group = config.load(overrides).groups[0]
+    mesh = population.make_mesh(None)
+    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
+    reports: list[Any] = []
+    many = [o.replace(f"range: {size.seeds}", f"range: {10 * rows * mesh.size}") for o in overrides]
+    experiment = config.load([*many, "train.steps=25", f"runtime.chunk={rows * cells}"])
+    began = time.perf_counter()
+    engine.Trainer(experiment.groups, devices=None, chunk=rows * cells).train(reports.append)
+    spent = time.perf_counter() - began
+    compiled = sum(report.seconds for report in reports if isinstance(report, engine.Compiled))
+    trained = sum(report.seconds for report in reports if isinstance(report, engine.Advanced))
+    rectangles = sum(isinstance(report, engine.Finished) for report in reports)
+    with tempfile.TemporaryDirectory() as folder:
+        superposition_jax.run([*overrides, "train.steps=25", "figures=[]", "runtime.shard=0/1"], directory=folder)
+        part = sum(path.stat().st_size for path in Path(folder, "parts").iterdir())
+    return {
+        "step": step["seconds_a_step"],
+        "compile": compiled,
+        "models_a_rectangle": rows * cells * mesh.size,
+        "rectangle": (spent - compiled - trained) / rectangles,
+        "evaluation_points": evaluation_spec(group.spec).points,
+        "part": part / size.models,
+    }
+
+
+def points(models: int) -> tuple[float, float]:
+    """Seconds and bytes of host memory that the table of a sweep's points takes before anything trains, a model."""
+    code = (
+        "import resource, time; from superposition_jax import config; config.load([]);"
+        "memory = lambda: int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize();"
+        "before, began = memory(), time.perf_counter();"
+        f"kept = config.load(['sweep=sparsity', 'sweep.axes.seed.range={models // 7}']);"
+        "print(time.perf_counter() - began, memory() - before)"
+    )
+    seconds, memory = map(float, subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    return seconds / models, memory / models
+
+
+def _number(value: float) -> str:
+    """Two digits that count."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("years", 365 * 86400), ("days", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= 2 * size or unit == "s":
+            return f"{_number(seconds / size)} {unit}"
+    return ""
+
+
+def _bytes(number: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f} B"
+
+
+def _measured(problem: str, found: dict[str, float]) -> dict[str, str]:
+    cost = counted(problem)
+    return {
+        "steps of `train=fast`, batch": f"{cost['steps']:,}, {cost['batch']}",
+        "a model's step": f"{1e6 * found['step']:.3g} µs",
+        "operations of it, bytes (from the compiled program)": f"{cost['operations']:,.0f}, {_bytes(cost['bytes'])}",
+        "bytes of its state, read and written once": _bytes(cost["state_bytes"]),
+        "compilation, once a Spec": f"{found['compile']:.2g} s",
+        "models in a rectangle": f"{found['models_a_rectangle']:,}",
+        "a rectangle beside its steps (start, evaluation, copies)": f"{1e3 * found['rectangle']:.3g} ms",
+        "a model on disk": _bytes(found["part"]),
+    }
+
+
+def _reckoned(problem: str, found: dict[str, float], models: int, memory: float) -> dict[str, str]:
+    """What so many models take: the measured step times steps, and rooflines."""
+    steps = models * counted(problem)["steps"]
+    rows = {
+        f"{jax.local_device_count()} CPU cores (measured step × steps)": _time(steps * found["step"]),
+        "of it beside the steps (measured rectangle)": _time(models / found["models_a_rectangle"] * found["rectangle"]),
+    }
+    for chip in CHIPS:
+        low, high = (steps * seconds for seconds in seconds_a_step(problem, chip))
+        dollars = " to ".join(_number(chip.dollars * seconds / 3600) for seconds in (low, high)) + " $"
+        rows[f"{chip.name} (roofline)"] = f"{_time(low)} to {_time(high)}, {dollars}"
+    return rows | {
+        "results (measured bytes × models)": _bytes(models * found["part"]),
+        "host memory of the table of points (measured bytes × models)": _bytes(models * memory),
+    }
+
+
+def tables() -> str:
+    """The tables of docs/scale.md."""
+    processes.start(None)
+    found = {problem: here(problem) for problem in SIZES}
+    seconds, memory = points(700_000)
+    cores = f"measured on {jax.local_device_count()} CPU cores"
+    parts = [_table(cores, [_measured(problem, found[problem]) for problem in SIZES])]
+    parts += [
+        _table(f"{models:,} models", [_reckoned(problem, found[problem], models, memory) for problem in SIZES])
+        for models in (10**6, 10**9)
+    ]
+    table = f"The table of a sweep's points takes {_bytes(memory)} and {1e6 * seconds:.2g} µs a model of the host (measured)."
+    return "\n\n".join([parts[0], table, *parts[1:]])
+
+
+def _table(title: str, columns: list[dict[str, str]]) -> str:
+    rows = [f"| {name} | {' | '.join(column[name] for column in columns)} |" for name in columns[0]]
+    return "\n".join([f"| {title} | {' | '.join(SIZES)} |", "|---" * (len(SIZES) + 1) + "|", *rows])
+
+
+if __name__ == "__main__":
+    replace_between(ROOT / "docs" / "scale.md", _START, _END, tables())
