@@ -37,6 +37,8 @@ class Experiment(NamedTuple):
     keep: bool
     shard: str | None
     distributed: bool
+    save_every: float
+    overwrite: bool
     config: dict[str, Any]
     """The config itself, resolved, for the record."""
 
@@ -88,9 +90,11 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    runtime = [leaves[f"runtime.{key}"] for key in ("devices", "chunk", "keep_programs", "shard", "distributed")]
-    if leaves["runtime.shard"] and leaves["runtime.distributed"]:
-        raise reject("runtime.shard", leaves["runtime.shard"], "null with runtime.distributed, whose processes share every model")
+    names = ("devices", "chunk", "keep_programs", "shard", "distributed", "save_every", "overwrite")
+    runtime = [leaves[f"runtime.{key}"] for key in names]
+    for other in ("distributed", "overwrite"):
+        if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:
+            raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 

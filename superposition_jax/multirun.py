@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from superposition_jax import axes, config, figures, index, pipeline, results
+from superposition_jax import axes, config, figures, index, manifest, pipeline, results
 from superposition_jax.errors import ConfigError
 from superposition_jax.progress import count
 from superposition_jax.sweep import Axis, Grid, Group
@@ -82,14 +82,15 @@ def gather(jobs: Sequence[Job], folder: Path) -> None:
     failed = [job for job in jobs if job.error is not None]
     if dataset is not None:
         first = next(job.experiment for job in jobs if job.experiment)
-        manifest = {
+        told = {
             "status": "finished",
             "jobs": len(jobs),
             "failed": {job.name: str(job.error) for job in failed},
             "config": first.config,
             "dims": dict(dataset["status"].sizes),
         }
-        results.save(dataset, manifest, folder)
+        results.save(dataset, folder)
+        manifest.write(told, folder)
         if not first.grid.axes:
             figures.save(dataset, first.figures, folder / "figures")
     page = index.write(folder)
@@ -116,7 +117,7 @@ def together(jobs: Sequence[Job]) -> xr.Dataset | None:
     dataset = results.assemble(Grid((*outer, *inner.axes)), parts)
     experiment = done[0][1].experiment
     assert experiment
-    return dataset.assign_attrs(pipeline.attributes(experiment))
+    return dataset.assign_attrs(manifest.attributes(experiment))
 
 
 def _outer(overrides: Sequence[dict[str, Any]]) -> tuple[list[Axis], list[int]]:

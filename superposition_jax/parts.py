@@ -159,13 +159,17 @@ def _part(path: Path) -> Part:
         return Part(file["points"], arrays, steps)
 
 
+def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """In words, where two flat configs differ; empty where they do not."""
+    changed = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
+    shown = [f"{key} = {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in changed[:3]]
+    return ", ".join(shown) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+
+
 def _check(path: Path, theirs: Run, ours: Run) -> None:
     """Refuse a part of another run."""
-    changed = [key for key in {**theirs.config, **ours.config} if theirs.config.get(key) != ours.config.get(key)]
-    if changed:
-        shown = [f"{key} = {theirs.config.get(key)!r} there, {ours.config.get(key)!r} here" for key in changed[:3]]
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise ConfigError(f"{path}: is of another run: {', '.join(shown)}{more}; use another folder, or delete it")
+    if changed := differences(theirs.config, ours.config):
+        raise ConfigError(f"{path}: is of another run: {changed}; use another folder, or delete it")
     if theirs.shard.partition("/")[2] != ours.shard.partition("/")[2]:
         raise ConfigError(f"runtime.shard = {ours.shard!r}: {path} is of shard {theirs.shard}; a folder is for one division")
 

@@ -1,55 +1,64 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
-import functools
-import importlib.metadata
-import json
-import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import numpy as np
 import xarray as xr
 from rich.console import Console
 
-import superposition_jax
-from superposition_jax import batch, consistency, engine, figures, parts, processes, results, tables
-from superposition_jax.compose import flatten
+from superposition_jax import batch, consistency, engine, figures, manifest, processes, results, tables
 from superposition_jax.config import Experiment
-from superposition_jax.parts import Parts
+from superposition_jax.errors import StorageError
 from superposition_jax.progress import Shell, count
+from superposition_jax.signals import Stopped
+from superposition_jax.store import Store
 from superposition_jax.sweep import Group
-
-PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 
 def run(experiment: Experiment, *, directory: str | Path | None = None, progress: bool = False) -> xr.Dataset:
-    """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`."""
+    """Train an experiment; write results and figures into `directory` if one is given; tell the shell if `progress`.
+
+    A run that was stopped or died there goes on; one that is finished there is not trained again.
+    """
     console = console_for(progress and processes.is_first())
-    folder = Path(directory) if directory is not None and processes.is_first() else None
-    console.print(f"{experiment.name}: {size(experiment)}")
-    store = Parts(folder, about(experiment, experiment.grid.n_points)) if folder and not experiment.distributed else None
-    trained, seconds = train([experiment], console, store)
-    dataset = finish(experiment, trained[0], seconds, folder, console)
-    if store:
-        store.remove()
-    return dataset
+    if directory is None or not processes.is_first():
+        console.print(f"{experiment.name}: {size(experiment)}")
+        trained, seconds = train([experiment], console)
+        return finish(experiment, trained[0], seconds, None, console)
+    folder = Path(directory)
+    with kept(experiment, folder, console):
+        if manifest.begin(experiment, folder):
+            console.print(f"{folder}: is finished; runtime.overwrite=true trains it again", markup=False)
+            return results.load(folder)
+        console.print(f"{experiment.name}: {size(experiment)}")
+        if experiment.distributed:
+            trained, seconds = train([experiment], console)
+            return finish(experiment, trained[0], seconds, folder, console)
+        with Store(folder, manifest.about(experiment, experiment.grid.n_points), experiment.save_every) as store:
+            if store.unfinished_by:
+                console.print(f"{store.unfinished_by} has left this run unfinished: going on")
+            trained, seconds = train([experiment], console, store)
+            dataset = finish(experiment, trained[0], seconds, folder, console)
+            store.remove()
+        return dataset
 
 
-def about(experiment: Experiment, models: int) -> parts.Run:
-    """What parts say of an experiment. Where a part was made changes no result, but for the versions of what computes."""
-    leaves = flatten({key: value for key, value in experiment.config.items() if key != "runtime"})
-    versions = {f"version of {name}": _versions()[name] for name in ("superposition_jax", "jax", "jaxlib", "optax")}
-    about = parts.Run(
-        config={**dict(leaves), **versions},
-        attributes=attributes(experiment),
-        axes=[[axis.name, axis.path, axis.values, axis.dim] for axis in experiment.grid.axes],
-        shard=experiment.shard or "0/1",
-        models=models,
-    )
-    return parts.Run(**json.loads(json.dumps(about._asdict())))
+@contextmanager
+def kept(experiment: Experiment, folder: Path, console: Console) -> Generator[None]:
+    """Where a run may be stopped, or its folder fail: say how to go on."""
+    again = f"python -m superposition_jax.run resume={folder}"
+    again += f" runtime.shard={experiment.shard}" if experiment.shard else ""
+    try:
+        yield
+    except Stopped:
+        console.print(f"stopped  go on with: {again}", markup=False)
+        raise
+    except OSError as error:
+        raise StorageError(f"{folder}: {error.strerror or error}; what is finished is kept, go on with: {again}") from error
 
 
 def console_for(progress: bool) -> Console:
@@ -65,7 +74,7 @@ class Trained(NamedTuple):
 
 
 def train(
-    experiments: Sequence[Experiment], console: Console, store: Parts | None = None
+    experiments: Sequence[Experiment], console: Console, store: Store | None = None
 ) -> tuple[list[Trained], dict[str, float]]:
     """Train experiments of equal runtime settings together; what each has of it, and the seconds that all took."""
     began, groups = time.perf_counter(), [experiment.groups for experiment in experiments]
@@ -97,13 +106,16 @@ def finish(
     trainer, found = trained
     began = time.perf_counter()
     dataset = results.assemble(experiment.grid, [*map(results.Part.of, trainer.groups, found)]).assign_attrs(
-        attributes(experiment)
+        manifest.attributes(experiment)
     )
 
     def keep(dataset: xr.Dataset) -> list[Path]:
         spent = {name: round(value, 3) for name, value in seconds.items()}
         spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
-        return results.save(dataset, _manifest(experiment, dataset, spent), folder) if folder else []
+        if not folder:
+            return []
+        files = results.save(dataset, folder)
+        return [*files, manifest.write(manifest.finished(experiment, dataset, spent), folder)]
 
     files = keep(dataset)
     if experiment.repair or experiment.tables:
@@ -121,33 +133,16 @@ def finish(
     return dataset
 
 
-def attributes(experiment: Experiment) -> dict[str, str]:
-    """What a Dataset remembers of its experiment."""
-    return {
-        "name": experiment.name,
-        "config": json.dumps(experiment.config),
-        "superposition_jax": superposition_jax.__version__,
-    }
-
-
-def _findings(dataset: xr.Dataset) -> list[str]:
-    return [line for line in dataset.attrs.get("findings", "").split("\n") if line]
-
-
 def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:
-    for finding in _findings(dataset):
+    for finding in manifest.findings(dataset):
         console.print(f"found    {finding}")
     if repaired:
         console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")
     if flagged := int(consistency.check(dataset).sum()):
         advice = "more seeds may help" if repaired else "train more seeds, or with sweep.repair=true"
         console.print(f"{count(flagged, 'cell')} above what a neighbour's loss allows (superposition_jax.check): {advice}")
-    if diverged := _diverged(dataset):
+    if diverged := results.diverged(dataset):
         console.print(f"{count(diverged, 'model')} of {dataset['status'].size:,} diverged; see the variable diverged_at")
-
-
-def _diverged(dataset: xr.Dataset) -> int:
-    return int((dataset["status"] == results.STATUS.index("diverged")).sum())
 
 
 def size(experiment: Experiment) -> str:
@@ -155,25 +150,3 @@ def size(experiment: Experiment) -> str:
     axes = " × ".join(f"{size} {dim}" for dim, size in experiment.grid.sizes.items())
     models = count(experiment.grid.n_points, "model")
     return f"{axes + ' = ' if axes else ''}{models} in {count(len(experiment.groups), 'compiled program')}"
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"superposition_jax": superposition_jax.__version__, "python": platform.python_version(), **packages}
-
-
-def _manifest(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
-    """All that is needed to know what was run, and to run it again."""
-    return {
-        "status": "finished",
-        "config": experiment.config,
-        "axes": {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes},
-        "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
-        "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
-        "diverged": _diverged(dataset),
-        "findings": _findings(dataset),
-        "seconds": seconds,
-        "versions": _versions(),
-        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
-    }

@@ -122,6 +122,13 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
     return flat(results, *shape)
 
 
+def result_bytes(spec: Spec, hparams: Hparams) -> int:
+    """Bytes of what `finish` gives of one model; `hparams` are those of some (model, …)."""
+    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, 1, *a.shape[1:]), jnp.float32), hparams)
+    state = jax.eval_shape(partial(start, spec=spec), jax.ShapeDtypeStruct((1,), jnp.uint32), one)
+    return sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state)))
+
+
 def _block(spec: Spec, models: int) -> int:
     """How many of so many models to evaluate at a time: as many as leave the evaluation's arrays of a size to be cached."""
     array = 4 * spec.n_features * evaluation.evaluation_spec(spec).points

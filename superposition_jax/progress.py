@@ -6,7 +6,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from superposition_jax.engine import Advanced, Compiled, Finished, Found, Trainer
+from superposition_jax.engine import Trainer
+from superposition_jax.rectangle import Advanced, Compiled, Finished, Found, Shrunk
 from superposition_jax.types import Spec
 
 _PLAIN_SECONDS = 5.0
@@ -50,11 +51,15 @@ class Shell:
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.bar.stop()
 
-    def __call__(self, report: Compiled | Advanced | Finished | Found) -> None:
+    def __call__(self, report: Compiled | Advanced | Finished | Found | Shrunk) -> None:
         """Take note of one report."""
         if isinstance(report, Found):
-            self.total -= report.models * self.groups[report.group].spec.steps
-            self.console.print(f"program {self._name(report.group)}: {count(report.models, 'model')} trained before")
+            self.total -= report.models * report.steps
+            self.console.print(f"{count(report.models, 'model')} trained for {report.steps:,} steps before")
+        elif isinstance(report, Shrunk):
+            needed = f"the program needs {report.needed / 2**30:.2g} GiB" if report.needed else "memory ran out"
+            left = f"{report.free / 2**30:.2g} GiB are free: {count(report.chunk, 'model')} of a device at a time"
+            self.console.print(f"program {self._name(report.group)}: {needed}, {left} (runtime.chunk)")
         elif isinstance(report, Compiled):
             self.group = report.group
             self.models = self.models_left = report.models

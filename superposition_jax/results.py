@@ -1,7 +1,6 @@
 """Results: groups' arrays on the sweep's labelled axes, as one Dataset, on disk and back."""
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,22 +103,25 @@ _MOST_ROWS = 100_000
 """Of metrics.csv: a longer one takes long to write, and nobody reads it."""
 
 
-def save(dataset: xr.Dataset, manifest: dict[str, Any], folder: Path) -> list[Path]:
-    """Write results.nc, manifest.json and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
+def diverged(dataset: xr.Dataset) -> int:
+    """How many models have diverged."""
+    return int((dataset["status"] == STATUS.index("diverged")).sum())
+
+
+def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
+    """Write results.nc and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
         for name, variable in dataset.variables.items()
         if variable.size > 1 and variable.dtype.kind in "fiu"
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
     small = sum(variable.size for variable in dataset.variables.values()) < _SMALL
     parts = {
         "results.nc": lambda path: (
             _write_small(dataset, path) if small else dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
         ),
         "metrics.csv": lambda path: _write_metrics(dataset, path),
-        "manifest.json": lambda path: path.write_text(text + "\n", encoding="utf-8"),
     }
     if dataset["status"].size > _MOST_ROWS:
         del parts["metrics.csv"]

@@ -15,11 +15,12 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import superposition_jax
+from superposition_jax import signals
 from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from superposition_jax.config import Experiment
@@ -34,15 +35,16 @@ def task(composed: DictConfig) -> float | None:
         if experiment.shard is not None:
             return shards.train(experiment, folder, progress=True)
         return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
-    except ConfigError as error:
+    except (ConfigError, StorageError) as error:
         if HydraConfig.get().mode == RunMode.RUN:
             _refuse(error)
         raise  # of a multirun other jobs go on
 
 
-def _refuse(error: ConfigError) -> NoReturn:
+def _refuse(error: Exception) -> NoReturn:
+    """One line, and 2 for bad input, 1 for a folder that fails."""
     sys.stderr.write(f"superposition_jax: {error}\n")
-    sys.exit(2)
+    sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 _EVERY = "experiment=glob(*,exclude=none)"
@@ -69,22 +71,34 @@ def _check(arguments: list[str]) -> Experiment | None:
         return None
     if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
         return None
-    from superposition_jax import config
+    from superposition_jax import config, manifest
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
-    return config.load([*args.overrides, *search], args.config_name or "config")
+    experiment = config.load([*args.overrides, *search], args.config_name or "config")
+    for given in args.overrides:
+        if given.startswith("hydra.run.dir=") and "${" not in given:  # else it has the time, and is new
+            manifest.check(experiment, Path(given.removeprefix("hydra.run.dir=")))
+    return experiment
 
 
-def _merged(arguments: list[str]) -> bool:
-    """`merge=<folder>` puts the shards there together, and is all that is done."""
-    given = [argument for argument in arguments if argument.startswith("merge=")]
-    if not given:
+def _on_folder(arguments: list[str]) -> bool:
+    """`merge=<folder>` puts the shards there together, `resume=<folder>` goes on; they know their config."""
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    command = next((key for key in ("merge", "resume") if key in given), None)
+    if command is None:
         return False
-    if len(arguments) > 1:
-        raise ConfigError(f"{given[0]}: goes alone; the folder's parts know their config")
     from superposition_jax import shards
 
-    shards.merge(Path(given[0].removeprefix("merge=")))
+    folder = Path(given.pop(command))
+    if other := [key for key in given if command == "merge" or not key.startswith("runtime.")]:
+        allowed = "nothing" if command == "merge" else "runtime.… only"
+        raise ConfigError(
+            f"{other[0]} = {given[other[0]]!r}: {command}={folder} takes {allowed} beside it; the folder knows its config"
+        )
+    if command == "merge":
+        shards.merge(folder)
+    else:
+        shards.resume(folder, {key.removeprefix("runtime."): OmegaConf.create(f"x: {value}").x for key, value in given.items()})
     return True
 
 
@@ -102,14 +116,23 @@ def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
     sys.argv[1:] = _every_experiment(sys.argv[1:])
     sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
-    try:
-        if _merged(sys.argv[1:]):
+    with signals.handled():
+        try:
+            _run()
+        except (ConfigError, StorageError, OSError) as error:
+            _refuse(error)
+        except signals.Stopped as stopped:
+            sys.exit(stopped.status)
+
+
+def _run() -> None:
+    if _on_folder(sys.argv[1:]):
+        return
+    experiment = _check(sys.argv[1:])
+    if experiment:
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
+        if experiment.distributed and not _joined(experiment):
             return
-        experiment = _check(sys.argv[1:])
-        if experiment and experiment.distributed and not _joined(experiment):
-            return
-    except ConfigError as error:
-        _refuse(error)
     from superposition_jax import launcher
 
     launcher.register()

@@ -224,6 +224,8 @@ RUNTIME = {
     "runtime.chunk": Integer(optional=True),
     "runtime.shard": Share(),
     "runtime.distributed": Choice([True, False]),
+    "runtime.save_every": Number(low=0),
+    "runtime.overwrite": Choice([True, False]),
     "runtime.keep_programs": Choice([True, False]),
 }
 """Leaves that decide where and how, but no result."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax import engine, evaluation, sets, targets
+from superposition_jax import evaluation, memory, sets, targets
 from superposition_jax.errors import ConfigError
 from superposition_jax.schema import reject
 from superposition_jax.types import Spec
@@ -93,7 +93,7 @@ def _fast_steps(n: int) -> int:
 
 def _check_memory(spec: Spec) -> None:
     """Refuse a single model that this machine cannot hold."""
-    needed, there = engine.model_bytes(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed, there = memory.of_model(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed <= there:
         return
     batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"

@@ -1,0 +1,124 @@
+"""What a run's folder says of itself: manifest.json, and what parts and Datasets remember of an experiment."""
+
+import functools
+import importlib.metadata
+import json
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import xarray as xr
+
+import superposition_jax
+from superposition_jax import results
+from superposition_jax.compose import flatten
+from superposition_jax.config import Experiment
+from superposition_jax.errors import ConfigError
+from superposition_jax.files import whole
+from superposition_jax.parts import Run, differences
+
+PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
+
+
+def attributes(experiment: Experiment) -> dict[str, str]:
+    """What a Dataset remembers of its experiment."""
+    return {
+        "name": experiment.name,
+        "config": json.dumps(experiment.config),
+        "superposition_jax": superposition_jax.__version__,
+    }
+
+
+def about(experiment: Experiment, models: int) -> Run:
+    """What parts say of an experiment."""
+    run = Run(
+        config=_identity(experiment.config, versions()),
+        attributes=attributes(experiment),
+        axes=[[axis.name, axis.path, axis.values, axis.dim] for axis in experiment.grid.axes],
+        shard=experiment.shard or "0/1",
+        models=models,
+    )
+    return Run(**json.loads(json.dumps(run._asdict())))
+
+
+def _identity(config: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
+    """All that results depend on: where they are made does not count, but for the versions of what computes."""
+    leaves = flatten({key: value for key, value in config.items() if key != "runtime"})
+    return dict(leaves) | {f"version of {name}": versions[name] for name in ("superposition_jax", "jax", "jaxlib", "optax")}
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of all packages that results depend on."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"superposition_jax": superposition_jax.__version__, "python": platform.python_version(), **packages}
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder; None if there is none."""
+    path = folder / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ConfigError(f"{path}: is damaged ({error}); delete it") from error
+
+
+def check(experiment: Experiment, folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder, if there is one.
+
+    Raises:
+      ConfigError: if it is another run's, with the difference.
+    """
+    there = None if experiment.overwrite else read(folder)
+    if there:
+        if "config" not in there or "jobs" in there:
+            raise ConfigError(f"{folder}: has a multirun; use another folder")
+        theirs = _identity(there["config"], there.get("versions", versions()))
+        if changed := differences(theirs, about(experiment, 0).config):
+            raise ConfigError(f"{folder}: has another run: {changed}; use another folder, or runtime.overwrite=true")
+    return there
+
+
+def begin(experiment: Experiment, folder: Path) -> bool:
+    """Make a folder this experiment's, or see that it is; returns whether all is done there. Raises like `check`."""
+    there = check(experiment, folder)
+    if experiment.overwrite:
+        for old in (folder / "parts", folder / "state"):
+            shutil.rmtree(old, ignore_errors=True)
+    if there:
+        return there["status"] == "finished" and (folder / "results.nc").is_file()
+    folder.mkdir(parents=True, exist_ok=True)
+    running = {"status": "running", "config": experiment.config, "versions": versions()}
+    write(running, folder)
+    return False
+
+
+def write(manifest: dict[str, Any], folder: Path) -> Path:
+    """manifest.json in a folder."""
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+    return whole(folder / "manifest.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+
+def finished(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
+    """All that is needed to know what was run, and to run it again."""
+    return {
+        "status": "finished",
+        "config": experiment.config,
+        "axes": {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes},
+        "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
+        "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
+        "diverged": results.diverged(dataset),
+        "findings": findings(dataset),
+        "seconds": seconds,
+        "versions": versions(),
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
+    }
+
+
+def findings(dataset: xr.Dataset) -> list[str]:
+    """What tables found, a line each."""
+    return [line for line in dataset.attrs.get("findings", "").split("\n") if line]

@@ -1,0 +1,120 @@
+"""What a run keeps in its folder while it trains: a lock, finished models, and the state of those that are training."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from superposition_jax.errors import ConfigError
+from superposition_jax.files import whole
+from superposition_jax.parts import Parts, Run
+from superposition_jax.sweep import Group
+
+Leaves = list[np.ndarray]
+
+
+class Store:
+    """The folder of a run, or of a shard of it, held by this process. Use as a context; the engine's `engine.Store`."""
+
+    def __init__(self, folder: Path, run: Run, save_every: float, parts: Parts | None = None) -> None:
+        """`save_every` is the seconds between two savings of the state; without a context, there are only `parts` to read."""
+        self.folder, self._run, self._every = folder, run, save_every
+        if parts is not None:
+            self.parts = parts
+        self._name, self._saved = run.shard.replace("/", "-of-"), time.perf_counter()
+        self._state = folder / "state"
+        self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
+        self._holder = self._state / f"{self._name}.json"
+
+    def __enter__(self) -> "Store":
+        """Raises ConfigError if another process trains here, or if there are parts of another run."""
+        self._state.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise ConfigError(f"{self.folder}: {self._who()} trains here") from error
+        try:
+            self.parts = Parts(self.folder, self._run)
+        except ConfigError:
+            self._lock.release()
+            raise
+        self.unfinished_by = self._who() if self._holder.exists() else None
+        text = json.dumps({"host": platform.node(), "pid": os.getpid()})
+        whole(self._holder, lambda path: path.write_text(text, encoding="utf-8"))
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._holder.unlink(missing_ok=True)
+        self._lock.release()
+        if kind is None:
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            _remove_empty(self._state)
+
+    def _who(self) -> str:
+        """The process that holds the folder, or that last did."""
+        with contextlib.suppress(OSError, ValueError):
+            holder = json.loads(self._holder.read_text(encoding="utf-8"))
+            return f"process {holder['pid']} on {holder['host']}"
+        return "another process"
+
+    def has(self, points: np.ndarray) -> np.ndarray:
+        """Which of some points are finished."""
+        return self.parts.has(points)
+
+    def read(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Results of finished ones: places among the points, and arrays."""
+        return self.parts.read(points)
+
+    def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
+        """Keep finished models; the state that they trained in is over."""
+        self.parts.write(group, places, results)
+        self._forget()
+
+    def due(self) -> bool:
+        """Whether it is time to save the state."""
+        return time.perf_counter() - self._saved >= self._every
+
+    def hold(self, points: np.ndarray, step: int, leaves: Leaves) -> None:
+        """Save the state at a step of a rectangle of models (seed, cell), instead of the one before."""
+        content = io.BytesIO()
+        arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
+        np.savez(content, allow_pickle=False, points=points, step=step, **arrays)
+        digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
+        file = whole(self._state / f"{self._name}_{digest}.npz", lambda path: path.write_bytes(content.getbuffer()))
+        self._forget(but=file)
+        self._saved = time.perf_counter()
+
+    def held(self, points: np.ndarray) -> tuple[int, Leaves] | None:
+        """The saved state of a rectangle: its step and leaves; None if there is none, or it is damaged."""
+        for path in self._state.glob(f"{self._name}_*.npz"):
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest()[:16] == path.stem.rpartition("_")[2]:
+                with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                    if np.array_equal(file["points"], points):
+                        return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 2)]
+        return None
+
+    def _forget(self, but: Path | None = None) -> None:
+        for path in self._state.glob(f"{self._name}_*.npz"):
+            if path != but:
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Delete finished models and state, once all results are saved elsewhere."""
+        self.parts.remove()
+        self._forget()
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,189 @@
+"""A run that is stopped, killed, or started twice gives what it would have given, or says what is wrong."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import engine, signals
+from superposition_jax.errors import ConfigError
+
+SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
+OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
+
+
+def same(one, other):
+    """Equal bit for bit."""
+    assert {*one.variables} == {*other.variables}
+    for name in one.variables:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return superposition_jax.run([*SWEEP, *OFTEN])
+
+
+def stop_after(monkeypatch, segments):
+    """Ask to stop after so many segments, as a signal does."""
+    asked, advance = [], engine.rectangle._advance
+
+    def counted(programs, group, tile, report, store, start):
+        def told(event):
+            report(event)
+            if isinstance(event, engine.rectangle.Advanced):
+                asked.append(event)
+
+        return advance(programs, group, tile, told, store, start)
+
+    monkeypatch.setattr(engine.rectangle, "_advance", counted)
+    monkeypatch.setattr(signals, "asked", lambda: len(asked) == segments)
+
+    def check():
+        if len(asked) == segments:
+            raise signals.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(signals, "check", check)
+
+
+@pytest.mark.parametrize("segments", [1, 3, 6, 7, 12])
+def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, segments):
+    with monkeypatch.context() as patch:
+        stop_after(patch, segments)
+        with pytest.raises(signals.Stopped):
+            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
+    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+    assert not (tmp_path / "parts").exists()
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_damaged_state_is_not_used(whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        with pytest.raises(signals.Stopped):
+            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+    [state] = (tmp_path / "state").glob("*.npz")
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 4
+    state.write_bytes(content)
+    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+
+
+def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path, capsys):
+    superposition_jax.run(SWEEP, directory=tmp_path)
+    before = (tmp_path / "results.nc").stat().st_mtime_ns
+    superposition_jax.run(SWEEP, directory=tmp_path, progress=True)
+    assert "is finished" in capsys.readouterr().out
+    assert (tmp_path / "results.nc").stat().st_mtime_ns == before
+    superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path)
+    assert (tmp_path / "results.nc").stat().st_mtime_ns > before
+
+
+def test_another_config_or_version_is_refused_with_the_difference(tmp_path, monkeypatch):
+    superposition_jax.run(SWEEP, directory=tmp_path)
+    with pytest.raises(ConfigError, match=r"train\.steps = 300 there, 200 here; use another folder, or runtime\.overwrite=true"):
+        superposition_jax.run([*SWEEP, "train.steps=200"], directory=tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["versions"]["jax"] = "0.1"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ConfigError, match=r"version of jax = '0\.1' there"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
+    superposition_jax.run([*SWEEP, "train.steps=200", "runtime.overwrite=true"], directory=tmp_path)
+
+
+def start(folder, *arguments, environment=None, **given):
+    command = [sys.executable, "-m", "superposition_jax.run", *arguments, *([f"hydra.run.dir={folder}"] if folder else [])]
+    env = {**os.environ, **(environment or {})}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **given)
+
+
+def until(condition, process):
+    while not condition() and process.poll() is None:
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_with_its_status_and_the_command_that_goes_on(tmp_path, number, status):
+    sweep = [*SWEEP, *OFTEN, "train.steps=4000", "train.batch_size=1024"]
+    folder, alone = tmp_path / "run", tmp_path / "alone"
+    process = start(folder, *sweep)
+    until(lambda: [*folder.glob("state/*.npz")], process)
+    asked = time.perf_counter()
+    process.send_signal(number)
+    told, complaint = process.communicate(timeout=100)
+    assert time.perf_counter() - asked < 2.5  # a segment, and two seconds
+    assert process.returncode == status, complaint
+    again = f"python -m superposition_jax.run resume={folder}"
+    assert again in told
+    assert complaint == ""
+    resumed = start(None, f"resume={folder}")
+    assert "before" in resumed.communicate(timeout=300)[0]
+    start(alone, *sweep).communicate(timeout=300)
+    same(superposition_jax.load(folder), superposition_jax.load(alone))
+
+
+@pytest.mark.slow
+def test_a_second_signal_stops_at_once_and_loses_no_part(tmp_path):
+    process = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024", "sweep.axes.seed.range=50")
+    until(lambda: [*tmp_path.glob("parts/*.npz")], process)
+    parts = {path.name for path in tmp_path.glob("parts/*.npz")}
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode in (130, 143)
+    assert parts <= {path.name for path in tmp_path.glob("parts/*.npz")}
+    assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) >= 7 * len(parts)
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_times_change_no_bit(tmp_path, capsys):
+    """Over several runs, each killed again and again by SIGKILL until it comes through."""
+    kills, runs, source = 0, 0, random.Random(0)
+    sweep = [*SWEEP, *OFTEN, "train.steps=1500", "train.batch_size=512"]
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    start(tmp_path / "alone", *sweep, environment=environment).communicate(timeout=300)
+    alone = superposition_jax.load(tmp_path / "alone")
+    while kills < 50:
+        folder, here = tmp_path / f"run{runs}", 0
+        while True:
+            process = start(folder, *sweep, environment=environment)
+            until(lambda: (folder / "state").exists(), process)  # noqa: B023
+            try:
+                process.wait(timeout=source.uniform(0.0, 1.2) if here < 12 else 300)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills, here = kills + 1, here + 1
+            told = process.communicate()
+            if process.returncode == 0:
+                break
+            assert process.returncode == -signal.SIGKILL, told
+        same(superposition_jax.load(folder), alone)
+        runs += 1
+    with capsys.disabled():
+        sys.stdout.write(f"\n{kills} kills over {runs} runs: every result is the same, bit for bit\n")
+
+
+@pytest.mark.slow
+def test_two_processes_in_one_folder(tmp_path):
+    first = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024")
+    until(lambda: [*tmp_path.glob("state/*.npz")], first)
+    _, complaint = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024").communicate(timeout=100)
+    assert f"process {first.pid} on " in complaint
+    assert complaint.count("\n") == 1
+    first.kill()
+    first.wait()
+    goes_on = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024")
+    line = goes_on.stdout.readline() + goes_on.stdout.readline()
+    assert f"process {first.pid} on " in line
+    assert "going on" in line
+    goes_on.kill()
+    goes_on.communicate()
