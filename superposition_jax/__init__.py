@@ -53,10 +53,9 @@ def load(path: str | Path) -> xarray.Dataset:
 
     Loading executes nothing that is stored there.
     """
-    from superposition_jax import parts, results
+    from superposition_jax import manifest, results
 
-    unfinished = (Path(path) / "parts").is_dir() and not (Path(path) / "results.nc").is_file()
-    return parts.load(Path(path)) if unfinished else results.load(path)
+    return manifest.load(Path(path)) if Path(path).is_dir() else results.load(path)
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:

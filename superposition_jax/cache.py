@@ -5,7 +5,6 @@ compiles, XLA's flags, JAX's config, the devices and the processor. Reading one 
 cache, is trusted: it is the user's, and nobody else can write there.
 """
 
-import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -20,6 +19,8 @@ from typing import Any
 import jax
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
+from superposition_jax.files import whole
+
 _KEPT = 200
 """Files, the latest used."""
 
@@ -30,15 +31,19 @@ def folder() -> Path:
 
 
 @functools.cache
+def source() -> list[bytes]:
+    """The source of this package, apart from tables and figures."""
+    return [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+
+
+@functools.cache
 def _surroundings() -> str:
     """What programs depend on apart from their arguments."""
-    package = Path(__file__).parent
-    source = [path.read_bytes() for path in sorted(package.glob("*.py"))]
     versions = [importlib.metadata.version(name) for name in ("jax", "jaxlib", "optax", "flax", "numpy")]
     cpu = Path("/proc/cpuinfo")
     flags = re.search(r"^(flags|Features)\s*:.*", cpu.read_text(), re.M) if cpu.exists() else None
     processor = (platform.machine(), platform.processor(), flags[0] if flags else "")
-    return repr((source, versions, processor, os.environ.get("XLA_FLAGS"), sorted(jax.config.values.items(), key=str)))
+    return repr((source(), versions, processor, os.environ.get("XLA_FLAGS"), sorted(jax.config.values.items(), key=str)))
 
 
 def file_of(devices: Sequence[jax.Device], *arguments: Any) -> Path:
@@ -63,14 +68,11 @@ def load(path: Path, devices: Sequence[jax.Device]) -> dict[str, Any] | None:
 
 def save(path: Path, programs: dict[str, Any]) -> None:
     """Keep programs for the next process; where the folder cannot be written, or a platform has no such form, do nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         content = pickle.dumps({name: serialize(compiled) for name, compiled in programs.items()})
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_bytes(hashlib.sha256(content).digest() + content)
-        os.replace(temporary, path)
+        whole(path, lambda file: file.write_bytes(hashlib.sha256(content).digest() + content))
         for old in sorted(path.parent.glob("[0-9a-f]*"), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
             old.unlink(missing_ok=True)
     except (OSError, ValueError, jax.errors.JaxRuntimeError):
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        return

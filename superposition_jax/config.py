@@ -95,6 +95,8 @@ def read(config: dict[str, Any]) -> Experiment:
     for other in ("distributed", "overwrite"):
         if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:
             raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
+    if leaves["runtime.shard"] and int(leaves["runtime.shard"].partition("/")[2]) > grid.n_points:
+        raise reject("runtime.shard", leaves["runtime.shard"], f"one of at most {grid.n_points:,} shards, the number of models")
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it, both kept through a loss of power; returns the path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         write(temporary)
         _sync(temporary)

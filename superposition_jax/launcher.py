@@ -104,8 +104,10 @@ class _JobConfig(DictConfig):
     def __deepcopy__(self, memo: dict[int, Any]) -> DictConfig:
         parent = self._get_parent()
         self._set_parent(None)  # which is not copied
-        copy = pickle.loads(pickle.dumps(self))
-        self._set_parent(parent)
+        try:
+            copy = pickle.loads(pickle.dumps(self))
+        finally:
+            self._set_parent(parent)
         copy._set_parent(parent)
         return copy
 

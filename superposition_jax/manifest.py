@@ -1,6 +1,7 @@
 """What a run's folder says of itself: manifest.json, and what parts and Datasets remember of an experiment."""
 
 import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -12,48 +13,47 @@ import jax
 import xarray as xr
 
 import superposition_jax
-from superposition_jax import results
+from superposition_jax import cache, results
 from superposition_jax.compose import flatten
 from superposition_jax.config import Experiment
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
-from superposition_jax.parts import Run, differences
+from superposition_jax.parts import Parts, Run, differences
+from superposition_jax.sweep import Axis, Grid
 
 PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 
 def attributes(experiment: Experiment) -> dict[str, str]:
     """What a Dataset remembers of its experiment."""
-    return {
-        "name": experiment.name,
-        "config": json.dumps(experiment.config),
-        "superposition_jax": superposition_jax.__version__,
-    }
+    return _attributes(experiment.config, superposition_jax.__version__)
 
 
-def about(experiment: Experiment, models: int) -> Run:
+def _attributes(config: dict[str, Any], version: str) -> dict[str, str]:
+    return {"name": config["name"], "config": json.dumps(config), "superposition_jax": version}
+
+
+def about(experiment: Experiment) -> Run:
     """What parts say of an experiment."""
-    run = Run(
-        config=_identity(experiment.config, versions()),
-        attributes=attributes(experiment),
-        axes=[[axis.name, axis.path, axis.values, axis.dim] for axis in experiment.grid.axes],
-        shard=experiment.shard or "0/1",
-        models=models,
-    )
-    return Run(**json.loads(json.dumps(run._asdict())))
+    identity = _identity(experiment.config, versions())
+    return Run(json.loads(json.dumps(identity)), experiment.shard or "0/1")
 
 
 def _identity(config: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
     """All that results depend on: where they are made does not count, but for the versions of what computes."""
     leaves = flatten({key: value for key, value in config.items() if key != "runtime"})
-    return dict(leaves) | {f"version of {name}": versions[name] for name in ("superposition_jax", "jax", "jaxlib", "optax")}
+    return dict(leaves) | {
+        f"version of {name}": versions[name] for name in ("superposition_jax", "source", "jax", "jaxlib", "optax")
+    }
 
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of all packages that results depend on."""
+    """Versions of Python and of all packages that results depend on, and a digest of this one's source."""
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"superposition_jax": superposition_jax.__version__, "python": platform.python_version(), **packages}
+    source = hashlib.sha256(repr(cache.source()).encode()).hexdigest()[:16]
+    own = {"superposition_jax": superposition_jax.__version__, "source": source}
+    return {**own, "python": platform.python_version(), **packages}
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -78,7 +78,7 @@ def check(experiment: Experiment, folder: Path) -> dict[str, Any] | None:
         if "config" not in there or "jobs" in there:
             raise ConfigError(f"{folder}: has a multirun; use another folder")
         theirs = _identity(there["config"], there.get("versions", versions()))
-        if changed := differences(theirs, about(experiment, 0).config):
+        if changed := differences(theirs, about(experiment).config):
             raise ConfigError(f"{folder}: has another run: {changed}; use another folder, or runtime.overwrite=true")
     return there
 
@@ -89,12 +89,38 @@ def begin(experiment: Experiment, folder: Path) -> bool:
     if experiment.overwrite:
         for old in (folder / "parts", folder / "state"):
             shutil.rmtree(old, ignore_errors=True)
+        (folder / "results.nc").unlink(missing_ok=True)
     if there:
         return there["status"] == "finished" and (folder / "results.nc").is_file()
     folder.mkdir(parents=True, exist_ok=True)
-    running = {"status": "running", "config": experiment.config, "versions": versions()}
-    write(running, folder)
+    write({"status": "running", **_described(experiment), "versions": versions()}, folder)
     return False
+
+
+def _described(experiment: Experiment) -> dict[str, Any]:
+    axes = {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes}
+    return {"config": experiment.config, "axes": axes}
+
+
+def grid_of(manifest: dict[str, Any]) -> Grid:
+    """The sweep of a run."""
+    axes = manifest["axes"].items()
+    return Grid(tuple(Axis(name, axis["path"], tuple(axis["values"]), axis["dim"]) for name, axis in axes))
+
+
+def load(folder: Path) -> xr.Dataset:
+    """The Dataset of a run; of an unfinished one what is finished, other models with the status missing.
+
+    Raises:
+      FileNotFoundError: if there is no run.
+    """
+    there = read(folder)
+    if there is None or there["status"] == "finished":
+        return results.load(folder)
+    run = Run(json.loads(json.dumps(_identity(there["config"], there["versions"]))))
+    dataset = results.assemble(grid_of(there), [*Parts(folder, run, every=True).all()])
+    version = there["versions"]["superposition_jax"]
+    return dataset.assign_attrs(_attributes(there["config"], version))
 
 
 def write(manifest: dict[str, Any], folder: Path) -> Path:
@@ -107,8 +133,7 @@ def finished(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, flo
     """All that is needed to know what was run, and to run it again."""
     return {
         "status": "finished",
-        "config": experiment.config,
-        "axes": {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes},
+        **_described(experiment),
         "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
         "diverged": results.diverged(dataset),

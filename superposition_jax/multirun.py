@@ -52,11 +52,11 @@ def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]
     for job, given in zip(jobs, configs, strict=True):
         try:
             experiment = config.read(given)
-            if experiment.shard is not None or experiment.distributed:
-                key = "runtime.shard" if experiment.shard else "runtime.distributed"
-                raise ConfigError(
-                    f"{key}: jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
-                )
+            if experiment.shard is not None:
+                why = "jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
+                raise ConfigError(f"runtime.shard = {experiment.shard!r}: {why}")
+            if experiment.distributed:
+                raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
             job.experiment = experiment
         except ConfigError as error:
             job.error = error

@@ -1,29 +1,27 @@
 """Finished models of a run on disk while others train: parts, in its folder of that name, each whole or not there.
 
-A part's name ends with a digest of its content, so damage shows. It tells all about itself: config, versions and shard of
-its run, the sweep's axes, and which of its points it has. So any process can add parts, and whoever finds all points can put
-the results together. Reading executes nothing.
+A part's name says its shard, its first point, how many it has, and a digest of its content, so damage shows. Inside it says of
+which run it is and which points it has. So any process can add parts, and whoever finds all points can put the results
+together. Reading executes nothing.
 """
 
 import contextlib
 import hashlib
 import io
 import json
-from collections import Counter
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
-from superposition_jax.results import Part, assemble
-from superposition_jax.sweep import Axis, Grid, Group
+from superposition_jax.results import Part
+from superposition_jax.sweep import Group
 
-_NAMED = 8
-"""Shards that a message names."""
+_NAME = re.compile(r"(?P<index>\d+)-of-(?P<count>\d+)_(?P<first>\d+)_(?P<models>\d+)_(?P<digest>[0-9a-f]{16})\.npz")
 
 
 class Run(NamedTuple):
@@ -31,30 +29,56 @@ class Run(NamedTuple):
 
     config: dict[str, Any]
     """Leaves that its results depend on, flat."""
-    attributes: dict[str, Any]
-    """Of its Dataset."""
-    axes: list[list[Any]]
-    """Name, path, values and dimension of every axis of the sweep."""
     shard: str = "0/1"
-    models: int = 0
-    """Of its shard."""
 
 
 class Parts:
-    """The parts in a run's folder: those of earlier processes of the same run, and new ones."""
+    """The parts of a shard in a run's folder (or of all): those of earlier processes, and new ones."""
 
-    def __init__(self, folder: Path, run: Run) -> None:
-        """Raises ConfigError if there are parts of another run, or of another division into shards."""
-        self.folder, self.run, self.damaged = folder / "parts", run, damaged(folder)
-        self.files = [path for path in _paths(folder) if path not in self.damaged]
-        self.runs, points = [_run(path) for path in self.files], [_points(path) for path in self.files]
-        for path, theirs in zip(self.files, self.runs, strict=True):
-            _check(path, theirs, run)
+    def __init__(self, folder: Path, run: Run, *, every: bool = False) -> None:
+        """`every` reads the parts of all shards. Raises ConfigError for parts that do not belong here."""
+        self.folder, self.run = folder / "parts", run
+        mine = run.shard.replace("/", "-of-")
+        self._files: list[Path] = []
+        self.damaged: list[Path] = []
+        points = []
+        for path in sorted(self.folder.glob("*.npz")):
+            if not every and _shards(path) != int(run.shard.partition("/")[2]):
+                raise ConfigError(f"{folder}: has parts of {_shards(path)} shards, this is {run.shard}; use another folder")
+            if not every and not path.name.startswith(f"{mine}_"):
+                continue
+            if is_damaged(path):
+                self.damaged.append(path)
+                continue
+            _check(path, run)
+            self._files.append(path)
+            points.append(_points(path))
         self._points = np.concatenate([np.zeros(0, int), *points])
         self._file = np.repeat(np.arange(len(points)), [len(p) for p in points])
-        order = np.argsort(self._points)
+        order = np.argsort(self._points, kind="stable")
         self._points, self._file = self._points[order], self._file[order]
-        _check_once(self.files, self._points, self._file)
+        self._check_once(folder)
+
+    def _check_once(self, folder: Path) -> None:
+        """Refuse parts that have the same models."""
+        twice = np.flatnonzero(np.diff(self._points) == 0)
+        if twice.size:
+            files = sorted({str(self._files[number].name) for at in twice for number in self._file[at : at + 2]})
+            more = f" and {len(files) - 4} more" if len(files) > 4 else ""
+            raise ConfigError(f"{folder / 'parts'}: {', '.join(files[:4])}{more} have models in common; keep one of them")
+
+    def __len__(self) -> int:
+        """Number of models that are there."""
+        return len(self._points)
+
+    def all(self) -> Iterator[Part]:
+        """Every part."""
+        return map(_read, self._files)
+
+    def held(self, shard: str) -> int:
+        """Number of a shard's models that are there."""
+        own = shard.replace("/", "-of-") + "_"
+        return int(np.isin(self._file, [k for k, path in enumerate(self._files) if path.name.startswith(own)]).sum())
 
     def has(self, points: np.ndarray) -> np.ndarray:
         """Which of some points are there."""
@@ -66,7 +90,7 @@ class Parts:
         files = self._file[np.searchsorted(self._points, points[mine])]
         for number in np.unique(files):
             places = mine[files == number]
-            part = _part(self.files[number])
+            part = _read(self._files[number])
             order = np.argsort(part.points)
             rows = order[np.searchsorted(part.points, points[places], sorter=order)]
             yield places, {name: values[rows] for name, values in part.arrays.items()}
@@ -74,89 +98,55 @@ class Parts:
     def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
         """Keep the results of a group's models at some places."""
         part = Part.of(group, results)
-        header = json.dumps({"run": self.run._asdict(), "arrays": list(results)})
-        arrays = {"header": np.array(header), "points": part.points[places]}
-        arrays |= {f"array_{number}": values for number, values in enumerate(results.values())}
+        points, names = part.points[places], list(results)
+        arrays = {"header": text(json.dumps({"run": self.run._asdict(), "arrays": names})), "points": points}
+        arrays |= {f"array_{number}": results[name] for number, name in enumerate(names)}
         arrays |= {f"steps_{dim}": values for dim, values in part.steps.items()}
-        content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **arrays)
+        name = f"{self.run.shard.replace('/', '-of-')}_{points.min():09d}_{len(points)}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
-        name = f"{self.run.shard.replace('/', '-of-')}_{part.points[places].min():09d}_{digest}.npz"
-        whole(self.folder / name, lambda path: path.write_bytes(content.getbuffer()))
-
-    def missing(self, n_points: int) -> str | None:
-        """In words, what of a sweep of so many points is not there, by shard; None if all is."""
-        there = len(self._points)
-        if there == n_points:
-            return None
-        held: Counter[str] = Counter()
-        for run, models in zip(self.runs, np.bincount(self._file, minlength=len(self.runs)), strict=True):
-            held[run.shard] += int(models)
-        expected = {run.shard: run.models for run in self.runs}
-        shards = [f"{index}/{count}" for count in [int(self.run.shard.partition("/")[2])] for index in range(count)]
-        words = [
-            f"shard {shard} has {f'{held[shard]:,} of its {expected[shard]:,} models' if shard in expected else 'no part'}"
-            for shard in shards
-            if shard not in expected or held[shard] < expected[shard]
-        ]
-        more = [f"and {len(words) - _NAMED} more"] if len(words) > _NAMED else []
-        return f"{n_points - there:,} of {n_points:,} models are missing: {', '.join([*words[:_NAMED], *more])}"
+        save(self.folder, name, arrays)
 
     def remove(self) -> None:
         """Delete all parts, once their results are saved elsewhere."""
-        for path in self.folder.glob("*.npz"):
+        for path in [*self.folder.glob("*.npz"), *self.folder.glob(".*.tmp")]:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it never was, or is in use
             self.folder.rmdir()
 
 
-def damaged(folder: Path) -> list[Path]:
-    """Parts that are not what was written."""
-    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in _paths(folder)}
-    return [path for path, digest in digests.items() if digest[:16] != path.stem.rpartition("_")[2]]
+def count(folder: Path) -> int:
+    """Number of models in the parts of all shards, by their names."""
+    found = (_NAME.fullmatch(path.name) for path in (folder / "parts").glob("*.npz"))
+    return sum(int(match["models"]) for match in found if match)
 
 
-def run_of(folder: Path) -> Run:
-    """The run that the parts in a folder belong to.
-
-    Raises:
-      FileNotFoundError: if there is no part.
-    """
-    broken = damaged(folder)
-    for path in _paths(folder):
-        if path not in broken:
-            return _run(path)
-    raise FileNotFoundError(f"{folder}: no results.nc and no part of a run")
+def shards(folder: Path) -> int:
+    """Into how many shards the run in a folder is divided; 0 if there are no parts."""
+    return next((_shards(path) for path in (folder / "parts").glob("*.npz")), 0)
 
 
-def load(folder: Path) -> xr.Dataset:
-    """What is finished of a run, other models with the status missing. Raises like `run_of` and `Parts`."""
-    run = run_of(folder)
-    grid = Grid(tuple(Axis(name, path, tuple(values), dim) for name, path, values, dim in run.axes))
-    return assemble(grid, [_part(path) for path in Parts(folder, run).files]).assign_attrs(run.attributes)
+def _shards(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    return int(match["count"]) if match else 0
 
 
-def _paths(folder: Path) -> list[Path]:
-    return sorted((folder / "parts").glob("*.npz"))
+def text(given: str) -> np.ndarray:
+    """Text as an array of bytes."""
+    return np.frombuffer(given.encode(), np.uint8)
 
 
-def _run(path: Path) -> Run:
-    with np.load(path, allow_pickle=False) as file:
-        return Run(**json.loads(str(file["header"]))["run"])
+def save(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
+    """Write arrays into a file of a name that ends with the digest of its content."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
+    return whole(folder / f"{name}_{digest}.npz", lambda path: path.write_bytes(content.getbuffer()))
 
 
-def _points(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
-        return file["points"]
-
-
-def _part(path: Path) -> Part:
-    with np.load(path, allow_pickle=False) as file:
-        names = json.loads(str(file["header"]))["arrays"]
-        arrays = {name: file[f"array_{number}"] for number, name in enumerate(names)}
-        steps = {name.removeprefix("steps_"): file[name] for name in file if name.startswith("steps_")}
-        return Part(file["points"], arrays, steps)
+def is_damaged(path: Path) -> bool:
+    """Whether a file is not what `save` wrote."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16] != path.stem.rpartition("_")[2]
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
@@ -166,17 +156,26 @@ def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     return ", ".join(shown) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
 
 
-def _check(path: Path, theirs: Run, ours: Run) -> None:
+def _check(path: Path, ours: Run) -> None:
     """Refuse a part of another run."""
-    if changed := differences(theirs.config, ours.config):
-        raise ConfigError(f"{path}: is of another run: {changed}; use another folder, or delete it")
-    if theirs.shard.partition("/")[2] != ours.shard.partition("/")[2]:
-        raise ConfigError(f"runtime.shard = {ours.shard!r}: {path} is of shard {theirs.shard}; a folder is for one division")
+    with np.load(path, allow_pickle=False) as file:
+        theirs = _header(file)["run"]["config"]
+    if changed := differences(theirs, ours.config):
+        raise ConfigError(f"{path}: is of another run: {changed}; delete it, or use another folder")
 
 
-def _check_once(files: list[Path], points: np.ndarray, file: np.ndarray) -> None:
-    """Refuse parts that have the same models; points are sorted."""
-    twice = np.flatnonzero(np.diff(points) == 0)
-    if twice.size:
-        one, other = sorted(files[number] for number in file[twice[0] : twice[0] + 2])
-        raise ConfigError(f"{one} and {other} have {twice.size:,} models in common; delete one of them")
+def _header(file: Any) -> dict[str, Any]:
+    return json.loads(file["header"].tobytes())
+
+
+def _points(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as file:
+        return file["points"]
+
+
+def _read(path: Path) -> Part:
+    with np.load(path, allow_pickle=False) as file:
+        names = _header(file)["arrays"]
+        arrays = {name: file[f"array_{number}"] for number, name in enumerate(names)}
+        steps = {name.removeprefix("steps_"): file[name] for name in file if name.startswith("steps_")}
+        return Part(file["points"], arrays, steps)

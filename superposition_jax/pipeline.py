@@ -38,7 +38,7 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
         if experiment.distributed:
             trained, seconds = train([experiment], console)
             return finish(experiment, trained[0], seconds, folder, console)
-        with Store(folder, manifest.about(experiment, experiment.grid.n_points), experiment.save_every) as store:
+        with Store(folder, manifest.about(experiment), experiment.save_every) as store:
             if store.unfinished_by:
                 console.print(f"{store.unfinished_by} has left this run unfinished: going on")
             trained, seconds = train([experiment], console, store)

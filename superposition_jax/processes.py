@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from superposition_jax.errors import ConfigError
 
@@ -59,16 +60,9 @@ def call(program: Any, *arguments: Any) -> Any:
 
 def fetch(tree: Any) -> Any:
     """Arrays over the devices of all, whole on the host of every process."""
-    return jax.device_get(tree) if jax.process_count() == 1 else _utils().process_allgather(tree, tiled=True)
+    return jax.device_get(tree) if jax.process_count() == 1 else multihost_utils.process_allgather(tree, tiled=True)
 
 
 def agreed(number: int) -> int:
     """The first process's number."""
-    return number if jax.process_count() == 1 else int(_utils().broadcast_one_to_all(np.int32(number)))
-
-
-def _utils() -> Any:
-    """Imported late: it starts JAX."""
-    from jax.experimental import multihost_utils
-
-    return multihost_utils
+    return number if jax.process_count() == 1 else int(multihost_utils.broadcast_one_to_all(np.int32(number)))

@@ -53,16 +53,17 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
     A curve or snapshot has NaN at the steps of others.
     """
     data, known = {}, variables()
-    steps = {dim: np.unique(np.concatenate([part.steps[dim] for part in parts])) for dim in parts[0].steps}
-    there = np.zeros(grid.n_points, bool)
+    dims = parts[0].steps if parts else ()
+    steps = {dim: np.unique(np.concatenate([part.steps[dim] for part in parts])) for dim in dims}
+    status = np.zeros(grid.n_points, np.int8)
     for part in parts:
-        there[part.points] = True
+        status[part.points] = np.where(part.arrays["diverged_at"] < 0, STATUS.index("ok"), STATUS.index("diverged"))
     for name in dict.fromkeys(name for part in parts for name in part.arrays):
         measure = known[name]
         own = [(part, part.arrays[name]) for part in parts if name in part.arrays]
         sizes = [max(sizes) for sizes in zip(*(array.shape[1:] for _, array in own), strict=True)]
         shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
-        ragged = any(array.shape[1:] != shape for _, array in own) or len(own) < len(parts) or not there.all()
+        ragged = any(array.shape[1:] != shape for _, array in own) or len(own) < len(parts) or not status.all()
         dtype = np.result_type(own[0][1], np.float32) if ragged else own[0][1].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
         for part, array in own:
@@ -72,10 +73,8 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
             ]
             full[np.ix_(part.points, *places)] = array
         data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
-    trained_to = np.where(data["diverged_at"][1] < 0, STATUS.index("ok"), STATUS.index("diverged"))
-    status = np.where(grid.unravel(there), trained_to, STATUS.index("missing")).astype(np.int8)
     meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
-    data["status"] = (tuple(grid.sizes), status, {"long_name": meaning})
+    data["status"] = (tuple(grid.sizes), grid.unravel(status), {"long_name": meaning})
     dataset = xr.Dataset(data, coords=_coordinates(grid))
     lengths = dataset.sizes
     dataset = dataset.assign_coords({d: np.arange(lengths[d]) for d in ("feature", "hidden") if d in lengths})

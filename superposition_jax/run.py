@@ -32,8 +32,11 @@ def task(composed: DictConfig) -> float | None:
 
     try:
         experiment, folder = config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+        if experiment.distributed and HydraConfig.get().mode != RunMode.RUN:
+            raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
         if experiment.shard is not None:
-            return shards.train(experiment, folder, progress=True)
+            shards.train(experiment, folder, progress=True)
+            return None
         return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
     except (ConfigError, StorageError) as error:
         if HydraConfig.get().mode == RunMode.RUN:
@@ -75,9 +78,11 @@ def _check(arguments: list[str]) -> Experiment | None:
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
     experiment = config.load([*args.overrides, *search], args.config_name or "config")
-    for given in args.overrides:
-        if given.startswith("hydra.run.dir=") and "${" not in given:  # else it has the time, and is new
-            manifest.check(experiment, Path(given.removeprefix("hydra.run.dir=")))
+    folders = [given.removeprefix("hydra.run.dir=") for given in args.overrides if given.startswith("hydra.run.dir=")]
+    if folders and "${" not in folders[-1]:  # else it has the time, and is new
+        manifest.check(experiment, Path(folders[-1]))
+    elif experiment.shard is not None:
+        raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
     return experiment
 
 
@@ -104,12 +109,18 @@ def _on_folder(arguments: list[str]) -> bool:
 
 def _joined(experiment: Experiment) -> bool:
     """Join the processes of one mesh. The first goes on, and others only compute: no folder, no words."""
+    from jax.errors import JaxRuntimeError
+
     from superposition_jax import pipeline, processes
 
     processes.join(experiment.devices)
-    if not processes.is_first():
+    if processes.is_first():
+        return True
+    try:
         pipeline.run(experiment)
-    return processes.is_first()
+    except JaxRuntimeError as error:
+        raise StorageError(f"another process of the mesh has failed: {str(error).splitlines()[0]}") from error
+    return False
 
 
 def main() -> None:

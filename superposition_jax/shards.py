@@ -1,8 +1,9 @@
 """A sweep divided among independent processes: each trains a shard into a common folder, and one puts their parts together."""
 
-import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from superposition_jax import config, manifest, parts, pipeline
@@ -11,6 +12,7 @@ from superposition_jax.errors import ConfigError
 from superposition_jax.parts import Parts
 from superposition_jax.progress import Shell, count
 from superposition_jax.store import Store
+from superposition_jax.sweep import owners
 
 
 def train(experiment: Experiment, directory: str | Path | None, *, progress: bool) -> None:
@@ -23,39 +25,63 @@ def train(experiment: Experiment, directory: str | Path | None, *, progress: boo
             console.print(f"{folder}: is finished", markup=False)
             return
         trainer = pipeline.trainer_for(experiment, experiment.groups)
-        about = manifest.about(experiment, trainer.models)
         name = f"{experiment.name}: shard {experiment.shard}"
         console.print(f"{name}: {count(trainer.models, 'model')} of {pipeline.size(experiment)}")
-        with Store(folder, about, experiment.save_every) as store, Shell(console, trainer) as shell:
+        with Store(folder, manifest.about(experiment), experiment.save_every) as store, Shell(console, trainer) as shell:
             trainer.train_share(shell, store)
-        missing = Parts(folder, about).missing(experiment.grid.n_points)
-        console.print(f"parts    {folder / 'parts'}")
-        console.print(missing or f"all models are there: python -m superposition_jax.run merge={folder}", markup=False)
+        there, models = parts.count(folder), experiment.grid.n_points
+        console.print(f"parts    {folder / 'parts'} has {there:,} of {count(models, 'model')}", markup=False)
+        if there >= models:
+            console.print(f"all done: python -m superposition_jax.run merge={folder}", markup=False)
 
 
 def merge(folder: Path) -> xr.Dataset:
     """Put the parts of all shards together: results, tables and figures as of one process.
 
+    Imports the modules that the run's config names in `imports`, as training did.
+
     Raises:
-      ConfigError: naming shards of which models are missing.
+      ConfigError: naming shards of which models are missing, and parts that do not belong there.
     """
-    try:
-        run = parts.run_of(folder)
-    except FileNotFoundError as error:
-        raise ConfigError(f"merge = {str(folder)!r}: no parts there") from error
-    given = json.loads(run.attributes["config"])
-    given["runtime"] |= {"shard": None, "devices": None}
-    experiment, found, console = config.read(given), Parts(folder, run), pipeline.console_for(True)
-    damaged = f"; damaged: {', '.join(map(str, found.damaged))}" if found.damaged else ""
-    if missing := found.missing(experiment.grid.n_points):
-        raise ConfigError(f"merge = {str(folder)!r}: {missing}{damaged}")
-    console.print(f"{experiment.name}: {pipeline.size(experiment)}")
-    trained, seconds = pipeline.train([experiment], console, Store(folder, run, experiment.save_every, found))
-    return pipeline.finish(experiment, trained[0], seconds, folder, console)
+    there, divided = manifest.read(folder), parts.shards(folder)
+    if there is None or not divided:
+        raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if there else 'run'} there")
+    experiment, console = _experiment(there, {}), pipeline.console_for(True)
+    manifest.check(experiment, folder)
+    with pipeline.kept(experiment, folder, console):
+        found = Parts(folder, manifest.about(experiment), every=True)
+        if len(found) < experiment.grid.n_points:
+            raise ConfigError(f"merge = {str(folder)!r}: {_missing(experiment, found, divided)}")
+        console.print(f"{experiment.name}: {pipeline.size(experiment)}")
+        trained, seconds = pipeline.train([experiment], console, Store.of(found))
+        return pipeline.finish(experiment, trained[0], seconds, folder, console)
 
 
-def resume(folder: Path, runtime: dict[str, object]) -> None:
-    """Go on with the run in a folder, with some keys of `runtime` set anew.
+def _experiment(there: dict[str, Any], runtime: dict[str, Any]) -> Experiment:
+    """The experiment of a manifest, on this machine's devices."""
+    given = there["config"]
+    given["runtime"] |= {"shard": None, "devices": None, "overwrite": False} | runtime
+    return config.read(given)
+
+
+_NAMED = 8
+"""Shards that a message names."""
+
+
+def _missing(experiment: Experiment, found: Parts, divided: int) -> str:
+    """In words, what is not there, by shard."""
+    expected = np.bincount(np.concatenate(owners(experiment.groups, divided)), minlength=divided)
+    held = {index: found.held(f"{index}/{divided}") for index in np.flatnonzero(expected)}
+    short = [index for index, models in held.items() if models < expected[index]]
+    words = [f"shard {index}/{divided} has {held[index]:,} of its {expected[index]:,}" for index in short[:_NAMED]]
+    words += [f"and {len(short) - _NAMED} more"] if len(short) > _NAMED else []
+    damaged = f"; damaged: {', '.join(map(str, found.damaged[:_NAMED]))}" if found.damaged else ""
+    models = experiment.grid.n_points
+    return f"{models - len(found):,} of {models:,} models are missing: {', '.join(words)}{damaged}"
+
+
+def resume(folder: Path, runtime: dict[str, Any]) -> None:
+    """Go on with the run in a folder, with some keys of `runtime` set anew. Imports like `merge`.
 
     Raises:
       ConfigError: if there is no run, or it was begun by other versions.
@@ -64,9 +90,7 @@ def resume(folder: Path, runtime: dict[str, object]) -> None:
     if there is None or "jobs" in there:
         why = "is a multirun: give the same command again, with its hydra.sweep.dir" if there else "no manifest.json there"
         raise ConfigError(f"resume = {str(folder)!r}: {why}")
-    given = there["config"]
-    given["runtime"] |= {"shard": None} | runtime
-    experiment = config.read(given)
+    experiment = _experiment(there, runtime)
     if experiment.shard is None:
         pipeline.run(experiment, directory=folder, progress=True)
     else:

@@ -1,8 +1,6 @@
 """What a run keeps in its folder while it trains: a lock, finished models, and the state of those that are training."""
 
 import contextlib
-import hashlib
-import io
 import json
 import os
 import platform
@@ -14,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from filelock import FileLock, Timeout
 
+from superposition_jax import parts
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
 from superposition_jax.parts import Parts, Run
@@ -25,15 +24,20 @@ Leaves = list[np.ndarray]
 class Store:
     """The folder of a run, or of a shard of it, held by this process. Use as a context; the engine's `engine.Store`."""
 
-    def __init__(self, folder: Path, run: Run, save_every: float, parts: Parts | None = None) -> None:
-        """`save_every` is the seconds between two savings of the state; without a context, there are only `parts` to read."""
+    def __init__(self, folder: Path, run: Run, save_every: float) -> None:
+        """`save_every` is the seconds between two savings of the state."""
         self.folder, self._run, self._every = folder, run, save_every
-        if parts is not None:
-            self.parts = parts
         self._name, self._saved = run.shard.replace("/", "-of-"), time.perf_counter()
         self._state = folder / "state"
         self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
         self._holder = self._state / f"{self._name}.json"
+
+    @classmethod
+    def of(cls, found: Parts) -> "Store":
+        """Finished models alone, to be read and not held."""
+        store = cls(found.folder.parent, found.run, np.inf)
+        store.parts = found
+        return store
 
     def __enter__(self) -> "Store":
         """Raises ConfigError if another process trains here, or if there are parts of another run."""
@@ -86,26 +90,22 @@ class Store:
 
     def hold(self, points: np.ndarray, step: int, leaves: Leaves) -> None:
         """Save the state at a step of a rectangle of models (seed, cell), instead of the one before."""
-        content = io.BytesIO()
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
-        np.savez(content, allow_pickle=False, points=points, step=step, **arrays)
-        digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
-        file = whole(self._state / f"{self._name}_{digest}.npz", lambda path: path.write_bytes(content.getbuffer()))
+        file = parts.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
         self._forget(but=file)
         self._saved = time.perf_counter()
 
     def held(self, points: np.ndarray) -> tuple[int, Leaves] | None:
         """The saved state of a rectangle: its step and leaves; None if there is none, or it is damaged."""
         for path in self._state.glob(f"{self._name}_*.npz"):
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest()[:16] == path.stem.rpartition("_")[2]:
-                with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            if not parts.is_damaged(path):
+                with np.load(path, allow_pickle=False) as file:
                     if np.array_equal(file["points"], points):
                         return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 2)]
         return None
 
     def _forget(self, but: Path | None = None) -> None:
-        for path in self._state.glob(f"{self._name}_*.npz"):
+        for path in [*self._state.glob(f"{self._name}_*.npz"), *self._state.glob(f".{self._name}_*.tmp")]:
             if path != but:
                 path.unlink(missing_ok=True)
 

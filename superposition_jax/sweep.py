@@ -89,18 +89,22 @@ class Tile(NamedTuple):
     real: np.ndarray
 
 
+_MANY = 4
+"""Rectangles of a device from which the last one's padding does not matter."""
+
+
 def fitting(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
     """The rectangle (seeds, cells) of a device, of at most about `most` models, with which few rectangles cover all models.
 
-    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers.
+    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. For large sweeps it does
+    not depend on the number of devices.
     """
     _, counts = np.unique(seeds, return_counts=True)
-    for chunk in (most, -(-len(seeds) // devices)):
-        cells = _even(int(counts.max()), chunk)
-        lines = int(np.sum(-(-counts // cells)))
-        if lines >= devices:  # else narrower rectangles give every device something to do
-            break
-    return _even(-(-lines // devices), max(1, most // cells)), cells
+    cells = _even(int(counts.max()), most)
+    if int(np.sum(-(-counts // cells))) < devices:  # narrower rectangles give every device something to do
+        cells = _even(int(counts.max()), -(-len(seeds) // devices))
+    rows, most_rows = -(-int(np.sum(-(-counts // cells))) // devices), max(1, most // cells)
+    return most_rows if rows >= _MANY * most_rows else _even(rows, most_rows), cells
 
 
 def of_size(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
@@ -126,14 +130,23 @@ def rectangles(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) ->
     return tiles
 
 
-def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
-    """For every group, the places of share `index` of `count` of all models: about equal in cost, few groups and seeds each."""
+def owners(groups: Sequence[Group], count: int) -> list[np.ndarray]:
+    """For every group, which of `count` shares each of its models is in: about equal in cost, of few groups and few seeds."""
     orders = [np.argsort(group.seeds, kind="stable") for group in groups]
     costs = np.concatenate([np.full(len(g.points), float(g.spec.steps * g.spec.points * g.spec.n_features)) for g in groups])
     middle = np.cumsum(costs) - costs / 2
-    mine = (middle * count / costs.sum()).astype(int) == index
-    parts = np.split(mine, np.cumsum([len(order) for order in orders])[:-1])
-    return [np.sort(order[part]) for order, part in zip(orders, parts, strict=True)]
+    sorted_owners = np.split((middle * count / costs.sum()).astype(int), np.cumsum([len(order) for order in orders])[:-1])
+    found = [np.empty(len(order), int) for order in orders]
+    for owner, order, own in zip(found, orders, sorted_owners, strict=True):
+        owner[order] = own
+    return found
+
+
+def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
+    """For every group, the places of its models that are in share `index` of `count`."""
+    if count == 1:
+        return [np.arange(len(group.points)) for group in groups]
+    return [np.flatnonzero(owner == index) for owner in owners(groups, count)]
 
 
 def _even(total: int, most: int) -> int:

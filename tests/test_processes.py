@@ -28,7 +28,11 @@ def test_two_processes_with_one_mesh_give_the_bits_of_one(tmp_path):
         start(tmp_path, *several, JAX_COORDINATOR_ADDRESS=address, JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(index))
         for index in (0, 1)
     ]
-    told = [process.communicate(timeout=200) for process in (alone, *both)]
+    try:
+        told = [process.communicate(timeout=200) for process in (alone, *both)]
+    finally:
+        for process in (alone, *both):
+            process.kill()
     assert [process.returncode for process in (alone, *both)] == [0, 0, 0], told
     assert "open     superposition_jax.load" in told[1][0]
     assert "superposition_jax" not in told[2][0]

@@ -185,7 +185,7 @@ def test_a_second_dataset_of_the_same_form_is_written_as_itself(tmp_path):
     """Small ones take the bytes of the first and their own numbers and attributes."""
     first, second = (superposition_jax.run(["model.n_features=3", "train.steps=5", f"seed={seed}"]) for seed in (1, 2))
     for number, dataset in enumerate((first, second, first)):
-        results.save(dataset, {}, tmp_path / str(number))
+        results.save(dataset, tmp_path / str(number))
         xr.testing.assert_identical(superposition_jax.load(tmp_path / str(number)), dataset)
     assert first.attrs["config"] != second.attrs["config"]
 

@@ -1,5 +1,7 @@
 """Sweeps divided among processes: together the shards have what one process has, and what is wrong or missing is named."""
 
+import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import config, parts, shards
+from superposition_jax import manifest, shards
 from superposition_jax.errors import ConfigError
 
 SWEEP = [
@@ -52,9 +54,7 @@ def test_shards_in_any_order_are_one_run_bit_for_bit(whole, folder):
 def test_missing_and_unfinished_shards_are_named(folder):
     part = next((folder / "parts").glob("0-of-3*"))
     part.unlink()
-    with pytest.raises(
-        ConfigError, match=r"of 56 models are missing: shard 0/3 has \d+ of its \d+ models, shard 1/3 has no part"
-    ):
+    with pytest.raises(ConfigError, match=r"22 of 56 models are missing: shard 0/3 has 15 of its 19, shard 1/3 has 0 of its 18"):
         shards.merge(folder)
     assert not (folder / "results.nc").exists()
 
@@ -74,44 +74,69 @@ def test_damaged_parts_are_named_and_trained_again(whole, folder):
 def test_what_is_there_is_not_trained_again(folder, capsys):
     before = {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
     superposition_jax.run([*SWEEP, "runtime.shard=0/3"], directory=folder, progress=True)
-    assert "trained before" in capsys.readouterr().out
+    assert "steps before" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()} == before
 
 
 def test_parts_of_another_run_division_or_with_the_same_models_are_refused(folder, tmp_path_factory):
     with pytest.raises(ConfigError, match=r"train\.steps = 30 there, 31 here"):
         superposition_jax.run([*SWEEP, "train.steps=31", "runtime.shard=1/3"], directory=folder)
-    with pytest.raises(ConfigError, match=r"runtime.shard = '1/4': .* is of shard 0/3"):
+    with pytest.raises(ConfigError, match=r"has parts of 3 shards, this is 1/4"):
         superposition_jax.run([*SWEEP, "runtime.shard=1/4"], directory=folder)
     other = tmp_path_factory.mktemp("other")
     superposition_jax.run([*SWEEP, "runtime.shard=0/3", "runtime.chunk=8"], directory=other)
     for part in (other / "parts").iterdir():
         (folder / "parts" / part.name).write_bytes(part.read_bytes())
-    with pytest.raises(ConfigError, match=r"have \d+ models in common"):
+    with pytest.raises(ConfigError, match=r"0-of-3_\S+, 0-of-3_.* have models in common"):
         superposition_jax.load(folder)
 
 
 def test_a_shard_without_models_is_no_error(tmp_path):
-    for index in range(3):
-        overrides = ["train.steps=2", "model.n_features=3", "figures=[]", f"runtime.shard={index}/3"]
-        shards.train(config.load(overrides), tmp_path, progress=False)
-        assert (tmp_path / "parts").exists() == (index > 0)
-    assert shards.merge(tmp_path)["loss"].ndim == 0
+    """The last model costs more than two thirds of all, so that the third shard has none."""
+    overrides = ["+sweep.axes.length={path: train.steps, values: [2, 3, 900]}", "model.n_features=3", "figures=[]"]
+    for index, there in ((2, 0), (1, 1), (0, 3)):
+        dataset = superposition_jax.run([*overrides, f"runtime.shard={index}/3"], directory=tmp_path)
+        assert int((dataset["status"] == 1).sum()) == there
+    assert shards.merge(tmp_path)["loss"].shape == (3,)
 
 
-@pytest.mark.parametrize("given", ["3/3", "-1/3", "1", "a/b", "1/0", 3])
+@pytest.mark.parametrize("given", ["3/3", "-1/3", "1", "a/b", "1/0", 3, "0/57"])
 def test_bad_shards_are_refused(given, tmp_path):
-    with pytest.raises(ConfigError, match=r"runtime.shard = .*: must be i/N"):
+    with pytest.raises(ConfigError, match=r"runtime.shard = .*: must be (i/N|one of at most 56 shards)"):
         superposition_jax.run([*SWEEP, f"runtime.shard={given}"], directory=tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
-def test_parts_tell_of_their_run_and_execute_nothing(folder):
-    run = parts.run_of(folder)
-    assert run.config["model.n_features"] == 5
-    for path in (folder / "parts").iterdir():
-        with np.load(path, allow_pickle=False) as file:
-            assert file["points"].size
+def test_parts_of_other_versions_are_refused(folder, monkeypatch):
+    superposition_jax.run([*SWEEP, "runtime.shard=1/3"], directory=folder)
+    versions = manifest.versions() | {"jax": "99"}
+    monkeypatch.setattr(manifest, "versions", lambda: versions)
+    with pytest.raises(ConfigError, match=r"version of jax = '\S+' there, '99' here"):
+        shards.merge(folder)
+
+
+def test_a_part_with_a_pickle_is_not_opened(folder):
+    """Its name has the right digest, so that only NumPy's refusal stands between it and what it would run."""
+    part = next((folder / "parts").iterdir())
+    with np.load(part) as file:
+        arrays = {**file}
+    arrays["array_0"] = np.array([print, "executed"], object)
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    digest = hashlib.sha256(content.getvalue()).hexdigest()[:16]
+    part.with_name(f"{part.stem.rpartition('_')[0]}_{digest}.npz").write_bytes(content.getvalue())
+    part.unlink()
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        superposition_jax.load(folder)
+
+
+def test_a_part_does_not_grow_with_the_sweep(tmp_path):
+    sizes = []
+    for seeds in (10, 1000):
+        overrides = [*SWEEP, f"sweep.axes.seed.range={seeds}", f"runtime.shard=0/{seeds}"]
+        superposition_jax.run(overrides, directory=tmp_path / str(seeds))
+        sizes.append(max(path.stat().st_size for path in (tmp_path / str(seeds) / "parts").iterdir()))
+    assert sizes[1] <= sizes[0] + 100
 
 
 def command(folder, *arguments):
@@ -126,11 +151,15 @@ def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path)
     subprocess.run(command(tmp_path / "one", *sweep), **run)
     folder = tmp_path / "four"
     started = [subprocess.Popen(command(folder, *sweep, f"runtime.shard={k}/4"), env=run["env"]) for k in range(4)]
-    victim = started[1]
-    while not [*folder.glob("parts/1-of-4*")] and victim.poll() is None:
-        time.sleep(0.01)
-    victim.send_signal(signal.SIGKILL)
-    assert [process.wait(timeout=300) for process in started] == [0, -signal.SIGKILL, 0, 0]
+    try:
+        victim = started[1]
+        while not [*folder.glob("parts/1-of-4*")] and victim.poll() is None:
+            time.sleep(0.01)
+        victim.send_signal(signal.SIGKILL)
+        assert [process.wait(timeout=300) for process in started] == [0, -signal.SIGKILL, 0, 0]
+    finally:
+        for process in started:
+            process.kill()
     refused = subprocess.run(command(None, f"merge={folder}"), capture_output=True, encoding="utf-8", env=run["env"])
     assert refused.returncode == 2
     assert "shard 1/4 has" in refused.stderr

@@ -14,5 +14,6 @@ set -euo pipefail
 folder=${1:?give the folder that all shards share, then the sweep}
 shift
 # A shard that dies or is preempted is run again by the same line: it goes on after its last finished part.
-srun python -m superposition_jax.run "$@" hydra.run.dir="$folder" \
-    runtime.shard="$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
+# 16 is the number of shards, also when only some of them are run again (sbatch --array=3,7 …).
+srun --cpus-per-task="$SLURM_CPUS_PER_TASK" python -m superposition_jax.run "$@" hydra.run.dir="$folder" \
+    runtime.shard="$SLURM_ARRAY_TASK_ID/16"
