@@ -38,7 +38,11 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
       ConfigError: for a config that cannot be run, with one line that names the key.
     """
     from superposition_jax import config, pipeline, processes, shards
+    from superposition_jax.errors import ConfigError
 
+    for override in overrides:
+        if override.lstrip("+~").startswith("hydra"):
+            raise ConfigError(f"{override}: is of the command; here, give a directory")
     experiment = config.load(overrides)
     if experiment.distributed:
         processes.join(experiment.devices)

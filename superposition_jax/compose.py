@@ -10,7 +10,7 @@ import hydra
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -86,6 +86,8 @@ def _plain(error: Exception, overrides: Sequence[str]) -> str:
         if any(other.startswith(f"{key}.") for other in known):
             return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
         return f"{key}: no such key{nearest(key, known)}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
     if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:
         options = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
         close = difflib.get_close_matches(bare[0], [option.partition("=")[2] for option in options], n=1, cutoff=0.6)

@@ -57,7 +57,7 @@ class BatchLauncher(Launcher):
         if initial_job_idx == 0 and len(job_overrides) > MANY:
             sys.stdout.write(f"{len(job_overrides)} jobs: a folder each takes most of the time; sweep.axes has no such cost\n")
         plain = [_own(config) for config in self._compose(job_overrides, initial_job_idx)]
-        jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides])
+        jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides], folder, initial_job_idx)
         configs = self._compose(job_overrides, initial_job_idx)
         returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
         self.compose.forget()
@@ -80,8 +80,12 @@ class BatchLauncher(Launcher):
 
     def _compose(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[DictConfig]:
         """The jobs' configs, as Hydra's own composition makes them."""
+        seen = set()
         for number, overrides in enumerate(job_overrides, start=first):
             config = self.compose(self.config, list(overrides))
+            if id(config) in seen:  # jobs may be equal
+                config = self.compose.anew(self.config, list(overrides))
+            seen.add(id(config))
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
             yield config
@@ -129,6 +133,10 @@ class Composer:
         if key not in self.made:
             self.made[key] = self._make(master_config, sweep_overrides)
         return self.made[key]
+
+    def anew(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The config of another job with the same overrides."""
+        return self._make(master_config, sweep_overrides)
 
     def forget(self) -> None:
         """Let go of the configs made."""

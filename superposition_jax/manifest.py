@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def about(experiment: Experiment) -> Run:
     """What parts say of an experiment."""
     identity = _identity(experiment.config, versions())
     return Run(json.loads(json.dumps(identity)), experiment.shard or "0/1")
+
+
+def about_all(experiments: Sequence[Experiment]) -> Run:
+    """What parts say of experiments that are trained together."""
+    every = [_identity(experiment.config, versions()) for experiment in experiments]
+    return Run({"jobs": hashlib.sha256(json.dumps(every).encode()).hexdigest()})
 
 
 def _identity(config: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:

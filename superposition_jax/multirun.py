@@ -1,18 +1,24 @@
 """The jobs of a Hydra multirun as one sweep: trained together, saved one by one, and put together again at the root."""
 
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
+from rich.console import Console
 
-from superposition_jax import axes, config, figures, index, manifest, pipeline, results
+from superposition_jax import config, figures, index, joint, manifest, pipeline, results
 from superposition_jax.errors import ConfigError
 from superposition_jax.progress import count
-from superposition_jax.sweep import Axis, Grid, Group
+from superposition_jax.store import Store
+from superposition_jax.sweep import Grid, Group
+
+UNFINISHED = "unfinished"
+"""Folder of what is trained and not yet saved as jobs' results."""
 
 
 @dataclass
@@ -41,15 +47,19 @@ class Job:
         own = self.experiment if self.experiment.grid.axes else self.experiment._replace(figures=[])
         dataset = pipeline.finish(own, self.trained, self.seconds, folder, pipeline.console_for(False))
         if (dataset["status"] != results.STATUS.index("ok")).all():
-            self.error = FloatingPointError(f"{self.name}: diverged at step {int(dataset['diverged_at'].max())}")
+            self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
             raise self.error
         return float(dataset["loss"].mean())
 
 
-def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]) -> list[Job]:
-    """Train jobs together; those of equal runtime settings share programs. A job with a bad config has the error instead."""
+def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]], folder: Path, first: int) -> list[Job]:
+    """Train jobs together, numbered from `first`; those of equal runtime settings share programs.
+
+    A job with a bad config has the error instead. What is finished stands in the multirun's folder until all jobs have theirs, so
+    that the same command goes on there.
+    """
     jobs = [Job(own) for own in overrides]
-    for job, given in zip(jobs, configs, strict=True):
+    for job, given, own in zip(jobs, configs, overrides, strict=True):
         try:
             experiment = config.read(given)
             if experiment.shard is not None:
@@ -57,18 +67,36 @@ def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]
                 raise ConfigError(f"runtime.shard = {experiment.shard!r}: {why}")
             if experiment.distributed:
                 raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
+            for axis in experiment.grid.axes:
+                if axis.path in own and len({str(others.get(axis.path)) for others in overrides}) > 1:
+                    raise ConfigError(
+                        f"{axis.path} = {own[axis.path]!r}: sweep.axes.{axis.name} sets it in every job; leave one out"
+                    )
             job.experiment = experiment
         except ConfigError as error:
             job.error = error
     good = [job for job in jobs if job.experiment is not None]
     console = pipeline.console_for(True)
     console.print(f"{count(len(good), 'job')}{f', {len(jobs) - len(good)} refused' if len(good) < len(jobs) else ''}")
-    for settings in dict.fromkeys(_runtime(job) for job in good):
+    for number, settings in enumerate(dict.fromkeys(_runtime(job) for job in good)):
         together = [job for job in good if _runtime(job) == settings]
-        trained, seconds = pipeline.train([job.experiment for job in together if job.experiment], console)
-        for job, own in zip(together, trained, strict=True):
-            job.trained, job.seconds = own, seconds
+        _train(together, folder / UNFINISHED / f"{first}_{number}", console)
     return jobs
+
+
+def _train(jobs: Sequence[Job], folder: Path, console: Console) -> None:
+    """Train jobs of equal runtime settings."""
+    experiments = [job.experiment for job in jobs if job.experiment]
+    with pipeline.kept(console, f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"):
+        try:
+            with Store(folder, manifest.about_all(experiments), experiments[0].save_every) as store:
+                trained, seconds = pipeline.train(experiments, console, store)
+        except ConfigError as error:
+            for job in jobs:
+                job.error, job.experiment = error, None
+            return
+    for job, own in zip(jobs, trained, strict=True):
+        job.trained, job.seconds = own, seconds
 
 
 def _runtime(job: Job) -> tuple[Any, ...]:
@@ -93,8 +121,13 @@ def gather(jobs: Sequence[Job], folder: Path) -> None:
         manifest.write(told, folder)
         if not first.grid.axes:
             figures.save(dataset, first.figures, folder / "figures")
+    elif any(job.trained for job in jobs):
+        sys.stdout.write("no common Dataset: the jobs' own sweeps differ; each job's folder has its own\n")
     page = index.write(folder)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
     for job in failed:
+        assert job.error
+        job.error.add_note("named")
         sys.stderr.write(f"superposition_jax: job {job.name}: {job.error}\n")
     sys.stdout.write(f"results  {folder / 'results.nc'}\n" if dataset is not None else "")
     sys.stdout.write(f"index    {page}\n")
@@ -106,8 +139,9 @@ def together(jobs: Sequence[Job]) -> xr.Dataset | None:
     own = {job.experiment.grid.axes for _, job in done if job.experiment}
     if len(own) != 1:
         return None
-    outer, place = _outer([job.overrides for job in jobs])
     inner = Grid(next(iter(own)))
+    own_names = {name for axis in inner.axes for name in (axis.name, axis.dim)}
+    outer, place = joint.axes([job.overrides for job in jobs], own_names)
     parts = []
     for number, job in done:
         assert job.trained
@@ -118,36 +152,3 @@ def together(jobs: Sequence[Job]) -> xr.Dataset | None:
     experiment = done[0][1].experiment
     assert experiment
     return dataset.assign_attrs(manifest.attributes(experiment))
-
-
-def _outer(overrides: Sequence[dict[str, Any]]) -> tuple[list[Axis], list[int]]:
-    """Axes over the overrides that vary, and every job's place on them: their product if the jobs are that, else one axis."""
-    keys = list(dict.fromkeys(key for own in overrides for key in own))
-    columns = {key: [_scalar(own.get(key)) for own in overrides] for key in keys}
-    columns = {key: column for key, column in columns.items() if len(set(column)) > 1}
-    names = _names(list(columns))
-    values = {key: tuple(dict.fromkeys(column)) for key, column in columns.items()}
-    rows = list(zip(*columns.values(), strict=True)) if columns else [()] * len(overrides)
-    product = int(np.prod([len(v) for v in values.values()]))
-    if len(set(rows)) == len(rows) == product:
-        grid = [Axis(names[key], key, values[key], names[key]) for key in columns]
-        shape = [len(values[key]) for key in columns]
-        codes = [tuple(values[key].index(value) for key, value in zip(columns, row, strict=True)) for row in rows]
-        return grid, [int(np.ravel_multi_index(code, shape)) if shape else 0 for code in codes]
-    jobs = Axis("job", "hydra.job.num", tuple(range(len(overrides))), "job")
-    return [jobs, *(Axis(names[key], key, tuple(column), "job") for key, column in columns.items())], list(range(len(overrides)))
-
-
-def _scalar(value: Any) -> Any:
-    """A value that labels: numbers and words as they are, all else as text."""
-    return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else str(value)
-
-
-def _names(keys: Sequence[str]) -> dict[str, str]:
-    """Names of axes over overrides: the last word of the key where that is a name of its own, else the whole key."""
-    reserved, found = {"job", *axes.reserved()}, {}
-    for key in keys:
-        short = key.rpartition(".")[2]
-        taken = short in reserved or not short.isidentifier() or [k.rpartition(".")[2] for k in keys].count(short) > 1
-        found[key] = key.replace(".", "_").replace("/", "_") if taken else short
-    return found

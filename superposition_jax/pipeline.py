@@ -1,5 +1,6 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
+import shlex
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
         trained, seconds = train([experiment], console)
         return finish(experiment, trained[0], seconds, None, console)
     folder = Path(directory)
-    with kept(experiment, folder, console):
+    with kept(console, again(experiment, folder)):
         if manifest.begin(experiment, folder):
             console.print(f"{folder}: is finished; runtime.overwrite=true trains it again", markup=False)
             return results.load(folder)
@@ -48,17 +49,22 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
 
 
 @contextmanager
-def kept(experiment: Experiment, folder: Path, console: Console) -> Generator[None]:
+def kept(console: Console, again: str) -> Generator[None]:
     """Where a run may be stopped, or its folder fail: say how to go on."""
-    again = f"python -m superposition_jax.run resume={folder}"
-    again += f" runtime.shard={experiment.shard}" if experiment.shard else ""
     try:
         yield
     except Stopped:
         console.print(f"stopped  go on with: {again}", markup=False)
         raise
     except OSError as error:
-        raise StorageError(f"{folder}: {error.strerror or error}; what is finished is kept, go on with: {again}") from error
+        where = f"{error.filename}: " if error.filename else ""
+        raise StorageError(f"{where}{error.strerror or error}; what is finished is kept, go on with: {again}") from error
+
+
+def again(experiment: Experiment, folder: Path) -> str:
+    """The command that goes on with a run."""
+    shard = f" runtime.shard={experiment.shard}" if experiment.shard else ""
+    return f"python -m superposition_jax.run resume={shlex.quote(str(folder))}{shard}"
 
 
 def console_for(progress: bool) -> Console:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from typing import Any
 
 import jax
@@ -32,11 +33,18 @@ def join(devices: int | None) -> None:
     start(devices)
     if jax.distributed.is_initialized():
         return
-    count, index = (os.environ.get(name) for name in _BY_HAND[1:])
+    numbers = [os.environ.get(name) for name in _BY_HAND[1:]]
+    for name, number in zip(_BY_HAND[1:], numbers, strict=True):
+        if number is not None and not number.isdecimal():
+            raise ConfigError(f"runtime.distributed = True: {name} = {number!r} must be a whole number")
+    count, index = (None if number is None else int(number) for number in numbers)
+    address = os.environ.get(_BY_HAND[0])
+    if address is not None and not re.fullmatch(r".+:\d+", address):
+        raise ConfigError(f"runtime.distributed = True: {_BY_HAND[0]} = {address!r} must be host:port")
     try:
-        jax.distributed.initialize(num_processes=int(count) if count else None, process_id=int(index) if index else None)
+        jax.distributed.initialize(num_processes=count, process_id=index)
     except (ValueError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
+        reason = str(error).split("\n")[0].rstrip(".")
         raise ConfigError(f"runtime.distributed = True: {reason}; where no cluster says it, set {', '.join(_BY_HAND)}") from error
 
 

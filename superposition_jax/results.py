@@ -93,7 +93,7 @@ def _coordinates(grid: Grid) -> dict[str, Any]:
         values = np.asarray(axis.values)
         coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path})
         twin = twins.get(axis.path)
-        if twin and twin not in names:
+        if twin and twin not in names and values.dtype.kind in "fiu":
             coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})
     return coordinates
 

@@ -9,21 +9,17 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import superposition_jax
-from superposition_jax import signals
+from superposition_jax import commands, signals
 from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.errors import ConfigError, StorageError
-
-if TYPE_CHECKING:
-    from superposition_jax.config import Experiment
 
 
 def task(composed: DictConfig) -> float | None:
@@ -50,82 +46,9 @@ def _refuse(error: Exception) -> NoReturn:
     sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
-_EVERY = "experiment=glob(*,exclude=none)"
-_SHOWING = ("-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info")
-"""Options with which nothing is run."""
-
-
-def _every_experiment(arguments: list[str]) -> list[str]:
-    """`experiment=all` as a multirun over all of them, each in a folder of its name and done before the next."""
-    if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
-        return arguments
-    rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
-    folders = ["hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S}", "hydra.sweep.subdir=${hydra:runtime.choices.experiment}"]
-    return ["--multirun", _EVERY, "hydra/launcher=basic", *folders, *rest]
-
-
-def _check(arguments: list[str]) -> Experiment | None:
-    """Refuse the bad config of a single run before Hydra makes a folder for it; returns it checked."""
-    args = get_args_parser().parse_args(arguments)
-    if _EVERY in args.overrides:
-        own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
-        for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
-            _check([f"experiment={name}", *own])
-        return None
-    if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
-        return None
-    from superposition_jax import config, manifest
-
-    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
-    experiment = config.load([*args.overrides, *search], args.config_name or "config")
-    folders = [given.removeprefix("hydra.run.dir=") for given in args.overrides if given.startswith("hydra.run.dir=")]
-    if folders and "${" not in folders[-1]:  # else it has the time, and is new
-        manifest.check(experiment, Path(folders[-1]))
-    elif experiment.shard is not None:
-        raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
-    return experiment
-
-
-def _on_folder(arguments: list[str]) -> bool:
-    """`merge=<folder>` puts the shards there together, `resume=<folder>` goes on; they know their config."""
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    command = next((key for key in ("merge", "resume") if key in given), None)
-    if command is None:
-        return False
-    from superposition_jax import shards
-
-    folder = Path(given.pop(command))
-    if other := [key for key in given if command == "merge" or not key.startswith("runtime.")]:
-        allowed = "nothing" if command == "merge" else "runtime.… only"
-        raise ConfigError(
-            f"{other[0]} = {given[other[0]]!r}: {command}={folder} takes {allowed} beside it; the folder knows its config"
-        )
-    if command == "merge":
-        shards.merge(folder)
-    else:
-        shards.resume(folder, {key.removeprefix("runtime."): OmegaConf.create(f"x: {value}").x for key, value in given.items()})
-    return True
-
-
-def _joined(experiment: Experiment) -> bool:
-    """Join the processes of one mesh. The first goes on, and others only compute: no folder, no words."""
-    from jax.errors import JaxRuntimeError
-
-    from superposition_jax import pipeline, processes
-
-    processes.join(experiment.devices)
-    if processes.is_first():
-        return True
-    try:
-        pipeline.run(experiment)
-    except JaxRuntimeError as error:
-        raise StorageError(f"another process of the mesh has failed: {str(error).splitlines()[0]}") from error
-    return False
-
-
 def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
-    sys.argv[1:] = _every_experiment(sys.argv[1:])
+    sys.argv[1:] = commands.expand(sys.argv[1:])
     sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
     with signals.handled():
         try:
@@ -137,17 +60,21 @@ def main() -> None:
 
 
 def _run() -> None:
-    if _on_folder(sys.argv[1:]):
+    if commands.on_folder(sys.argv[1:]):
         return
-    experiment = _check(sys.argv[1:])
-    if experiment:
-        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
-        if experiment.distributed and not _joined(experiment):
-            return
+    experiment = commands.check(sys.argv[1:])
+    if experiment and experiment.distributed and not commands.joined(experiment):
+        return
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
     from superposition_jax import launcher
 
     launcher.register()
-    hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
+    try:
+        hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
+    except (ConfigError, FloatingPointError) as error:  # of a multirun's job
+        if not hasattr(error, "__notes__"):  # nobody has named it
+            sys.stderr.write(f"superposition_jax: {error}\n")
+        sys.exit(1)
 
 
 class _Callable(ModuleType):

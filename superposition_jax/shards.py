@@ -1,5 +1,6 @@
 """A sweep divided among independent processes: each trains a shard into a common folder, and one puts their parts together."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def train(experiment: Experiment, directory: str | Path | None, *, progress: boo
     if directory is None:
         raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs a directory, the one of all shards")
     folder, console = Path(directory), pipeline.console_for(progress)
-    with pipeline.kept(experiment, folder, console):
+    with pipeline.kept(console, pipeline.again(experiment, folder)):
         if manifest.begin(experiment, folder):
             console.print(f"{folder}: is finished", markup=False)
             return
@@ -32,7 +33,7 @@ def train(experiment: Experiment, directory: str | Path | None, *, progress: boo
         there, models = parts.count(folder), experiment.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {there:,} of {count(models, 'model')}", markup=False)
         if there >= models:
-            console.print(f"all done: python -m superposition_jax.run merge={folder}", markup=False)
+            console.print(f"all done: python -m superposition_jax.run merge={shlex.quote(str(folder))}", markup=False)
 
 
 def merge(folder: Path) -> xr.Dataset:
@@ -48,7 +49,7 @@ def merge(folder: Path) -> xr.Dataset:
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if there else 'run'} there")
     experiment, console = _experiment(there, {}), pipeline.console_for(True)
     manifest.check(experiment, folder)
-    with pipeline.kept(experiment, folder, console):
+    with pipeline.kept(console, pipeline.again(experiment, folder)):
         found = Parts(folder, manifest.about(experiment), every=True)
         if len(found) < experiment.grid.n_points:
             raise ConfigError(f"merge = {str(folder)!r}: {_missing(experiment, found, divided)}")

@@ -69,7 +69,9 @@ def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
-    """Draw figures by name into `folder`, as PNG, or GIF where they move; returns the files."""
+    """Draw figures by name into `folder`, as PNG, or GIF where they move; returns the files: none where every model diverged."""
+    if not (dataset["status"] == 1).any():
+        return []
     if names:
         folder.mkdir(parents=True, exist_ok=True)
     return [_save(draw(name, dataset), folder / name) for name in names]

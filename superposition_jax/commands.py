@@ -1,0 +1,93 @@
+"""What the command line means before Hydra sees it: commands on a run's folder, all experiments, and checks of a single run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from hydra._internal.utils import get_args_parser
+
+from superposition_jax.compose import conf_dir
+from superposition_jax.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from superposition_jax.config import Experiment
+
+_EVERY = "experiment=glob(*,exclude=none)"
+_SHOWING = ("-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info")
+"""Options with which nothing is run."""
+
+
+def expand(arguments: list[str]) -> list[str]:
+    """`experiment=all` as a multirun over all of them, each in a folder of its name and done before the next."""
+    if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
+        return arguments
+    rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
+    folders = [
+        "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S-%f}",
+        "hydra.sweep.subdir=${hydra:runtime.choices.experiment}",
+    ]
+    return ["--multirun", _EVERY, "hydra/launcher=basic", *folders, *rest]
+
+
+def check(arguments: list[str]) -> Experiment | None:
+    """Refuse the bad config of a single run before Hydra makes a folder for it; returns it checked."""
+    args = get_args_parser().parse_args(arguments)
+    if _EVERY in args.overrides:
+        if any(override.startswith("hydra.run.dir=") for override in args.overrides):
+            raise ConfigError("hydra.run.dir: experiment=all makes a folder of folders; give hydra.sweep.dir")
+        own = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
+        for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
+            check([f"experiment={name}", *own])
+        return None
+    if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
+        return None
+    from superposition_jax import config, manifest
+
+    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
+    experiment = config.load([*args.overrides, *search], args.config_name or "config")
+    folders = [given.removeprefix("hydra.run.dir=") for given in args.overrides if given.startswith("hydra.run.dir=")]
+    if folders and "${" not in folders[-1]:  # else it has the time, and is new
+        manifest.check(experiment, Path(folders[-1]))
+    elif experiment.shard is not None:
+        raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
+    return experiment
+
+
+def on_folder(arguments: list[str]) -> bool:
+    """`merge=<folder>` puts the shards there together, `resume=<folder>` goes on; they know their config."""
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    command = next((key for key in ("merge", "resume") if key in given), None)
+    if command is None:
+        return False
+    from superposition_jax import shards
+
+    folder = Path(given.pop(command))
+    if other := [key for key in given if command == "merge" or not key.startswith("runtime.")]:
+        allowed = "nothing" if command == "merge" else "runtime.… only"
+        raise ConfigError(
+            f"{other[0]} = {given[other[0]]!r}: {command}={folder} takes {allowed} beside it; the folder knows its config"
+        )
+    if command == "merge":
+        shards.merge(folder)
+    else:
+        shards.resume(folder, {key.removeprefix("runtime."): yaml.safe_load(value) for key, value in given.items()})
+    return True
+
+
+def joined(experiment: Experiment) -> bool:
+    """Join the processes of one mesh. The first goes on, and others only compute: no folder, no words."""
+    from jax.errors import JaxRuntimeError
+
+    from superposition_jax import pipeline, processes
+
+    processes.join(experiment.devices)
+    if processes.is_first():
+        return True
+    try:
+        pipeline.run(experiment)
+    except JaxRuntimeError as error:
+        raise StorageError(f"another process of the mesh has failed: {str(error).splitlines()[0]}") from error
+    return False

@@ -1,0 +1,196 @@
+"""Full and failing disks, damaged files, too little memory: a clear word, and nothing lost that was finished."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import engine, memory, store
+from superposition_jax.errors import ConfigError, StorageError
+
+SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
+
+
+def same(one, other):
+    """Equal bit for bit."""
+    for name in one.variables:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return superposition_jax.run(SWEEP)
+
+
+def fail_after(monkeypatch, writes, error):
+    """Let the disk fail after so many parts."""
+    write, done = store.Store.write, []
+
+    def failing(*arguments):
+        if len(done) == writes:
+            raise error
+        done.append(write(*arguments))
+
+    monkeypatch.setattr(store.Store, "write", failing)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, monkeypatch, error):
+    with monkeypatch.context() as patch:
+        fail_after(patch, 1, error)
+        with pytest.raises(StorageError, match=rf"{error.strerror}; what is finished is kept, go on with: .* resume={tmp_path}"):
+            superposition_jax.run(SWEEP, directory=tmp_path)
+    there = superposition_jax.load(tmp_path)
+    finished = there["status"] == 1
+    assert 0 < int(finished.sum()) < finished.size
+    np.testing.assert_array_equal(there["W"].where(finished), whole["W"].where(finished))
+    same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
+
+
+def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monkeypatch):
+    """At every 1 kB, and with every kind of byte flipped."""
+    with monkeypatch.context() as patch:
+        fail_after(patch, 1, OSError(28, "No space left on device"))
+        with pytest.raises(StorageError):
+            superposition_jax.run(SWEEP, directory=tmp_path)
+    [part] = (tmp_path / "parts").iterdir()
+    content = part.read_bytes()
+    assert len(content) > 3000
+    damages = [content[:size] for size in range(0, len(content), 1000)]
+    damages += [content[:at] + bytes([content[at] ^ 16]) + content[at + 1 :] for at in range(0, len(content), 997)]
+    for damage in damages:
+        part.write_bytes(damage)
+        assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) == 0
+    same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
+
+
+LIMITED = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(int(sys.argv[1]), (int(sys.argv[2]), int(sys.argv[2])))
+sys.argv[1:3] = []
+runpy.run_module("superposition_jax.run", run_name="__main__")
+"""
+
+
+def command(cwd, *arguments, limit=None):
+    program = ["-c", LIMITED, *map(str, limit)] if limit else ["-m", "superposition_jax.run"]
+    run, env = [sys.executable, *program, *arguments], dict(os.environ)
+    return subprocess.run(run, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_really_full(tmp_path):
+    """Files may have 3 kB at most: no part fits, and the first that does not is named in one line."""
+    done = command(tmp_path, *SWEEP, "hydra.run.dir=out", "runtime.keep_programs=false", limit=(resource.RLIMIT_FSIZE, 3000))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "File too large; what is finished is kept" in done.stderr
+    assert not [*tmp_path.glob("out/parts/*")]
+    assert command(tmp_path, "resume=out").returncode == 0
+    same(superposition_jax.load(tmp_path / "out"), superposition_jax.run(SWEEP))
+
+
+@pytest.mark.parametrize("place", ["/proc/out", "/dev/null/out"])
+def test_a_folder_that_cannot_be_made(tmp_path, place):
+    done = command(tmp_path, *SWEEP, f"hydra.run.dir={place}")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert place.rpartition("/")[0] in done.stderr
+
+
+def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch):
+    import shutil
+
+    write = store.Store.write
+
+    def vanish(self, *arguments):
+        shutil.rmtree(tmp_path / "run")
+        (tmp_path / "run").write_text("a file in its place")
+        write(self, *arguments)
+
+    monkeypatch.setattr(store.Store, "write", vanish)
+    with pytest.raises(StorageError, match=rf"{tmp_path / 'run'}\S*: Not a directory"):
+        superposition_jax.run(SWEEP, directory=tmp_path / "run")
+
+
+def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
+    """The compiled program says what it takes; the free memory is pretended."""
+    reports = []
+    monkeypatch.setattr(memory, "free", lambda device: 4e6)
+    from superposition_jax import config, rectangle
+
+    experiment = config.load([*SWEEP, "runtime.chunk=1000"])
+    [results] = engine.Trainer(experiment.groups, devices=1, chunk=1000).train(reports.append)
+    shrunk = [report for report in reports if isinstance(report, rectangle.Shrunk)]
+    assert all(report.needed > report.free == 4e6 for report in shrunk)
+    assert 1 <= shrunk[-1].chunk < 42
+    np.testing.assert_allclose(results["loss"].reshape(7, 6), whole["loss"], rtol=1e-4, atol=1e-6)
+
+
+def test_rectangles_halve_when_memory_runs_out(whole, monkeypatch):
+    from superposition_jax import config, rectangle
+
+    advance, reports = rectangle._advance, []
+
+    def small_machine(programs, group, tile, *rest):
+        if tile.real.size > 12:
+            raise MemoryError
+        return advance(programs, group, tile, *rest)
+
+    monkeypatch.setattr(rectangle, "_advance", small_machine)
+    experiment = config.load(SWEEP)
+    [results] = engine.Trainer(experiment.groups, devices=1, chunk=42).train(reports.append)
+    assert [report.chunk for report in reports if isinstance(report, rectangle.Shrunk)] == [21, 10]
+    np.testing.assert_allclose(results["loss"].reshape(7, 6), whole["loss"], rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr(rectangle, "_advance", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        engine.Trainer(experiment.groups, devices=1, chunk=42).train(reports.append)
+
+
+@pytest.mark.slow
+def test_a_chunk_that_would_die_under_a_limit_finishes(tmp_path):
+    """A limit on addresses that the chosen chunk would pass: measured first without it."""
+    big = ["sweep=sparsity", "sweep.axes.seed.range=4000", "train.steps=8", "train.batch_size=4096", "figures=[]"]
+    big += ["runtime.chunk=20000", "runtime.keep_programs=false", "hydra.run.dir=out", "runtime.devices=1"]
+    done = command(tmp_path, *big, limit=(resource.RLIMIT_AS, 12 * 2**30))
+    assert done.returncode == 0, done.stderr
+    assert "GiB are free" in done.stdout
+    assert superposition_jax.load(tmp_path / "out")["loss"].size == 28_000
+
+
+def test_results_that_do_not_fit_are_refused_before_training(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "free", lambda device: 1e4)
+    with pytest.raises(ConfigError, match=r"sweep.axes = 42 models: their results take \S+ GiB of memory, \S+ GiB are free"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
+
+
+def test_free_memory_is_the_least_of_machine_groups_and_limits(tmp_path, monkeypatch):
+    import jax
+
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    monkeypatch.setattr(memory, "_cgroups", lambda: [tmp_path])
+    assert memory.free(jax.devices("cpu")[0]) == pytest.approx(0.8 * 600_000)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free(jax.devices("cpu")[0]) > 1e8
+
+
+def test_a_poisoned_model_among_63_leaves_the_others_bit_identical(tmp_path):
+    """At a learning rate of 10³⁰; the shell, the manifest and metrics.csv count it."""
+    rates = [0.01 + 0.0003 * k for k in range(62)]
+    axis = "+sweep.axes.rate={{path: train.learning_rate, values: {}}}"
+    sweep = ["model.n_features=5", "train.steps=100", "figures=[]"]
+    well = superposition_jax.run([*sweep, axis.format([*rates[:20], 0.02, *rates[20:]])])
+    poisoned = superposition_jax.run([*sweep, axis.format([*rates[:20], 1e30, *rates[20:]])], directory=tmp_path)
+    others = np.arange(63) != 20
+    for name in ("W", "b", "loss", "loss_curve"):
+        np.testing.assert_array_equal(well[name].values[others], poisoned[name].values[others], err_msg=name)
+    assert [*np.flatnonzero(poisoned["status"] == 2)] == [20]
+    assert int(poisoned["diverged_at"][20]) >= 0
+    assert np.isfinite(poisoned["W"]).all()
+    assert (tmp_path / "metrics.csv").read_text().count("diverged\n") == 1
