@@ -12,6 +12,8 @@ from superposition_jax.sweep import Group, fitting, of_size, rectangles, share, 
 from superposition_jax.types import PARAMS
 
 _GENTLE = 0.2
+_EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory", "YNNPACK operation failed")
+"""What XLA says where there is too little memory."""
 
 
 class Trainer:
@@ -138,7 +140,7 @@ class Trainer:
         """Make a group's rectangles smaller after they ran out of memory; raises any other error again."""
         _, (rows, cells) = self._programs.pop(number)
         chunk = rows // self._mesh.size * cells // 2
-        exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "Out of memory" in str(error)
+        exhausted = isinstance(error, MemoryError) or any(words in str(error) for words in _EXHAUSTED)
         if not exhausted or chunk < 1:
             raise error
         self._chunks[number] = chunk

@@ -11,7 +11,7 @@ from superposition_jax import population, processes, signals
 from superposition_jax.sweep import Group, Tile, take
 from superposition_jax.types import Hparams, TrainState
 
-_FIRST_SEGMENT = 8
+_FIRST_SEGMENT = 2
 _SEGMENT_SECONDS = 0.5
 
 

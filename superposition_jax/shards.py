@@ -47,7 +47,7 @@ def merge(folder: Path) -> xr.Dataset:
     there, divided = manifest.read(folder), parts.shards(folder)
     if there is None or not divided:
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if there else 'run'} there")
-    experiment, console = _experiment(there, {}), pipeline.console_for(True)
+    experiment, console = _experiment(there, {"devices": None}), pipeline.console_for(True)
     manifest.check(experiment, folder)
     with pipeline.kept(console, pipeline.again(experiment, folder)):
         found = Parts(folder, manifest.about(experiment), every=True)
@@ -59,9 +59,9 @@ def merge(folder: Path) -> xr.Dataset:
 
 
 def _experiment(there: dict[str, Any], runtime: dict[str, Any]) -> Experiment:
-    """The experiment of a manifest, on this machine's devices."""
+    """The experiment of a manifest, with some keys of `runtime` anew."""
     given = there["config"]
-    given["runtime"] |= {"shard": None, "devices": None, "overwrite": False} | runtime
+    given["runtime"] |= {"shard": None, "overwrite": False} | runtime
     return config.read(given)
 
 

@@ -98,6 +98,6 @@ def _check_memory(spec: Spec) -> None:
         return
     batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"
     raise ConfigError(
-        f"{batch}, model.n_hidden = {spec.n_hidden}: one model with {spec.n_features} features needs about "
+        f"model.n_features = {spec.n_features}, model.n_hidden = {spec.n_hidden}, {batch}: one model needs about "
         f"{needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g} GiB"
     )

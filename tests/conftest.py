@@ -47,3 +47,16 @@ def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
 def numbers():
     """`make_numbers`."""
     return make_numbers
+
+
+@pytest.fixture
+def tell(record_property):
+    """Say at the end of the tests what one of them measured."""
+    return lambda text: record_property("measured", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "measured" and report.when == "call":
+                terminalreporter.write_line(f"measured: {text}")

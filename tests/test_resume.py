@@ -145,7 +145,7 @@ def test_a_second_signal_stops_at_once_and_loses_no_part(tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_times_change_no_bit(tmp_path, capsys):
+def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
     """Over several runs, each killed again and again by SIGKILL until it comes through."""
     kills, runs, source = 0, 0, random.Random(0)
     sweep = [*SWEEP, *OFTEN, "train.steps=1500", "train.batch_size=512"]
@@ -168,8 +168,7 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, capsys):
             assert process.returncode == -signal.SIGKILL, told
         same(superposition_jax.load(folder), alone)
         runs += 1
-    with capsys.disabled():
-        sys.stdout.write(f"\n{kills} kills over {runs} runs: every result is the same, bit for bit\n")
+    tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")
 
 
 @pytest.mark.slow
@@ -180,10 +179,11 @@ def test_two_processes_in_one_folder(tmp_path):
     assert f"process {first.pid} on " in complaint
     assert complaint.count("\n") == 1
     first.kill()
-    first.wait()
+    first.communicate()
     goes_on = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024")
     line = goes_on.stdout.readline() + goes_on.stdout.readline()
     assert f"process {first.pid} on " in line
     assert "going on" in line
     goes_on.kill()
     goes_on.communicate()
+    assert superposition_jax.load(tmp_path)["status"].shape == (7, 6)

@@ -1,7 +1,6 @@
 """Many runs in one process, and the cost of saving."""
 
 import gc
-import sys
 import time
 
 import jax
@@ -13,7 +12,7 @@ from superposition_jax import store
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, capsys):
+def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, tell):
     """Memory and live programs after 200 runs against those after 40, with three Specs in turn, some of which write."""
     process, found = psutil.Process(), {}
     for number in range(1, 201):
@@ -28,15 +27,14 @@ def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, capsys):
             gc.collect()
             found[number] = process.memory_info().rss, len(jax.devices()[0].client.live_executables())
     (memory, programs), (memory_after, programs_after) = found[40], found[200]
-    with capsys.disabled():
-        told = f"{memory / 1e6:.0f} and {memory_after / 1e6:.0f} MB, {programs} and {programs_after} programs"
-        sys.stdout.write(f"\nafter 40 and 200 runs: {told}\n")
+    told = f"{memory / 1e6:.0f} and {memory_after / 1e6:.0f} MB, {programs} and {programs_after} programs"
+    tell(f"after 40 and 200 runs: {told}")
     assert programs_after <= programs + 10
     assert memory_after < memory + 80e6
 
 
 @pytest.mark.slow
-def test_saving_takes_less_than_two_percent(tmp_path, monkeypatch, capsys):
+def test_saving_takes_less_than_two_percent(tmp_path, monkeypatch, tell):
     """Parts as they finish, and the state every two seconds instead of every 30: a share of the time of the same run."""
     spent = []
 
@@ -63,6 +61,5 @@ def test_saving_takes_less_than_two_percent(tmp_path, monkeypatch, capsys):
     ]
     superposition_jax.run(sweep, directory=tmp_path)
     share = sum(spent) / (time.perf_counter() - began)
-    with capsys.disabled():
-        sys.stdout.write(f"\nsaving takes {share:.2%} of {time.perf_counter() - began:.0f} s, in {len(spent)} calls\n")
+    tell(f"saving takes {share:.2%} of {time.perf_counter() - began:.0f} s, in {len(spent)} calls")
     assert share < 0.02

@@ -56,7 +56,12 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     """The figure of that name."""
     entry = FIGURES[name]
     function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
-    return function(_without_diverged(dataset))
+    drawn, diverged = function(_without_diverged(dataset)), int((dataset["status"] == STATUS.index("diverged")).sum())
+    figure: Any = getattr(drawn, "_fig", drawn)  # of an animation
+    if diverged:
+        note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched)"
+        figure.text(0.998, 0.003, note, fontsize=7, color="#a02020", ha="right", va="bottom")
+    return drawn
 
 
 def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
@@ -65,7 +70,9 @@ def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
     if not bad.any():
         return dataset
     whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
-    return dataset.assign({name: dataset[name].where(~bad) for name in whole if dataset[name].dtype.kind == "f"})
+    counts = ("represented", "dead_outputs")
+    numbers = [name for name in whole if dataset[name].dtype.kind == "f" or name in counts]
+    return dataset.assign({name: dataset[name].where(~bad) for name in numbers})
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:

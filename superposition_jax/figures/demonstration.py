@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
@@ -49,7 +50,9 @@ def demonstration(dataset: xr.Dataset) -> Figure:
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for place, (model, column) in enumerate(zip(models, columns, strict=True)):
-            lines = [labels.label(dataset, d, p) for d, p in column.items()] + [f"loss {float(model['loss']):.3g}"]
+            loss = float(model["loss"])
+            ended = f"loss {loss:.3g}" if np.isfinite(loss) else "diverged"
+            lines = [labels.label(dataset, d, p) for d, p in column.items()] + [ended]
             heat.text(place * pitch + n / 2, -1, "\n".join(lines), ha="center", va="bottom", fontsize=9)
         which = "".join(f"{labels.label(dataset, d, p)}\n" for d, p in here.items())
         for axes, label in ((heat, f"{which}feature i"), (bars, "‖Wᵢ‖")):
@@ -73,6 +76,7 @@ def _title(dataset: xr.Dataset, more: int) -> list[str]:
     """Lines of the title."""
     there = labels.directions(dataset).isel(feature=0)
     sizes = np.unique(np.isfinite(there.values).sum(there.get_axis_num("hidden")))
+    sizes = sizes[sizes > 0]  # not of models that diverged
     return [
         f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
         f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).",
@@ -95,6 +99,8 @@ def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:
         w, out = (part.fillna(0.0).values for part in (labels.directions(model), labels.read_out(model)))
         picture[:, place * pitch : place * pitch + n] = out.T @ w
         picture[:, place * pitch + n + 1 : place * pitch + n + 1 + strip] = model["b"].values[:, None]
+        if not np.isfinite(model["loss"]):
+            axes.add_patch(Rectangle((place * pitch - 0.5, -0.5), n, n, **layout.DIVERGED))
     axes.imshow(picture, cmap=_WEIGHTS[0], norm=_WEIGHTS[1], interpolation="nearest", aspect="auto")
     axes.set_yticks([0, n - 1])
     for side in axes.spines.values():

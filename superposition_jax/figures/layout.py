@@ -1,6 +1,7 @@
 """What all figures share: a sweep's axes with their labels and scales, and panels of fixed size."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,6 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from superposition_jax.labels import cell_dims, label, seed_dim, values
+
+DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
+"""The place of a model that there is none of."""
 
 
 def seeds_note(dataset: xr.Dataset) -> str:
@@ -41,7 +45,7 @@ def set_log(axis, values: np.ndarray) -> None:
     """Make a matplotlib axis logarithmic, with plain numbers at the decades, or at 1, 2 and 5 where there are few decades."""
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
     finite = values[np.isfinite(values) & (values > 0)]
-    few = finite.size == 0 or finite.max() / finite.min() < 300
+    few = finite.size == 0 or finite.max() / finite.min() < 60
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
@@ -101,6 +102,12 @@ _THEORY = (
 def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
     x, y = table.coordinates(dataset)
     axes.pcolormesh(_edges(x), _edges(y), panel.colours(dataset), rasterized=True)
+    there = np.isfinite(_on_plane(dataset, labels.best_seed(dataset[["loss"]])["loss"])[0])
+    left, low = _edges(x), _edges(y)
+    for row, column in zip(*np.nonzero(~there), strict=True):
+        corner = left[column], low[row]
+        size = left[column + 1] - left[column], low[row + 1] - low[row]
+        axes.add_patch(Rectangle(corner, *size, **layout.DIVERGED))
     for axis, values, name in ((axes.xaxis, x, "density 1 − S"), (axes.yaxis, y, "importance of the extra feature")):
         layout.set_log(axis, values)
         axis.set_label_text(name)
