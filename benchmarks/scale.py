@@ -1,6 +1,7 @@
 """A million and a billion models: measured here, reckoned for accelerators. Writes the tables of docs/scale.md."""
 
 import functools
+import os
 import platform
 import subprocess
 import sys
@@ -132,6 +133,25 @@ def points(problem: str, models: int = 200_000) -> tuple[float, float]:
     return seconds / models, memory / models
 
 
+MULTIRUNS = {
+    "48 jobs of 2 Specs": ("data.sparsity=0,0.7,0.9", "model.n_hidden=2,5", "seed=range(8)"),
+    "500 jobs of one Spec": ("seed=range(500)",),
+}
+
+
+def multiruns() -> str:
+    """Hydra multiruns from process start, compiling afresh: the table of docs/scale.md."""
+    rows = ["| `-m`, compiling afresh | start to end | programs compiled |", "|---|---|---|"]
+    for name, overrides in MULTIRUNS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "superposition_jax.run", "-m", f"hydra.sweep.dir={folder}/out", *overrides]
+            began = time.perf_counter()
+            told = subprocess.check_output(command, text=True, cwd=folder, env=dict(os.environ, XDG_CACHE_HOME=folder))
+            seconds = time.perf_counter() - began
+        rows.append(f"| {name} (`{' '.join(overrides)}`) | {seconds:.1f} s | {told.count('compiled in')} |")
+    return "\n".join(rows)
+
+
 def _number(value: float) -> str:
     """Two digits that count."""
     return f"{float(f'{value:.2g}'):,g}"
@@ -193,7 +213,7 @@ def tables() -> str:
         _table(f"{models:,} models", [_reckoned(problem, found[problem], models) for problem in SIZES])
         for models in (10**6, 10**9)
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, multiruns()])
 
 
 def _table(title: str, columns: list[dict[str, str]]) -> str:

@@ -7,18 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from bits import same
 
 import superposition_jax
 from superposition_jax import engine, memory, store
 from superposition_jax.errors import ConfigError, StorageError
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
-
-
-def same(one, other):
-    """Equal bit for bit."""
-    for name in one.variables:
-        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
+from bits import same
 
 import superposition_jax
 from superposition_jax import engine, signals
@@ -17,13 +17,6 @@ from superposition_jax.errors import ConfigError
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
-
-
-def same(one, other):
-    """Equal bit for bit."""
-    assert {*one.variables} == {*other.variables}
-    for name in one.variables:
-        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
 
 
 @pytest.fixture(scope="module")

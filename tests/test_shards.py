@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from bits import same
 
 import superposition_jax
 from superposition_jax import manifest, shards
@@ -19,13 +20,6 @@ SWEEP = [
     *("sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"),
     "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
 ]
-
-
-def same(one, other):
-    """Equal bit for bit."""
-    assert {*one.variables} == {*other.variables}
-    for name in one.variables:
-        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=str(name))
 
 
 @pytest.fixture(scope="module")
