@@ -42,18 +42,31 @@ def check(arguments: list[str]) -> Experiment | None:
         for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
             check([f"experiment={name}", *own])
         return None
-    if args.help or args.hydra_help or args.multirun or args.cfg or args.info or args.shell_completion:
+    given = {key.lstrip("+"): value.strip("'\"") for key, _, value in (o.partition("=") for o in args.overrides)}
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        return None
+    if args.multirun:
+        _check_multirun(given)
         return None
     from superposition_jax import config, manifest
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
     experiment = config.load([*args.overrides, *search], args.config_name or "config")
-    folders = [given.removeprefix("hydra.run.dir=") for given in args.overrides if given.startswith("hydra.run.dir=")]
-    if folders and "${" not in folders[-1]:  # else it has the time, and is new
-        manifest.check(experiment, Path(folders[-1]))
+    folder = given.get("hydra.run.dir")
+    if folder and "${" not in folder:  # else it has the time, and is new
+        manifest.check(experiment, Path(folder))
     elif experiment.shard is not None:
         raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
     return experiment
+
+
+def _check_multirun(given: dict[str, str]) -> None:
+    """Refuse a multirun into a folder whose results it would replace."""
+    from superposition_jax import manifest
+
+    folder = given.get("hydra.sweep.dir", "${")
+    if "${" not in folder and given.get("runtime.overwrite") != "true" and manifest.read(Path(folder)):
+        raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
 
 
 def on_folder(arguments: list[str]) -> bool:
@@ -73,7 +86,11 @@ def on_folder(arguments: list[str]) -> bool:
     if command == "merge":
         shards.merge(folder)
     else:
-        shards.resume(folder, {key.removeprefix("runtime."): yaml.safe_load(value) for key, value in given.items()})
+        try:
+            runtime = {key.removeprefix("runtime."): yaml.safe_load(value) for key, value in given.items()}
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{', '.join(f'{key}={value}' for key, value in given.items())}: cannot be read") from error
+        shards.resume(folder, runtime)
     return True
 
 

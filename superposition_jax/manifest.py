@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,22 @@ def about(experiment: Experiment) -> Run:
     return Run(json.loads(json.dumps(identity)), experiment.shard or "0/1")
 
 
-def about_all(experiments: Sequence[Experiment]) -> Run:
-    """What parts say of experiments that are trained together."""
-    every = [_identity(experiment.config, versions()) for experiment in experiments]
-    return Run({"jobs": hashlib.sha256(json.dumps(every).encode()).hexdigest()})
+def begin_all(experiments: Sequence[Experiment], folder: Path) -> Run:
+    """What parts say of experiments that are trained together, which are kept in a folder to compare with.
+
+    Raises:
+      ConfigError: if others were begun there, with the difference.
+    """
+    ours, path = [about(experiment).config for experiment in experiments], folder / "jobs.json"
+    if path.exists():
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        changed = [differences(*pair) for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]]
+        changed += [f"{len(theirs)} jobs there, {len(ours)} here"] if len(theirs) != len(ours) else []
+        if changed:
+            raise ConfigError(f"{folder.parents[1]}: has another multirun, unfinished: {changed[0]}; use another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    whole(path, lambda file: file.write_text(json.dumps(ours), encoding="utf-8"))
+    return Run({"jobs": hashlib.sha256(json.dumps(ours).encode()).hexdigest()})
 
 
 def _identity(config: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
@@ -67,38 +78,50 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The manifest in a folder; None if there is none."""
     path = folder / "manifest.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        there = json.loads(path.read_text(encoding="utf-8"))
+        parts = {key: there[key] for key in ("config", "versions")}
+        if not isinstance(there["status"], str) or not isinstance(parts["config"]["runtime"], dict):
+            raise TypeError
+        _identity(**parts)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ConfigError(f"{path}: is damaged ({error}); delete it") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: is damaged; delete it, or use another folder") from error
+    return there
 
 
 def check(experiment: Experiment, folder: Path) -> dict[str, Any] | None:
-    """The manifest in a folder, if there is one.
+    """The manifest in a folder, if there is one and it is not to be overwritten.
 
     Raises:
       ConfigError: if it is another run's, with the difference.
     """
     there = None if experiment.overwrite else read(folder)
     if there:
-        if "config" not in there or "jobs" in there:
+        if "jobs" in there:
             raise ConfigError(f"{folder}: has a multirun; use another folder")
-        theirs = _identity(there["config"], there.get("versions", versions()))
+        theirs = _identity(there["config"], there["versions"])
         if changed := differences(theirs, about(experiment).config):
             raise ConfigError(f"{folder}: has another run: {changed}; use another folder, or runtime.overwrite=true")
     return there
 
 
 def begin(experiment: Experiment, folder: Path) -> bool:
-    """Make a folder this experiment's, or see that it is; returns whether all is done there. Raises like `check`."""
-    there = check(experiment, folder)
+    """Make a folder this experiment's, or see that it is; returns whether all is done there. For who holds its lock.
+
+    Raises:
+      ConfigError: like `check`, or if the results there are damaged.
+    """
+    there, file = check(experiment, folder), folder / "results.nc"
     if experiment.overwrite:
-        for old in (folder / "parts", folder / "state"):
-            shutil.rmtree(old, ignore_errors=True)
-        (folder / "results.nc").unlink(missing_ok=True)
-    if there:
-        return there["status"] == "finished" and (folder / "results.nc").is_file()
+        for old in (*folder.glob("parts/*.npz"), *folder.glob("state/*.npz"), file):
+            old.unlink(missing_ok=True)
+    if there and there["status"] == "finished" and file.is_file():
+        if digest(file) != there.get("sha256"):
+            raise ConfigError(f"{file}: is damaged; runtime.overwrite=true trains it again")
+        return True
+    if there and there["status"] != "finished":
+        return False
     folder.mkdir(parents=True, exist_ok=True)
     write({"status": "running", **_described(experiment), "versions": versions()}, folder)
     return False
@@ -136,10 +159,17 @@ def write(manifest: dict[str, Any], folder: Path) -> Path:
     return whole(folder / "manifest.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
 
 
-def finished(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
+def digest(file: Path) -> str:
+    """SHA-256 of a file."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def finished(experiment: Experiment, dataset: xr.Dataset, seconds: dict[str, float], file: Path) -> dict[str, Any]:
     """All that is needed to know what was run, and to run it again."""
     return {
         "status": "finished",
+        "sha256": digest(file),
         **_described(experiment),
         "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],

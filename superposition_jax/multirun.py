@@ -45,6 +45,7 @@ class Job:
         assert self.trained
         assert self.seconds
         own = self.experiment if self.experiment.grid.axes else self.experiment._replace(figures=[])
+        manifest.begin(own._replace(overwrite=True), folder)
         dataset = pipeline.finish(own, self.trained, self.seconds, folder, pipeline.console_for(False))
         if (dataset["status"] != results.STATUS.index("ok")).all():
             self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
@@ -87,10 +88,13 @@ def train(configs: Sequence[dict[str, Any]], overrides: Sequence[dict[str, Any]]
 def _train(jobs: Sequence[Job], folder: Path, console: Console) -> None:
     """Train jobs of equal runtime settings."""
     experiments = [job.experiment for job in jobs if job.experiment]
-    with pipeline.kept(console, f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"):
+    again = f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"
+    about = manifest.begin_all(experiments, folder)
+    with pipeline.kept(console, again), Store(folder, about, experiments[0].save_every) as store:
+        for line in store.open():
+            console.print(line, markup=False)
         try:
-            with Store(folder, manifest.about_all(experiments), experiments[0].save_every) as store:
-                trained, seconds = pipeline.train(experiments, console, store)
+            trained, seconds = pipeline.train(experiments, console, store)
         except ConfigError as error:
             for job in jobs:
                 job.error, job.experiment = error, None
@@ -115,6 +119,7 @@ def gather(jobs: Sequence[Job], folder: Path) -> None:
             "jobs": len(jobs),
             "failed": {job.name: str(job.error) for job in failed},
             "config": first.config,
+            "versions": manifest.versions(),
             "dims": dict(dataset["status"].sizes),
         }
         results.save(dataset, folder)

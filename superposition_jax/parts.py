@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from superposition_jax.files import whole
 from superposition_jax.results import Part
 from superposition_jax.sweep import Group
 
-_NAME = re.compile(r"(?P<index>\d+)-of-(?P<count>\d+)_(?P<first>\d+)_(?P<models>\d+)_(?P<digest>[0-9a-f]{16})\.npz")
+_NAME = re.compile(r"\d+-of-\d+_\d+_\d+_[0-9a-f]{16}\.npz")
+"""Shard, first point, number of models, digest."""
 
 
 class Run(NamedTuple):
@@ -42,17 +44,20 @@ class Parts:
         self._files: list[Path] = []
         self.damaged: list[Path] = []
         points = []
-        for path in sorted(self.folder.glob("*.npz")):
+        for path in _files(folder):
             if not every and _shards(path) != int(run.shard.partition("/")[2]):
                 raise ConfigError(f"{folder}: has parts of {_shards(path)} shards, this is {run.shard}; use another folder")
             if not every and not path.name.startswith(f"{mine}_"):
                 continue
-            if is_damaged(path):
+            try:
+                theirs, own = _start(path)
+            except ValueError:
                 self.damaged.append(path)
                 continue
-            _check(path, run)
+            if changed := differences(theirs, run.config):
+                raise ConfigError(f"{path}: is of another run: {changed}; delete it, or use another folder")
             self._files.append(path)
-            points.append(_points(path))
+            points.append(own)
         self._points = np.concatenate([np.zeros(0, int), *points])
         self._file = np.repeat(np.arange(len(points)), [len(p) for p in points])
         order = np.argsort(self._points, kind="stable")
@@ -116,18 +121,20 @@ class Parts:
 
 def count(folder: Path) -> int:
     """Number of models in the parts of all shards, by their names."""
-    found = (_NAME.fullmatch(path.name) for path in (folder / "parts").glob("*.npz"))
-    return sum(int(match["models"]) for match in found if match)
+    return sum(int(path.name.split("_")[2]) for path in _files(folder))
 
 
 def shards(folder: Path) -> int:
     """Into how many shards the run in a folder is divided; 0 if there are no parts."""
-    return next((_shards(path) for path in (folder / "parts").glob("*.npz")), 0)
+    return next((_shards(path) for path in _files(folder)), 0)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "parts").glob("*.npz") if _NAME.fullmatch(path.name))
 
 
 def _shards(path: Path) -> int:
-    match = _NAME.fullmatch(path.name)
-    return int(match["count"]) if match else 0
+    return int(path.name.partition("_")[0].rpartition("-")[2])
 
 
 def text(given: str) -> np.ndarray:
@@ -156,21 +163,21 @@ def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     return ", ".join(shown) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
 
 
-def _check(path: Path, ours: Run) -> None:
-    """Refuse a part of another run."""
-    with np.load(path, allow_pickle=False) as file:
-        theirs = _header(file)["run"]["config"]
-    if changed := differences(theirs, ours.config):
-        raise ConfigError(f"{path}: is of another run: {changed}; delete it, or use another folder")
-
-
 def _header(file: Any) -> dict[str, Any]:
     return json.loads(file["header"].tobytes())
 
 
-def _points(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
-        return file["points"]
+def _start(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """A part's config and points; raises ValueError if it is not what was written."""
+    if is_damaged(path):
+        raise ValueError(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file:
+                file[name]  # which refuses what would have to be executed
+            return _header(file)["run"]["config"], file["points"]
+    except (KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(path) from error
 
 
 def _read(path: Path) -> Part:

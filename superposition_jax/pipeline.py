@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 
-from superposition_jax import batch, consistency, engine, figures, manifest, processes, results, tables
+from superposition_jax import batch, consistency, engine, figures, manifest, processes, results, signals, tables
 from superposition_jax.config import Experiment
 from superposition_jax.errors import StorageError
 from superposition_jax.progress import Shell, count
@@ -31,20 +31,17 @@ def run(experiment: Experiment, *, directory: str | Path | None = None, progress
         trained, seconds = train([experiment], console)
         return finish(experiment, trained[0], seconds, None, console)
     folder = Path(directory)
-    with kept(console, again(experiment, folder)):
+    manifest.check(experiment, folder)
+    with kept(console, again(experiment, folder)), Store(folder, manifest.about(experiment), experiment.save_every) as store:
         if manifest.begin(experiment, folder):
             console.print(f"{folder}: is finished; runtime.overwrite=true trains it again", markup=False)
             return results.load(folder)
+        for line in store.open():
+            console.print(line, markup=False)
         console.print(f"{experiment.name}: {size(experiment)}")
-        if experiment.distributed:
-            trained, seconds = train([experiment], console)
-            return finish(experiment, trained[0], seconds, folder, console)
-        with Store(folder, manifest.about(experiment), experiment.save_every) as store:
-            if store.unfinished_by:
-                console.print(f"{store.unfinished_by} has left this run unfinished: going on")
-            trained, seconds = train([experiment], console, store)
-            dataset = finish(experiment, trained[0], seconds, folder, console)
-            store.remove()
+        trained, seconds = train([experiment], console, None if experiment.distributed else store)
+        dataset = finish(experiment, trained[0], seconds, folder, console)
+        store.remove()
         return dataset
 
 
@@ -115,27 +112,27 @@ def finish(
         manifest.attributes(experiment)
     )
 
-    def keep(dataset: xr.Dataset) -> list[Path]:
-        spent = {name: round(value, 3) for name, value in seconds.items()}
-        spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
-        if not folder:
-            return []
-        files = results.save(dataset, folder)
-        return [*files, manifest.write(manifest.finished(experiment, dataset, spent), folder)]
-
-    files = keep(dataset)
-    if experiment.repair or experiment.tables:
-        if experiment.repair:
-            dataset = consistency.repair(experiment.grid, trainer, found).assign_attrs(dataset.attrs)
-        dataset = tables.add(dataset, experiment.tables, trainer)
-        files = keep(dataset)
+    if experiment.repair:
+        dataset = consistency.repair(experiment.grid, trainer, found).assign_attrs(dataset.attrs)
+    dataset = tables.add(dataset, experiment.tables, trainer)
     if not console.quiet:
         _say_what_was_found(dataset, console, experiment.repair)
     if folder:
-        console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
-        for picture in figures.save(dataset, experiment.figures, folder / "figures"):
-            console.print(f"figure   {picture}")
+        signals.check()
+        files = results.save(dataset, folder)
+        for name in experiment.figures:
+            signals.check()
+            for picture in figures.save(dataset, [name], folder / "figures"):
+                console.print(f"figure   {picture}", markup=False)
+        spent = {name: round(value, 3) for name, value in seconds.items()}
+        spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
+        files.append(manifest.write(manifest.finished(experiment, dataset, spent, files[0]), folder))
+        console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})", markup=False)
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
+    if diverged := results.diverged(dataset):
+        models = count(diverged, "model")
+        drawn = "; no figure shows any" if diverged == dataset["status"].size else ""
+        console.print(f"{models} of {dataset['status'].size:,} diverged; see the variable diverged_at{drawn}")
     return dataset
 
 
@@ -147,8 +144,6 @@ def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -
     if flagged := int(consistency.check(dataset).sum()):
         advice = "more seeds may help" if repaired else "train more seeds, or with sweep.repair=true"
         console.print(f"{count(flagged, 'cell')} above what a neighbour's loss allows (superposition_jax.check): {advice}")
-    if diverged := results.diverged(dataset):
-        console.print(f"{count(diverged, 'model')} of {dataset['status'].size:,} diverged; see the variable diverged_at")
 
 
 def size(experiment: Experiment) -> str:

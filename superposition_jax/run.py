@@ -6,6 +6,7 @@ Hydra composes the config and makes the run's folder; `superposition_jax.run([..
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,11 @@ def task(composed: DictConfig) -> float | None:
             shards.train(experiment, folder, progress=True)
             return None
         return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
+    except signals.Stopped:
+        if HydraConfig.get().mode != RunMode.RUN:
+            folder = shlex.quote(str(HydraConfig.get().sweep.dir))
+            sys.stdout.write(f"         or with all jobs: the same command with hydra.sweep.dir={folder}\n")
+        raise
     except (ConfigError, StorageError) as error:
         if HydraConfig.get().mode == RunMode.RUN:
             _refuse(error)
@@ -73,7 +79,7 @@ def _run() -> None:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except (ConfigError, FloatingPointError) as error:  # of a multirun's job
         if not hasattr(error, "__notes__"):  # nobody has named it
-            sys.stderr.write(f"superposition_jax: {error}\n")
+            _refuse(error)
         sys.exit(1)
 
 

@@ -21,14 +21,18 @@ def train(experiment: Experiment, directory: str | Path | None, *, progress: boo
     if directory is None:
         raise ConfigError(f"runtime.shard = {experiment.shard!r}: needs a directory, the one of all shards")
     folder, console = Path(directory), pipeline.console_for(progress)
-    with pipeline.kept(console, pipeline.again(experiment, folder)):
+    manifest.check(experiment, folder)
+    about = manifest.about(experiment)
+    with pipeline.kept(console, pipeline.again(experiment, folder)), Store(folder, about, experiment.save_every) as store:
         if manifest.begin(experiment, folder):
             console.print(f"{folder}: is finished", markup=False)
             return
+        for line in store.open():
+            console.print(line, markup=False)
         trainer = pipeline.trainer_for(experiment, experiment.groups)
         name = f"{experiment.name}: shard {experiment.shard}"
         console.print(f"{name}: {count(trainer.models, 'model')} of {pipeline.size(experiment)}")
-        with Store(folder, manifest.about(experiment), experiment.save_every) as store, Shell(console, trainer) as shell:
+        with Shell(console, trainer) as shell:
             trainer.train_share(shell, store)
         there, models = parts.count(folder), experiment.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {there:,} of {count(models, 'model')}", markup=False)
@@ -44,7 +48,7 @@ def merge(folder: Path) -> xr.Dataset:
     Raises:
       ConfigError: naming shards of which models are missing, and parts that do not belong there.
     """
-    there, divided = manifest.read(folder), parts.shards(folder)
+    there, divided = manifest.read(folder) if folder.is_dir() else None, parts.shards(folder)
     if there is None or not divided:
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if there else 'run'} there")
     experiment, console = _experiment(there, {"devices": None}), pipeline.console_for(True)
@@ -55,14 +59,15 @@ def merge(folder: Path) -> xr.Dataset:
             raise ConfigError(f"merge = {str(folder)!r}: {_missing(experiment, found, divided)}")
         console.print(f"{experiment.name}: {pipeline.size(experiment)}")
         trained, seconds = pipeline.train([experiment], console, Store.of(found))
-        return pipeline.finish(experiment, trained[0], seconds, folder, console)
+        dataset = pipeline.finish(experiment, trained[0], seconds, folder, console)
+        found.remove()
+        return dataset
 
 
 def _experiment(there: dict[str, Any], runtime: dict[str, Any]) -> Experiment:
     """The experiment of a manifest, with some keys of `runtime` anew."""
     given = there["config"]
-    given["runtime"] |= {"shard": None, "overwrite": False} | runtime
-    return config.read(given)
+    return config.read(given | {"runtime": given["runtime"] | {"shard": None, "overwrite": False} | runtime})
 
 
 _NAMED = 8
@@ -87,10 +92,15 @@ def resume(folder: Path, runtime: dict[str, Any]) -> None:
     Raises:
       ConfigError: if there is no run, or it was begun by other versions.
     """
-    there = manifest.read(folder)
+    there = manifest.read(folder) if folder.is_dir() else None
     if there is None or "jobs" in there:
         why = "is a multirun: give the same command again, with its hydra.sweep.dir" if there else "no manifest.json there"
         raise ConfigError(f"resume = {str(folder)!r}: {why}")
+    if (there["config"]["runtime"]["shard"] is None) != (runtime.get("shard") is None):
+        begun = there["config"]["runtime"]["shard"]
+        raise ConfigError(
+            f"runtime.shard = {runtime.get('shard')!r}: must be {'null' if begun is None else 'i/N'}, as it was begun"
+        )
     experiment = _experiment(there, runtime)
     if experiment.shard is None:
         pipeline.run(experiment, directory=folder, progress=True)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -32,6 +33,7 @@ def handled() -> Generator[None]:
 
 def _ask(number: int, frame: FrameType | None) -> None:
     if _asked:
+        sys.stdout.flush()
         os._exit(128 + number)  # files are whole under their names or not there
     _asked.append(number)
 

@@ -40,33 +40,37 @@ class Store:
         return store
 
     def __enter__(self) -> "Store":
-        """Raises ConfigError if another process trains here, or if there are parts of another run."""
+        """Raises ConfigError if another process trains here."""
         self._state.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire()
         except Timeout as error:
             raise ConfigError(f"{self.folder}: {self._who()} trains here") from error
-        try:
-            self.parts = Parts(self.folder, self._run)
-        except ConfigError:
-            self._lock.release()
-            raise
-        self.unfinished_by = self._who() if self._holder.exists() else None
+        self._left_by = self._who() if self._holder.exists() else None
         text = json.dumps({"host": platform.node(), "pid": os.getpid()})
         whole(self._holder, lambda path: path.write_text(text, encoding="utf-8"))
         return self
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
+        over = kind is None or issubclass(kind, ConfigError)  # else somebody is to go on
+        if over:
             self._holder.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # some systems remove no open file
+                Path(self._lock.lock_file).unlink()
         self._lock.release()
-        if kind is None:
-            Path(self._lock.lock_file).unlink(missing_ok=True)
-            _remove_empty(self._state)
+        if over:
+            with contextlib.suppress(OSError):  # it has the state of others
+                self._state.rmdir()
+
+    def open(self) -> list[str]:
+        """Read what earlier processes have left: lines on it. Raises ConfigError if there are parts of another run."""
+        self.parts = Parts(self.folder, self._run)
+        lines = [f"{self._left_by} has left this run unfinished: going on"] if self._left_by else []
+        return lines + [f"damaged  {path}: trained again" for path in self.parts.damaged]
 
     def _who(self) -> str:
         """The process that holds the folder, or that last did."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             holder = json.loads(self._holder.read_text(encoding="utf-8"))
             return f"process {holder['pid']} on {holder['host']}"
         return "another process"
@@ -113,8 +117,3 @@ class Store:
         """Delete finished models and state, once all results are saved elsewhere."""
         self.parts.remove()
         self._forget()
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()

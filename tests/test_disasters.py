@@ -46,13 +46,14 @@ def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, 
     same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
 
 
-def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monkeypatch):
+def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monkeypatch, capsys):
     """At every 1 kB, and with every kind of byte flipped."""
     with monkeypatch.context() as patch:
         fail_after(patch, 1, OSError(28, "No space left on device"))
         with pytest.raises(StorageError):
             superposition_jax.run(SWEEP, directory=tmp_path)
-    [part] = (tmp_path / "parts").iterdir()
+    (tmp_path / "parts" / "foreign.npz").write_bytes(b"not of this run")
+    part = next(path for path in (tmp_path / "parts").iterdir() if path.name != "foreign.npz")
     content = part.read_bytes()
     assert len(content) > 3000
     damages = [content[:size] for size in range(0, len(content), 1000)]
@@ -60,7 +61,26 @@ def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monk
     for damage in damages:
         part.write_bytes(damage)
         assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) == 0
-    same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
+    same(superposition_jax.run(SWEEP, directory=tmp_path, progress=True), whole)
+    assert f"damaged  {part}: trained again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"status": 1}', '{"status": "running", "config": {}, "versions": {}}'])
+def test_a_manifest_that_is_none_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    for use in (lambda: superposition_jax.run(SWEEP, directory=tmp_path), lambda: superposition_jax.load(tmp_path)):
+        with pytest.raises(ConfigError, match=r"manifest\.json: is damaged"):
+            use()
+
+
+def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):
+    superposition_jax.run(SWEEP, directory=tmp_path)
+    content = bytearray((tmp_path / "results.nc").read_bytes())
+    content[len(content) // 2] ^= 8
+    (tmp_path / "results.nc").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"results\.nc: is damaged; runtime\.overwrite=true trains it again"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
+    same(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
 
 
 LIMITED = """
@@ -114,6 +134,7 @@ def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch):
         superposition_jax.run(SWEEP, directory=tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
     """The compiled program says what it takes; the free memory is pretended."""
     reports = []

@@ -180,3 +180,53 @@ def test_two_processes_in_one_folder(tmp_path):
     goes_on.kill()
     goes_on.communicate()
     assert superposition_jax.load(tmp_path)["status"].shape == (7, 6)
+
+
+def test_a_run_that_died_while_it_drew_is_drawn_without_training(whole, tmp_path, monkeypatch):
+    from superposition_jax import figures, rectangle
+
+    draws = [*SWEEP, *OFTEN, "figures=[summary]"]
+    with monkeypatch.context() as patch:
+        patch.setattr(figures, "draw", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            superposition_jax.run(draws, directory=tmp_path)
+    monkeypatch.setattr(rectangle, "_advance", lambda *_: 1 / 0)
+    same(superposition_jax.run(draws, directory=tmp_path), whole)
+    assert (tmp_path / "figures" / "summary.png").exists()
+    assert not (tmp_path / "parts").exists()
+
+
+@pytest.mark.slow
+def test_a_multirun_goes_on_and_refuses_others(tmp_path):
+    """Stopped while it trains: another multirun there, and a second process, touch nothing; the same command goes on."""
+    long = [*OFTEN, "model.n_features=5", "train.steps=15000", "train.batch_size=1024", "figures=[]"]
+    jobs = ["-m", "data.sparsity=0.5,0.9", "seed=range(12)", *long, "runtime.chunk=1"]
+
+    def multirun(folder, *more):
+        process = start(None, *jobs, f"hydra.sweep.dir={folder}", *more)
+        return process, lambda: process.communicate(timeout=300)
+
+    multirun(tmp_path / "alone")[1]()
+    folder = tmp_path / "stopped"
+    first, wait = multirun(folder)
+    until(lambda: [*folder.glob("unfinished/*/parts/*.npz")], first)
+    second, told = multirun(folder)
+    assert f"process {first.pid} on " in told()[1]
+    assert second.returncode == 2
+    first.send_signal(signal.SIGTERM)
+    assert f"the same command with hydra.sweep.dir={folder}" in wait()[0]
+    assert first.returncode == 143
+    parts = [*folder.glob("unfinished/*/parts/*.npz")]
+    assert parts
+    other, told = multirun(folder, "train.steps=3000")
+    assert "train.steps = 15000 there, 3000 here" in told()[1]
+    assert other.returncode == 2
+    assert parts == [*folder.glob("unfinished/*/parts/*.npz")]
+    again, told = multirun(folder)
+    assert "steps before" in told()[0]
+    assert again.returncode == 0
+    same(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
+    assert not (folder / "unfinished").exists()
+    finished, told = multirun(folder)
+    assert "has results" in told()[1]
+    assert finished.returncode == 2

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from superposition_jax.files import whole
 from superposition_jax.results import STATUS
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     drawn, diverged = function(_without_diverged(dataset)), int((dataset["status"] == STATUS.index("diverged")).sum())
     figure: Any = getattr(drawn, "_fig", drawn)  # of an animation
     if diverged:
-        note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched)"
+        note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched or not drawn)"
         figure.text(0.998, 0.003, note, fontsize=7, color="#a02020", ha="right", va="bottom")
     return drawn
 
@@ -88,9 +89,10 @@ def _save(drawn: "Figure | Animation", stem: Path) -> Path:
     from matplotlib.figure import Figure
 
     if isinstance(drawn, Figure):
-        path = stem.with_suffix(".png")
-        drawn.savefig(path, dpi=150)
-    else:
-        path = stem.with_suffix(".gif")
-        drawn.save(path, writer="pillow", dpi=80)
-    return path
+        return whole(stem.with_suffix(".png"), lambda path: drawn.savefig(path, dpi=150, format="png"))
+
+    def film(path: Path) -> None:  # whose format its name must tell
+        drawn.save(path.with_suffix(".gif"), writer="pillow", dpi=80)
+        path.with_suffix(".gif").replace(path)
+
+    return whole(stem.with_suffix(".gif"), film)
