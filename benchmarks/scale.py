@@ -17,7 +17,7 @@ import superposition_jax
 from benchmarks import limit
 from benchmarks.report import ROOT, replace_between
 from benchmarks.settings import PROBLEMS
-from superposition_jax import config, engine, population, processes, sweep, tuning
+from superposition_jax import config, engine, population, processes, rectangle, sweep, tuning
 from superposition_jax.evaluation import evaluation_spec
 
 SIZES = ("n=20, m=5", "n=400, m=30")
@@ -98,9 +98,9 @@ def here(problem: str) -> dict[str, float]:
     began = time.perf_counter()
     engine.Trainer(experiment.groups, devices=None, chunk=rows * cells).train(reports.append)
     spent = time.perf_counter() - began
-    compiled = sum(report.seconds for report in reports if isinstance(report, engine.Compiled))
-    trained = sum(report.seconds for report in reports if isinstance(report, engine.Advanced))
-    rectangles = sum(isinstance(report, engine.Finished) for report in reports)
+    compiled = sum(report.seconds for report in reports if isinstance(report, rectangle.Compiled))
+    trained = sum(report.seconds for report in reports if isinstance(report, rectangle.Advanced))
+    rectangles = sum(isinstance(report, rectangle.Finished) for report in reports)
     with tempfile.TemporaryDirectory() as folder:
         superposition_jax.run([*overrides, "figures=[]", "runtime.shard=0/1"], directory=folder)
         part = sum(path.stat().st_size for path in Path(folder, "parts").iterdir())

@@ -11,8 +11,10 @@ from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+import yaml
+from hydra.core import utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
@@ -21,6 +23,7 @@ from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf._utils import get_omega_conf_dumper
 
 from superposition_jax.compose import PLUGIN, to_dict
 
@@ -42,9 +45,12 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
+        save = vars(utils)["_save_config"]
+        vars(utils)["_save_config"] = save_config
         try:
             return self._launch(job_overrides, initial_job_idx)
         finally:
+            vars(utils)["_save_config"] = save
             gc.enable()
 
     def _launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -89,6 +95,20 @@ class BatchLauncher(Launcher):
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
             yield config
+
+
+class _Dumper(getattr(yaml, "CDumper", yaml.Dumper)):
+    """OmegaConf's dumper, on libyaml where there is one."""
+
+    yaml_representers: ClassVar = get_omega_conf_dumper().yaml_representers
+
+
+def save_config(config: DictConfig, filename: str, output_dir: Path) -> None:
+    """Hydra's own `_save_config` with another dumper, which breaks long lines elsewhere: three files a job take long."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    text = yaml.dump(plain, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_Dumper)
+    (output_dir / filename).write_text(text, encoding="utf-8")
 
 
 def _values(overrides: Sequence[str]) -> dict[str, Any]:

@@ -45,7 +45,6 @@ class Job:
         assert self.trained
         assert self.seconds
         own = self.experiment if self.experiment.grid.axes else self.experiment._replace(figures=[])
-        manifest.begin(own._replace(overwrite=True), folder)
         dataset = pipeline.finish(own, self.trained, self.seconds, folder, pipeline.console_for(False))
         if (dataset["status"] != results.STATUS.index("ok")).all():
             self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
