@@ -78,7 +78,7 @@ class Trainer:
         while not done[todo].all():
             programs, shape = self._compiled(number, report)
             left = todo[~done[todo]]
-            report(Compiled(number, len(left), programs.compile_seconds))
+            report(Compiled(number, len(left), shape[0] // self._mesh.size * shape[1], programs.compile_seconds))
             try:
                 for places, results in rectangle.run(programs, group, rectangles(group.seeds, left, shape), report, store):
                     if store:

@@ -30,7 +30,7 @@ class Shell:
     def __init__(self, console: Console, trainer: Trainer) -> None:
         self.console, self.groups, self.total = console, trainer.groups, trainer.model_steps
         self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in self.groups]
-        self.group, self.done, self.diverged, self.models, self.models_left = -1, 0, 0, 0, 0
+        self.group, self.done, self.diverged, self.models, self.models_left, self.chunk = -1, 0, 0, 0, 0, 0
         self.said = time.perf_counter()
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -63,6 +63,7 @@ class Shell:
         elif isinstance(report, Compiled):
             self.group = report.group
             self.models = self.models_left = report.models
+            self.chunk = report.chunk
             self._spend("compile", report.seconds)
         elif isinstance(report, Advanced):
             self.done += report.models * report.steps
@@ -88,7 +89,8 @@ class Shell:
     def _sum_up(self) -> None:
         spec, seconds = self.groups[self.group].spec, self.seconds[self.group]
         self.console.print(
-            f"program {self._name(self.group)}: {count(self.models, 'model')}, {describe(spec)}: "
+            f"program {self._name(self.group)}: {count(self.models, 'model')}, "
+            f"{self.chunk} of a device at a time, {describe(spec)}: "
             f"compiled in {seconds['compile']:.1f} s, trained in {seconds['train']:.1f} s, "
             f"evaluated in {seconds['evaluate']:.1f} s"
         )

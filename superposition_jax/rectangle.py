@@ -16,10 +16,11 @@ _SEGMENT_SECONDS = 0.5
 
 
 class Compiled(NamedTuple):
-    """A group's programs are ready for some of its models."""
+    """A group's programs are ready for some of its models, so many of a device at a time."""
 
     group: int
     models: int
+    chunk: int
     seconds: float
 
 

@@ -14,6 +14,8 @@ from superposition_jax.errors import ConfigError
 from superposition_jax.schema import LEAVES, RUNTIME, Choice, Integer, Number
 
 RULES = {key: rule for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, (Choice, Integer, Number))}
+pytestmark = pytest.mark.slow
+
 NEVER = st.sampled_from(
     [
         "nan",
@@ -73,7 +75,6 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
