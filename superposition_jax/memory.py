@@ -1,6 +1,7 @@
 """How much memory is free, and how much a model or a compiled program takes."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,22 @@ def _limits() -> Iterator[float]:
     for most, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
         for folder in _cgroups():
             with contextlib.suppress(OSError, ValueError):  # no such group, or no limit ("max")
-                yield int((folder / most).read_text()) - int((folder / used).read_text())
+                limit, taken = (int((folder / name).read_text()) for name in (most, used))
+                yield limit - taken + _reclaimable((folder / most).parent)
     with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY:
             yield limit - psutil.Process().memory_info().vms
+
+
+def _reclaimable(group: Path) -> int:
+    """Bytes of files that a control group has in memory and gives up when somebody asks for it."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
+        return int(found[1]) if found else 0
+    return 0
 
 
 def _cgroups() -> list[Path]:

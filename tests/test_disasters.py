@@ -193,6 +193,8 @@ def test_free_memory_is_the_least_of_machine_groups_and_limits(tmp_path, monkeyp
     (tmp_path / "memory.current").write_text("400000\n")
     monkeypatch.setattr(memory, "_cgroups", lambda: [tmp_path])
     assert memory.free(jax.devices("cpu")[0]) == pytest.approx(0.8 * 600_000)
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 90000\nactive_file 10000\n")
+    assert memory.free(jax.devices("cpu")[0]) == pytest.approx(0.8 * 690_000)
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.free(jax.devices("cpu")[0]) > 1e8
 
