@@ -42,10 +42,10 @@ def test_devices_chunks_and_padding_change_nothing(reference, devices, chunk, nu
     same(reference, run(group(numbers), devices, chunk))
 
 
-@pytest.mark.parametrize("chunk", [1, 4])
+@pytest.mark.parametrize("chunk", [1, 4, 7])
 def test_equal_chunks_give_equal_bits_on_any_number_of_devices(chunk, numbers):
     one = run(group(numbers), 1, chunk)
-    for devices in (2, 4):
+    for devices in (2, 3, 4):
         for name, value in run(group(numbers), devices, chunk).items():
             np.testing.assert_array_equal(value, one[name], err_msg=f"{devices} devices: {name}")
 

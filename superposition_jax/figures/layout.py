@@ -45,7 +45,7 @@ def set_log(axis, values: np.ndarray) -> None:
     """Make a matplotlib axis logarithmic, with plain numbers at the decades, or at 1, 2 and 5 where there are few decades."""
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
     finite = values[np.isfinite(values) & (values > 0)]
-    few = finite.size == 0 or finite.max() / finite.min() < 60
+    few = finite.size == 0 or finite.max() / finite.min() < 300
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
