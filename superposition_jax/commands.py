@@ -64,8 +64,11 @@ def _check_multirun(given: dict[str, str]) -> None:
     """Refuse a multirun into a folder whose results it would replace."""
     from superposition_jax import manifest
 
-    folder = given.get("hydra.sweep.dir", "${")
-    if "${" not in folder and given.get("runtime.overwrite") != "true" and manifest.read(Path(folder)):
+    folder, there = given.get("hydra.sweep.dir", "${"), None
+    if "${" not in folder and given.get("runtime.overwrite") != "true":
+        there = manifest.read(Path(folder))
+    shards = given.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
+    if there and not (shards and there["status"] == "running"):
         raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
 
 

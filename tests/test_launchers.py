@@ -39,6 +39,9 @@ def test_optuna_trains_64_trials_in_one_program(tmp_path):
 def test_submitit_trains_shards_that_make_one_run(tmp_path):
     sweep = ["sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=50", "runtime.chunk=7"]
     multirun(tmp_path, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep)
+    part = next((tmp_path / "out" / "parts").glob("1-of-3*"))
+    part.unlink()  # as if that shard had died: the same line goes on
+    multirun(tmp_path, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep)
     merged = [sys.executable, "-m", "superposition_jax.run", "merge=out"]
     assert subprocess.run(merged, cwd=tmp_path, env=dict(os.environ)).returncode == 0
     np.testing.assert_array_equal(superposition_jax.load(tmp_path / "out")["W"], superposition_jax.run(sweep)["W"])
