@@ -27,9 +27,8 @@ def axes(overrides: Sequence[dict[str, Any]], inner: set[str]) -> tuple[list[Axi
         codes = [tuple(values[key].index(value) for key, value in zip(columns, row, strict=True)) for row in rows]
         return grid, [int(np.ravel_multi_index(code, shape)) if shape else 0 for code in codes]
     number = Axis("job", "hydra.job.num", tuple(range(len(overrides))), "job")
-    return [number, *(Axis(names[key], key, tuple(column), "job") for key, column in columns.items())], list(
-        range(len(overrides))
-    )
+    labels = [Axis(names[key], key, tuple(column), "job") for key, column in columns.items()]
+    return [number, *labels], list(range(len(overrides)))
 
 
 def _scalar(value: Any) -> Any:

@@ -83,7 +83,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         if not isinstance(there["status"], str) or not isinstance(parts["config"]["runtime"], dict):
             raise TypeError
         _identity(**parts)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: is damaged; delete it, or use another folder") from error

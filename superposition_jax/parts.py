@@ -33,6 +33,11 @@ class Run(NamedTuple):
     """Leaves that its results depend on, flat."""
     shard: str = "0/1"
 
+    @property
+    def name(self) -> str:
+        """The shard's, with which its files' names begin."""
+        return _file_name(self.shard)
+
 
 class Parts:
     """The parts of a shard in a run's folder (or of all): those of earlier processes, and new ones."""
@@ -40,14 +45,13 @@ class Parts:
     def __init__(self, folder: Path, run: Run, *, every: bool = False) -> None:
         """`every` reads the parts of all shards. Raises ConfigError for parts that do not belong here."""
         self.folder, self.run = folder / "parts", run
-        mine = run.shard.replace("/", "-of-")
         self._files: list[Path] = []
         self.damaged: list[Path] = []
         points = []
         for path in _files(folder):
             if not every and _shards(path) != int(run.shard.partition("/")[2]):
                 raise ConfigError(f"{folder}: has parts of {_shards(path)} shards, this is {run.shard}; use another folder")
-            if not every and not path.name.startswith(f"{mine}_"):
+            if not every and not path.name.startswith(f"{run.name}_"):
                 continue
             try:
                 theirs, own = _start(path)
@@ -68,7 +72,7 @@ class Parts:
         """Refuse parts that have the same models."""
         twice = np.flatnonzero(np.diff(self._points) == 0)
         if twice.size:
-            files = sorted({str(self._files[number].name) for at in twice for number in self._file[at : at + 2]})
+            files = sorted({self._files[number].name for at in twice for number in self._file[at : at + 2]})
             more = f" and {len(files) - 4} more" if len(files) > 4 else ""
             raise ConfigError(f"{folder / 'parts'}: {', '.join(files[:4])}{more} have models in common; keep one of them")
 
@@ -82,8 +86,8 @@ class Parts:
 
     def held(self, shard: str) -> int:
         """Number of a shard's models that are there."""
-        own = shard.replace("/", "-of-") + "_"
-        return int(np.isin(self._file, [k for k, path in enumerate(self._files) if path.name.startswith(own)]).sum())
+        own = [number for number, path in enumerate(self._files) if path.name.startswith(f"{_file_name(shard)}_")]
+        return int(np.isin(self._file, own).sum())
 
     def has(self, points: np.ndarray) -> np.ndarray:
         """Which of some points are there."""
@@ -104,10 +108,11 @@ class Parts:
         """Keep the results of a group's models at some places."""
         part = Part.of(group, results)
         points, names = part.points[places], list(results)
-        arrays = {"header": text(json.dumps({"run": self.run._asdict(), "arrays": names})), "points": points}
+        header = json.dumps({"run": self.run._asdict(), "arrays": names}).encode()
+        arrays = {"header": np.frombuffer(header, np.uint8), "points": points}
         arrays |= {f"array_{number}": results[name] for number, name in enumerate(names)}
         arrays |= {f"steps_{dim}": values for dim, values in part.steps.items()}
-        name = f"{self.run.shard.replace('/', '-of-')}_{points.min():09d}_{len(points)}"
+        name = f"{self.run.name}_{points.min():09d}_{len(points)}"
         self.folder.mkdir(parents=True, exist_ok=True)
         save(self.folder, name, arrays)
 
@@ -133,13 +138,12 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / "parts").glob("*.npz") if _NAME.fullmatch(path.name))
 
 
+def _file_name(shard: str) -> str:
+    return shard.replace("/", "-of-")
+
+
 def _shards(path: Path) -> int:
     return int(path.name.partition("_")[0].rpartition("-")[2])
-
-
-def text(given: str) -> np.ndarray:
-    """Text as an array of bytes."""
-    return np.frombuffer(given.encode(), np.uint8)
 
 
 def save(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:

@@ -127,7 +127,8 @@ def _advance(
         state = _from(state, {name: start[name][tile.places] for name in state.params})
     elif held := store.held(points) if store else None:
         done, state = _again(state, *held)
-        report(Found(int(tile.real.sum()), done))
+        if done:
+            report(Found(int(tile.real.sum()), done))
     while done < group.spec.steps:
         began = time.perf_counter()
         stop = min(done + segment, group.spec.steps)

@@ -37,7 +37,11 @@ def train(experiment: Experiment, directory: str | Path | None, *, progress: boo
         there, models = parts.count(folder), experiment.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {there:,} of {count(models, 'model')}", markup=False)
         if there >= models:
-            console.print(f"all done: python -m superposition_jax.run merge={shlex.quote(str(folder))}", markup=False)
+            console.print(f"all done: {_merging(folder)}", markup=False)
+
+
+def _merging(folder: Path) -> str:
+    return f"python -m superposition_jax.run merge={shlex.quote(str(folder))}"
 
 
 def merge(folder: Path) -> xr.Dataset:
@@ -48,12 +52,12 @@ def merge(folder: Path) -> xr.Dataset:
     Raises:
       ConfigError: naming shards of which models are missing, and parts that do not belong there.
     """
-    there, divided = manifest.read(folder) if folder.is_dir() else None, parts.shards(folder)
+    there, divided = manifest.read(folder), parts.shards(folder)
     if there is None or not divided:
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if there else 'run'} there")
     experiment, console = _experiment(there, {"devices": None}), pipeline.console_for(True)
     manifest.check(experiment, folder)
-    with pipeline.kept(console, pipeline.again(experiment, folder)):
+    with pipeline.kept(console, _merging(folder)):
         found = Parts(folder, manifest.about(experiment), every=True)
         if len(found) < experiment.grid.n_points:
             raise ConfigError(f"merge = {str(folder)!r}: {_missing(experiment, found, divided)}")
@@ -92,15 +96,13 @@ def resume(folder: Path, runtime: dict[str, Any]) -> None:
     Raises:
       ConfigError: if there is no run, or it was begun by other versions.
     """
-    there = manifest.read(folder) if folder.is_dir() else None
+    there = manifest.read(folder)
     if there is None or "jobs" in there:
         why = "is a multirun: give the same command again, with its hydra.sweep.dir" if there else "no manifest.json there"
         raise ConfigError(f"resume = {str(folder)!r}: {why}")
-    if (there["config"]["runtime"]["shard"] is None) != (runtime.get("shard") is None):
-        begun = there["config"]["runtime"]["shard"]
-        raise ConfigError(
-            f"runtime.shard = {runtime.get('shard')!r}: must be {'null' if begun is None else 'i/N'}, as it was begun"
-        )
+    begun, shard = there["config"]["runtime"].get("shard"), runtime.get("shard")
+    if (begun is None) != (shard is None):
+        raise ConfigError(f"runtime.shard = {shard!r}: must be {'null' if begun is None else 'i/N'}, as the run was begun")
     experiment = _experiment(there, runtime)
     if experiment.shard is None:
         pipeline.run(experiment, directory=folder, progress=True)

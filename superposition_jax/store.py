@@ -22,12 +22,12 @@ Leaves = list[np.ndarray]
 
 
 class Store:
-    """The folder of a run, or of a shard of it, held by this process. Use as a context; the engine's `engine.Store`."""
+    """The folder of a run, or of a shard of it, held by this process. Use as a context; the engine's `rectangle.Store`."""
 
     def __init__(self, folder: Path, run: Run, save_every: float) -> None:
         """`save_every` is the seconds between two savings of the state."""
         self.folder, self._run, self._every = folder, run, save_every
-        self._name, self._saved = run.shard.replace("/", "-of-"), time.perf_counter()
+        self._name, self._saved = run.name, time.perf_counter()
         self._state = folder / "state"
         self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
         self._holder = self._state / f"{self._name}.json"
@@ -109,9 +109,10 @@ class Store:
         return None
 
     def _forget(self, but: Path | None = None) -> None:
-        for path in [*self._state.glob(f"{self._name}_*.npz"), *self._state.glob(f".{self._name}_*.tmp")]:
-            if path != but:
-                path.unlink(missing_ok=True)
+        for pattern in (f"{self._name}_*.npz", f".{self._name}_*.tmp", f".{self._name}.*.tmp"):
+            for path in self._state.glob(pattern):
+                if path != but:
+                    path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete finished models and state, once all results are saved elsewhere."""
