@@ -3,6 +3,7 @@
 import superposition_jax
 ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
 ds = superposition_jax.load("outputs/sparsity/<time>")
+superposition_jax.explore("outputs/sparsity/<time>")
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import xarray
 
+    from superposition_jax.explorer import Explorer
+
 try:
     __version__ = version("superposition_jax")
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["check", "load", "run"]
+__all__ = ["check", "explore", "load", "run"]
 
 
 def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
@@ -60,6 +63,27 @@ def load(path: str | Path) -> xarray.Dataset:
     from superposition_jax import manifest, results
 
     return manifest.load(Path(path)) if Path(path).is_dir() else results.load(path)
+
+
+def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) -> Explorer:
+    """The page to explore a run: self-contained HTML, which a notebook shows.
+
+    Args:
+      run: its folder or results.nc, also of an unfinished run, or its Dataset.
+      file: where to write the page. Without it a folder's goes to its explorer.html, and a Dataset's is not written.
+
+    Returns:
+      The page and its file.
+
+    Raises:
+      FileNotFoundError: if there is no run.
+    """
+    from superposition_jax import explorer
+
+    if isinstance(run, (str, Path)):
+        folder, run = Path(run), load(run)
+        file = file or (folder / explorer.FILE if folder.is_dir() else None)
+    return explorer.make(run, Path(file) if file else None)
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:

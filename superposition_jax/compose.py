@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import hydra
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,7 +39,7 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
-        with initialize_config_dir(conf_dir(), **VERSION_BASE):
+        with nullcontext() if GlobalHydra.instance().is_initialized() else initialize_config_dir(conf_dir(), **VERSION_BASE):
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_plain(error, overrides)) from error

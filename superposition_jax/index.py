@@ -26,7 +26,8 @@ def write(folder: Path) -> Path:
     page.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{len(runs)} runs</h1>"
-        f"<nav>{' '.join(_link(path) for path, _ in runs)}</nav>{_figures(folder, folder)}\n{sections}</html>\n",
+        f"<nav>{' '.join(_link(path) for path, _ in runs)}</nav>{_explorer(folder, folder)}{_figures(folder, folder)}\n"
+        f"{sections}</html>\n",
         encoding="utf-8",
     )
     return page
@@ -34,6 +35,12 @@ def write(folder: Path) -> Path:
 
 def _link(path: Path) -> str:
     return f'<a href="#{escape(str(path))}">{escape(str(path))}</a>'
+
+
+def _explorer(folder: Path, path: Path) -> str:
+    """A link to a run's page to explore, if it has one."""
+    file = path / "explorer.html"
+    return f'<p><a href="{escape(str(file.relative_to(folder)))}">explore the sweep</a></p>' if file.exists() else ""
 
 
 def _figures(folder: Path, path: Path) -> str:
@@ -55,7 +62,7 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
     return (
         f'<section id="{name}"><h2>{name}</h2><p><code>{escape(own)}</code></p><p class="quiet">{models:,} models; '
         f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
-        f"<ul>{found}</ul>{_figures(folder, folder / path)}</section>"
+        f"<ul>{found}</ul>{_explorer(folder, folder / path)}{_figures(folder, folder / path)}</section>"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 from rich.console import Console
 
-from superposition_jax import config, figures, index, joint, manifest, pipeline, results
+from superposition_jax import config, index, joint, manifest, pipeline, results
 from superposition_jax.errors import ConfigError
 from superposition_jax.progress import count
 from superposition_jax.store import Store
@@ -44,8 +44,8 @@ class Job:
         assert self.experiment
         assert self.trained
         assert self.seconds
-        own = self.experiment if self.experiment.grid.axes else self.experiment._replace(figures=[])
-        dataset = pipeline.finish(own, self.trained, self.seconds, folder, pipeline.console_for(False))
+        told = self.experiment, self.trained, self.seconds, folder, pipeline.console_for(False)
+        dataset = pipeline.finish(*told, pictures=bool(self.experiment.grid.axes))
         if (dataset["status"] != results.STATUS.index("ok")).all():
             self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
             raise self.error
@@ -123,8 +123,7 @@ def gather(jobs: Sequence[Job], folder: Path) -> None:
         }
         results.save(dataset, folder)
         manifest.write(told, folder)
-        if not first.grid.axes:
-            figures.save(dataset, first.figures, folder / "figures")
+        pipeline.draw(first if not first.grid.axes else first._replace(figures=[]), dataset, folder, pipeline.console_for(False))
     elif any(job.trained for job in jobs):
         sys.stdout.write("no common Dataset: the jobs' own sweeps differ; each job's folder has its own\n")
     page = index.write(folder)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 
-from superposition_jax import batch, consistency, engine, figures, manifest, processes, results, signals, tables
+from superposition_jax import batch, consistency, engine, explorer, figures, manifest, processes, results, signals, tables
 from superposition_jax.config import Experiment
 from superposition_jax.errors import StorageError
 from superposition_jax.progress import Shell, count
@@ -103,9 +103,15 @@ def trainer_for(experiment: Experiment, groups: Sequence[Group]) -> engine.Train
 
 
 def finish(
-    experiment: Experiment, trained: Trained, seconds: dict[str, float], folder: Path | None, console: Console
+    experiment: Experiment,
+    trained: Trained,
+    seconds: dict[str, float],
+    folder: Path | None,
+    console: Console,
+    *,
+    pictures: bool = True,
 ) -> xr.Dataset:
-    """From trained models to a labelled Dataset with its tables, on disk with its figures if there is a folder."""
+    """From trained models to a labelled Dataset with its tables, on disk if there is a folder, with its `pictures`."""
     trainer, found = trained
     began = time.perf_counter()
     dataset = results.assemble(experiment.grid, [*map(results.Part.of, trainer.groups, found)]).assign_attrs(
@@ -120,10 +126,8 @@ def finish(
     if folder:
         signals.check()
         files = results.save(dataset, folder)
-        for name in experiment.figures:
-            signals.check()
-            for picture in figures.save(dataset, [name], folder / "figures"):
-                console.print(f"figure   {picture}", markup=False)
+        if pictures:
+            draw(experiment, dataset, folder, console)
         spent = {name: round(value, 3) for name, value in seconds.items()}
         spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
         files.append(manifest.write(manifest.finished(experiment, dataset, spent, files[0]), folder))
@@ -134,6 +138,16 @@ def finish(
         drawn = "; no figure shows any" if diverged == dataset["status"].size else ""
         console.print(f"{models} of {dataset['status'].size:,} diverged; see the variable diverged_at{drawn}")
     return dataset
+
+
+def draw(experiment: Experiment, dataset: xr.Dataset, folder: Path, console: Console) -> None:
+    """A run's figures and its page to explore."""
+    for name in experiment.figures:
+        signals.check()
+        for picture in figures.save(dataset, [name], folder / "figures"):
+            console.print(f"figure   {picture}", markup=False)
+    signals.check()
+    console.print(f"explore  {explorer.make(dataset, folder / explorer.FILE).file}", markup=False)
 
 
 def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:

@@ -107,6 +107,17 @@ def diverged(dataset: xr.Dataset) -> int:
     return int((dataset["status"] == STATUS.index("diverged")).sum())
 
 
+def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
+    """NaN for the numbers of models that diverged: their last finite ones may be of any size."""
+    bad = dataset["status"] == STATUS.index("diverged")
+    if not bad.any():
+        return dataset
+    whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
+    counts = ("represented", "dead_outputs")
+    numbers = [name for name in whole if dataset[name].dtype.kind == "f" or name in counts]
+    return dataset.assign({name: dataset[name].where(~bad) for name in numbers})
+
+
 def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """Write results.nc and, up to 100,000 models, metrics.csv, each whole or not at all; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)

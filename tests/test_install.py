@@ -28,9 +28,12 @@ def test_wheel_has_the_configs_and_runs_elsewhere(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if name.startswith("superposition_jax/conf/")}
+        pages = {name for name in archive.namelist() if name.startswith("superposition_jax/explorer/")}
     here = Path(conf_dir())
     assert carried == {f"superposition_jax/conf/{file.relative_to(here)}" for file in here.rglob("*.yaml")}
     assert "superposition_jax/conf/config.yaml" in carried
+    explorer = [file for file in (ROOT / "superposition_jax" / "explorer").rglob("*") if file.suffix in (".html", ".css", ".js")]
+    assert {str(file.relative_to(ROOT)) for file in explorer} <= pages
 
     site = tmp_path / "site"
     python("-m", "pip", "install", "--no-deps", "--target", site, wheel, cwd=tmp_path)

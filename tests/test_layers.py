@@ -70,6 +70,7 @@ ORDER = [
         "config",
         "batch",
         "manifest",
+        "explorer",
         "pipeline",
         "shards",
         "index",

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from superposition_jax import results
 from superposition_jax.files import whole
-from superposition_jax.results import STATUS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,23 +57,12 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     """The figure of that name."""
     entry = FIGURES[name]
     function = getattr(import_module(f"{__name__}.{entry}"), name) if isinstance(entry, str) else entry
-    drawn, diverged = function(_without_diverged(dataset)), int((dataset["status"] == STATUS.index("diverged")).sum())
+    drawn, diverged = function(results.without_diverged(dataset)), results.diverged(dataset)
     figure: Any = getattr(drawn, "_fig", drawn)  # of an animation
     if diverged:
         note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched or not drawn)"
         figure.text(0.998, 0.003, note, fontsize=7, color="#a02020", ha="right", va="bottom")
     return drawn
-
-
-def _without_diverged(dataset: "xr.Dataset") -> "xr.Dataset":
-    """NaN for the numbers of models that diverged: their last finite ones may be of any size."""
-    bad = dataset["status"] == STATUS.index("diverged")
-    if not bad.any():
-        return dataset
-    whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
-    counts = ("represented", "dead_outputs")
-    numbers = [name for name in whole if dataset[name].dtype.kind == "f" or name in counts]
-    return dataset.assign({name: dataset[name].where(~bad) for name in numbers})
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:

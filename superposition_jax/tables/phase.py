@@ -17,6 +17,8 @@ from superposition_jax.tables import retrain
 
 PHASES = ("not represented", "dedicated dimension", "superposition")
 """Meaning of the numbers 0, 1, 2 in variables named phase; −1 where there is no theory."""
+_FLAGS = " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged"))
+"""The same as the CF conventions say it of a variable."""
 SHARED = 0.5
 """A represented feature is in superposition when Σ_{j≠i} (Ŵ_i·W_j)² is above this: 0 alone, 1 beside an antipode."""
 REACHED = 0.01
@@ -55,6 +57,8 @@ def phase(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     table = xr.Dataset(
         {name: value.transpose(*cells).assign_attrs(long_name=meaning) for name, (value, meaning) in found.items()}
     )
+    for name in ("phase", "phase_mean"):
+        table[name].attrs |= {"flag_values": [*range(len(PHASES)), -1], "flag_meanings": _FLAGS}
     table = table.drop_vars(list(table.coords))
     if any(known for _, known in settings(dataset)):
         table = table.assign(_theory(dataset, trainer).transpose(*cells, "candidate").variables)

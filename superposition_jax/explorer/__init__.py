@@ -1,0 +1,52 @@
+"""explorer.html: a run to look at, in one file that needs nothing else."""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import xarray as xr
+
+from superposition_jax.explorer.content import MOST_BYTES, content
+from superposition_jax.files import whole
+
+FILE = "explorer.html"
+"""Its name in a run's folder."""
+_HERE = Path(__file__).parent
+_SCRIPTS = ("arrays", "view", "paint", "map", "geometry", "charts", "panel", "save", "controls", "main")
+"""The page's own code, in the order in which a reader of the page meets it."""
+
+
+class Explorer(NamedTuple):
+    """A page, which a notebook shows."""
+
+    html: str
+    file: Path | None = None
+    """Where it is, if it is written."""
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self.html)}" style="width: 100%; height: 900px; border: 0"></iframe>'
+
+
+def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
+    """The page of a Dataset, with as much of it as takes less than about `most` bytes."""
+    shown = json.dumps(content(dataset, most), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    parts = {
+        "title": escape(f"{dataset.attrs.get('name', 'run')}: superposition"),
+        "style": _read("style.css"),
+        "d3": _read("vendor/d3.min.js"),
+        "content": shown.replace("</", "<\\/").replace("<!--", "<\\u0021--"),
+        "script": "\n".join(_read(f"script/{name}.js") for name in _SCRIPTS),
+    }
+    before, *rest = _read("page.html").split("{{")
+    return before + "".join(parts[name] + text for name, _, text in (part.partition("}}") for part in rest))
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def make(dataset: xr.Dataset, file: Path | None) -> Explorer:
+    """The page of a Dataset; written, whole or not at all, if there is a file."""
+    html = page(dataset)
+    return Explorer(html, whole(file, lambda path: path.write_text(html, encoding="utf-8")) if file else None)

@@ -1,0 +1,86 @@
+// Drawing on canvases: sizes, colours of the theme, axes, hatching.
+
+const ink = {};
+
+function chooseTheme(name) {
+  const root = document.documentElement;
+  if (name) root.dataset.chosen = "yes";
+  root.dataset.theme = name ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const style = getComputedStyle(root);
+  for (const key of ["back", "card", "text", "quiet", "line", "mark", "accent"]) ink[key] = style.getPropertyValue(`--${key}`).trim();
+  ink.dark = root.dataset.theme === "dark";
+}
+
+// A cleared canvas as wide as its place and `height` pixels high (a number, or a function of the width).
+function sheet(canvas, height) {
+  const width = Math.round(canvas.clientWidth) || 300, tall = Math.round(typeof height === "function" ? height(width) : height);
+  const sharp = devicePixelRatio || 1, context = canvas.getContext("2d");
+  if (canvas.width !== Math.round(width * sharp) || canvas.height !== Math.round(tall * sharp)) {
+    canvas.width = Math.round(width * sharp);
+    canvas.height = Math.round(tall * sharp);
+    canvas.style.height = `${tall}px`;
+  }
+  context.setTransform(sharp, 0, 0, sharp, 0, 0);
+  context.clearRect(0, 0, width, tall);
+  context.font = "11px system-ui, sans-serif";
+  context.lineWidth = 1;
+  return { context, width, height: tall };
+}
+
+function line(context, points, colour, width = 1) {
+  context.beginPath();
+  points.forEach(([x, y], k) => k ? context.lineTo(x, y) : context.moveTo(x, y));
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+function say(context, words, x, y, { colour = ink.quiet, align = "center", base = "middle", turn = 0 } = {}) {
+  context.save();
+  context.translate(x, y);
+  context.rotate(turn);
+  context.fillStyle = colour;
+  context.textAlign = align;
+  context.textBaseline = base;
+  context.fillText(words, 0, 0);
+  context.restore();
+}
+
+function hatch(context, x, y, width, height) {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  context.fillStyle = ink.back;
+  context.fillRect(x, y, width, height);
+  for (let k = Math.floor((x - height) / 5) * 5; k < x + width; k += 5) line(context, [[k, y + height], [k + height, y]], ink.quiet, 0.7);
+  context.restore();
+}
+
+// Ticks of a d3 scale that fit: of a logarithmic one at 1, 2, 5 of every decade, or at decades where there are many.
+function ticks(scale, room) {
+  const count = Math.max(2, Math.floor(room));
+  if (!scale.base) return scale.ticks(count).map(value => [value, d3.format("~g")(+value.toPrecision(6)).replace("−", "-")]);
+  const [low, high] = d3.extent(scale.domain()), all = d3.scaleLog([low, high], [0, 1]).ticks();
+  const leading = value => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  const some = [[1, 2, 5], [1, 3], [1]].map(kept => all.filter(value => kept.includes(leading(value)))).find(own => own.length <= count + 1);
+  const decades = all.filter(value => leading(value) === 1);
+  const chosen = some?.length > 1 ? some : decades.length > 1 ? decades.filter((_, k) => k % Math.ceil(decades.length / count) === 0) : [low, high];
+  return chosen.map(value => [value, d3.format("~g")(+value.toPrecision(3)).replace("−", "-")]);
+}
+
+// Axes at the left and the bottom of a box {left, right, top, bottom}, with ticks [value, words] and titles.
+function frame(context, box, { x, y, xTicks = [], yTicks = [], xTitle = "", yTitle = "" }) {
+  line(context, [[box.left, box.top], [box.left, box.bottom], [box.right, box.bottom]], ink.line);
+  for (const [tick, text] of xTicks) {
+    line(context, [[x(tick), box.bottom], [x(tick), box.bottom + 4]], ink.line);
+    const half = context.measureText(text).width / 2, right = context.canvas.clientWidth - half - 1;
+    say(context, text, Math.min(Math.max(x(tick), half), right), box.bottom + 6, { base: "top" });
+  }
+  for (const [tick, text] of yTicks) {
+    line(context, [[box.left - 4, y(tick)], [box.left, y(tick)]], ink.line);
+    say(context, text, box.left - 6, y(tick), { align: "right" });
+  }
+  if (xTitle) say(context, xTitle, (box.left + box.right) / 2, box.bottom + 20, { base: "top", colour: ink.text });
+  if (yTitle) say(context, yTitle, 9, (box.top + box.bottom) / 2, { turn: -Math.PI / 2, colour: ink.text });
+}

@@ -1,0 +1,185 @@
+"""The page to explore a run: what it holds of a Dataset. How it behaves is tested in a browser, tests/test_browser.py."""
+
+import base64
+import json
+import re
+from itertools import pairwise
+
+import hypothesis
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import strategies as st
+
+import superposition_jax
+from superposition_jax import explorer, labels
+from superposition_jax.explorer import command
+from superposition_jax.explorer.content import content
+from superposition_jax.explorer.packing import pack, size
+
+SMALL = ["train.steps=30", "train.batch_size=8", "train.curve_points=4"]
+SWEEP = [
+    "sweep=sparsity",
+    *SMALL,
+    "train.snapshots=5",
+    "sweep.axes.sparsity.values=[0.0, 0.9, 0.99]",
+    "+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1e30]}",
+    "sweep.axes.seed.range=3",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return superposition_jax.run(SWEEP, directory=folder), folder
+
+
+def unpack(array):
+    raw = np.frombuffer(base64.b64decode(array["data"]), f"<{array['kind']}").reshape(array["shape"])
+    return xr.DataArray(raw.astype(float) * array["scale"], dims=array["dims"])
+
+
+@hypothesis.given(st.lists(st.floats(1e-30, 1e30), min_size=1, max_size=20), st.sampled_from([-1, 1]))
+def test_packed_numbers_keep_three_digits_over_eight_decades(values, sign):
+    given = xr.DataArray(sign * np.array(values), dims="feature")
+    found = unpack(pack(given))
+    least = np.max(values) * 2.0**-29
+    np.testing.assert_allclose(found, given, rtol=2.0**-11, atol=least * 2.0**-10)
+
+
+def test_packed_integers_are_exact_and_what_is_not_finite_is_missing():
+    integers = xr.DataArray(np.array([-1, 300, 2]), dims="cell")
+    assert (unpack(pack(integers)) == integers).all()
+    assert pack(integers)["kind"] == "i2"
+    assert pack(integers > 0)["kind"] == "i1"
+    found = unpack(pack(xr.DataArray([np.inf, np.nan, 3.0], dims="cell")))
+    assert np.isnan(found[:2]).all()
+    assert found[2] == 3
+
+
+def test_size_is_what_is_packed():
+    for values in (np.zeros((40, 30)), np.zeros((40, 30), np.int32)):
+        array = xr.DataArray(values, dims=("cell", "feature"))
+        assert size(array) == len(pack(array)["data"])
+
+
+def test_a_run_writes_its_page_and_explore_makes_the_same(run):
+    dataset, folder = run
+    text = (folder / "explorer.html").read_text(encoding="utf-8")
+    (folder / "explorer.html").unlink()
+    made = superposition_jax.explore(folder)
+    assert made.file == folder / "explorer.html"
+    assert made.file.read_text(encoding="utf-8") == made.html == text
+    assert superposition_jax.explore(dataset) == explorer.Explorer(text, None)
+    assert made._repr_html_().startswith("<iframe srcdoc=")
+
+
+def test_the_page_has_all_that_the_dataset_has(run):
+    dataset, folder = run
+    text = (folder / "explorer.html").read_text(encoding="utf-8")
+    (held,) = re.findall(r'<script type="application/json" id="content">(.*?)</script>', text, re.DOTALL)
+    held = json.loads(held)
+    assert [axis["dim"] for axis in held["axes"]] == ["sparsity", "seed", "rate"]
+    assert held["seed"] == "seed"
+    assert held["left_out"] == ""
+    ok = dataset["status"] == 1
+    best = labels.best_seed(dataset.assign(loss=dataset["loss"].where(ok)))
+    for measure in held["measures"]:
+        values = {key: unpack(array) for key, array in measure["values"].items()}
+        own = dataset[measure["name"]].astype(float).where(ok)
+        for found, expected in (
+            (values["mean"], own.mean("seed")),
+            (values["spread"], own.std("seed", ddof=1)),
+            (values["best"], best[measure["name"]].where(best["status"] == 1)),
+            (values.get("all", own), own),
+        ):
+            expected = expected.transpose(*found.dims)
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * abs(expected).max(), err_msg=measure["name"])
+    assert {"loss", "represented", "superposition", "dims_per_feature", "b"} <= {measure["name"] for measure in held["measures"]}
+    for name in ("W", "b", "W_snapshots", "loss_curve"):
+        expected = dataset[name].where(ok)
+        np.testing.assert_allclose(unpack(held["models"][name]).transpose(*expected.dims), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_principal_directions_are_those_of_an_svd():
+    w = xr.DataArray(np.random.default_rng(0).normal(size=(2, 5, 7)), dims=("cell", "hidden", "feature"))
+    from superposition_jax.explorer.content import _principal
+
+    found = _principal(w)
+    for k in range(2):
+        left, values, _ = np.linalg.svd(w.values[k])
+        overlap = np.abs(np.sum(found["basis"].values[k] * left[:, :3], axis=0))
+        np.testing.assert_allclose(overlap, 1)
+        np.testing.assert_allclose(found["basis_share"].values[k], (values**2 / np.sum(values**2))[:3])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["data.importance.kind=geometric"], lambda ds: 0.7 ** np.arange(4)),
+        (["data.importance.list=[1, 2, 3, 4]"], lambda ds: [1, 2, 3, 4]),
+        (
+            ["data.importance.list=[1, 1, 1, 1]", "+sweep.axes.last={path: data.importance.list.3, values: [0.5, 2]}"],
+            lambda ds: [[1, 1, 1, 0.5], [1, 1, 1, 2]],
+        ),
+        (
+            ["+sweep.axes.decay={path: data.importance.decay, values: [0.5, 1]}"],
+            lambda ds: [0.5 ** np.arange(4), [1, 1, 1, 1]],
+        ),
+        (
+            ["+sweep.axes.n={path: model.n_features, values: [2, 4]}"],
+            lambda ds: [[1, 0.7, np.nan, np.nan], 0.7 ** np.arange(4)],
+        ),
+    ],
+)
+def test_importances(given, expected):
+    dataset = superposition_jax.run(["model.n_features=4", "model.n_hidden=2", *SMALL, *given])
+    np.testing.assert_allclose(unpack(content(dataset)["models"]["importance"]), expected(dataset), rtol=1e-3)
+
+
+def test_a_page_that_would_be_too_large_holds_less_and_says_so(run):
+    dataset, _ = run
+    whole, least = labels.best_seed(dataset)["loss"].isel(rate=0, sparsity=0), 2000
+    seen = []
+    for most in np.geomspace(sum(size(values) for values in dataset.data_vars.values()) * 2, least, 30).astype(int):
+        held = content(dataset, most)
+        packed = [*held["models"].values(), *(v for m in held["measures"] for v in m["values"].values())]
+        assert sum(len(array["data"]) for array in packed) <= most or "one place in 3" in held["left_out"]
+        (loss,) = [unpack(m["values"]["best"]) for m in held["measures"] if m["name"] == "loss"]
+        assert loss.isel(rate=0, sparsity=0) == pytest.approx(whole.item(), rel=1e-6)
+        seen.append(held["left_out"])
+    steps = list(dict.fromkeys(seen))
+    assert steps[0] == ""
+    assert all(later.startswith(earlier) for earlier, later in pairwise(steps[:5]))
+    assert len(steps) == 6
+
+
+def test_overrides_are_what_differs_from_the_defaults():
+    given = ["train=paper", *SMALL, "model.n_features=3", "model.n_hidden=2", "data.importance.list=[1, 1, 0.5]"]
+    axes = ["+sweep.axes.last={path: data.importance.list.2, values: [0.5, 2]}", "sweep=sparsity", "sweep.axes.seed.range=1"]
+    dataset = superposition_jax.run([*given, *axes])
+    found = command.overrides(dataset, ["data.sparsity", "seed", "data.importance.list.2"])
+    assert found.pop("data.importance.list") == ["1", "1", "0.5"]
+    again = superposition_jax.run(
+        [f"{key}={value}" for key, value in found.items()] + ["data.importance.list=[1,1,2]", "data.sparsity=0.9"]
+    )
+    np.testing.assert_allclose(again["loss"], dataset["loss"].sel(sparsity=0.9, last=2.0, seed=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("value", "words"), [(None, "null"), (True, "true"), ([1, [2.5, "a"]], "[1,[2.5,a]]"), (1e-8, "1e-08")])
+def test_values_are_as_hydra_reads_them(value, words):
+    assert command.text(value) == words
+
+
+def test_a_single_model_and_a_run_of_seeds_only_have_pages():
+    one = content(superposition_jax.run(SMALL))
+    assert one["axes"] == []
+    assert one["seed"] is None
+    seeds = content(superposition_jax.run([*SMALL, "+sweep.axes.seed={path: seed, range: 3}"]))
+    assert [axis["dim"] for axis in seeds["axes"]] == ["seed"]
+    assert len(unpack(seeds["models"]["W"])) == 3
+
+
+def test_missing_run_is_one_line(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        superposition_jax.explore(tmp_path / "none")
