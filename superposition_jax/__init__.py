@@ -1,9 +1,11 @@
 """superposition_jax: a batched-sweep engine for Toy Models of Superposition (Elhage et al. 2022).
 
-import superposition_jax
-ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
-ds = superposition_jax.load("outputs/sparsity/<time>")
-superposition_jax.explore("outputs/sparsity/<time>")
+From Python::
+
+    import superposition_jax
+    ds = superposition_jax.run(["sweep=sparsity", "train.steps=500"])
+    ds = superposition_jax.load("outputs/sparsity/<time>")
+    superposition_jax.explore("outputs/sparsity/<time>")
 """
 
 from __future__ import annotations
@@ -35,10 +37,12 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
       progress: show a progress bar and the summary, as the command does.
 
     Returns:
-      A Dataset whose dimensions are the axis names plus feature, hidden and step.
+      A Dataset whose dimensions are the axis names plus feature, hidden and step; `results.variables` says what its variables
+      are. Losses are sums over features.
 
     Raises:
       ConfigError: for a config that cannot be run, with one line that names the key.
+      StorageError: if the directory cannot be written.
     """
     from superposition_jax import config, pipeline, processes, shards
     from superposition_jax.errors import ConfigError
@@ -59,6 +63,17 @@ def load(path: str | Path) -> xarray.Dataset:
     """The Dataset of a run, from its folder or its results.nc; of an unfinished one what is finished, the rest `missing`.
 
     Loading executes nothing that is stored there.
+
+    Args:
+      path: a run's folder, outputs/<name>/<time>, one that shards have in common, or a results.nc.
+
+    Returns:
+      What `run` returned, in memory.
+
+    Raises:
+      FileNotFoundError: if there is no run.
+      ConfigError: if its manifest.json is damaged. Damaged parts of an unfinished run count as missing.
+      OSError: if its results.nc is damaged.
     """
     from superposition_jax import manifest, results
 
@@ -87,7 +102,18 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:
-    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `consistency`."""
+    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `consistency`.
+
+    Args:
+      dataset: a run's, whole: its `loss`, `loss_stderr` and `loss_relative`, with their coordinates.
+      tolerance: a share of the neighbour's bound.
+
+    Returns:
+      True where a cell certainly got stuck, over the sweep's dimensions without the seed's.
+
+    Raises:
+      ValueError: if the Dataset lacks one of the three.
+    """
     from superposition_jax import consistency
 
     return consistency.check(dataset, tolerance)

@@ -2,7 +2,11 @@
 
 Density p is that of every feature; importances are 1 but for the last feature's, r. Losses are sums over features. Every formula
 is checked in the tests against quadrature of the real model. Source: Elhage et al. 2022, "Superposition as a Phase Change".
+
+A law with negative values has no antipodal candidates, and raises a ValueError.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -56,7 +60,7 @@ def candidates_n3m2(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: 
 
 
 def least(candidates: dict[str, Real]) -> tuple[NDArray[np.intp], Real]:
-    """Which candidate is least (its place among the names) and its loss."""
+    """Which candidate is least (its place among the names) and its loss, each of the losses' shape."""
     stacked = np.stack(list(candidates.values()))
     return stacked.argmin(axis=0), stacked.min(axis=0)
 

@@ -1,4 +1,4 @@
-"""Hydra's part: YAML files and overrides become one plain, resolved dict. No JAX here, so that --help is quick."""
+"""Hydra's part: YAML files and overrides become one plain, resolved dict. No JAX here, so that `--help` is quick."""
 
 import difflib
 import re

@@ -25,6 +25,7 @@ class Law(NamedTuple):
     """Distribution of an active feature's value, by a function that takes a uniform variable on (0, 1] to the value."""
 
     quantile: Callable[[Array, Array], Array]
+    """The value, given the uniform variable and the exponent."""
     moments: Callable[[Array], tuple[Any, Any]]
     """E v and E v², given the exponent."""
     support: tuple[float, float]
@@ -198,7 +199,10 @@ ESTIMATORS = {
 
 
 def sampler(hparams: Hparams, *, spec: Spec) -> Callable[[Array], Batch]:
-    """The function key → batch of one model, by the estimator that `spec` names. What does not depend on the key is done once."""
+    """The function key → batch of one model, by the estimator that `spec` names; x is (feature, batch).
+
+    What does not depend on the key is done once.
+    """
     estimator = ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
     return lambda key: realise(estimator.draw(key, spec))

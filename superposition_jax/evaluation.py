@@ -23,10 +23,11 @@ MEASURES = {
     "loss_relative": Measure((), "loss / loss of the best constant predictor Σ_i I_i Var y_i"),
     "dead_outputs": Measure((), "number of ReLU outputs x'_i that are 0 for every possible input (hidden ReLU: input tried)"),
 }
+"""Results that every run has, by name."""
 
 
 def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """Length of an adversarial step."""
+    """Length of an adversarial step, `attack_size` times E‖x‖."""
     return attack.radius(hparams, batch)
 
 

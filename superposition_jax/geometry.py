@@ -36,14 +36,18 @@ def _off_diagonal(matrix: Float[Array, "feature feature"]) -> Float[Array, "feat
 
 
 def superposition(w: Weights) -> Float[Array, " feature"]:
-    """Σ_{j≠i} (Ŵ_i·W_j)², one side of unit length, as in the paper: 0 for a direction of its own, 1 or more when swamped."""
+    """Σ_{j≠i} (Ŵ_i·W_j)², one side of unit length, as in the paper: 0 for a direction of its own, 1 or more when swamped.
+
+    Elhage et al. 2022, "Demonstrating Superposition".
+    """
     return _off_diagonal(_projections(w)).sum(axis=1)
 
 
 def dimensionality(w: Weights) -> Float[Array, " feature"]:
     """D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)², j including i: the share of a dimension that feature i has.
 
-    A regular k-gon in the plane has D = 2/k. The same number is called capacity by Scherlis et al. 2022.
+    A regular k-gon in the plane has D = 2/k. The same number is called capacity by Scherlis et al. 2022. Elhage et al. 2022,
+    "The Geometry of Superposition".
     """
     square = jnp.sum(w * w, axis=0)
     total = _projections(w).sum(axis=1)
@@ -62,7 +66,10 @@ def represented(w: Weights) -> Int[Array, ""]:
 
 
 def dims_per_feature(w: Weights) -> Float[Array, ""]:
-    """D* = m/‖W‖²_F, hidden dimensions per represented feature; infinite for W = 0."""
+    """D* = m/‖W‖²_F, hidden dimensions per represented feature; infinite for W = 0.
+
+    Elhage et al. 2022, "Uniform Superposition".
+    """
     return w.shape[0] / jnp.sum(w * w)
 
 
@@ -78,5 +85,5 @@ MEASURES = {
 
 
 def measure(w: Weights) -> dict[str, Array]:
-    """All of `MEASURES` on one W."""
+    """All of `MEASURES` on one W, each with the dimensions that stand there."""
     return {function.__name__: function(w) for function in MEASURES}

@@ -17,7 +17,7 @@ ACTIVATIONS = {
     "softplus": jax.nn.softplus,
     "identity": lambda z: z,
 }
-"""f and g by name; with `identity` for both the tied model is the linear one of the paper."""
+"""f and g by name, elementwise; with `identity` for both the tied model is the linear one of the paper."""
 
 
 def _gaussian(std):
@@ -41,9 +41,10 @@ INITS = {
     "polygon": _polygon,
     "notebook": _gaussian(lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5),
 }
-"""W by name, before it is multiplied by `init_scale`.
+"""W (hidden, feature) by name, from a key and a Spec, before it is multiplied by `init_scale`.
 
-`xavier` has the standard deviation √(2/(n+m)), `normal` 1. `orthogonal` has orthonormal rows (columns where m > n).
+`xavier` has the standard deviation √(2/(n+m)) (Glorot & Bengio 2010), `normal` 1.
+`orthogonal` has orthonormal rows (columns where m > n).
 `polygon` puts feature i at the angle 2πi/n of the first two hidden dimensions, norm 1.
 `notebook` is the scale that the paper's public notebook arrives at by reading fan-in and fan-out off the three-dimensional
 tensor of `init_models` models: √(2/((n + models)·m)).
@@ -137,7 +138,7 @@ def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
 
 
 def preactivation(params: Params, x: Float[Array, "feature batch"], *, spec: Spec) -> tuple[Array, Array]:
-    """h, and what x' = f(·) is applied to."""
+    """h (hidden, batch), and what x' = f(·) is applied to (feature, batch)."""
     h, z = MODELS[spec.kind].forward(params, x, spec)
     return h, z + params["b"][:, None] if spec.bias else z
 

@@ -12,7 +12,7 @@ from superposition_jax.types import Batch, Hparams, Params, Spec
 PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
     "l1": lambda h: jnp.sum(jnp.abs(h), axis=0),
 }
-"""What `penalty_weight` multiplies, by name: `l1` is E ‖h‖₁."""
+"""Functions of h whose expectation `penalty_weight` multiplies, by name: `l1` is ‖h‖₁."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
@@ -32,7 +32,7 @@ def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec)
 
 
 def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """What training minimises: the loss, on attacked inputs if the model is trained so, and its penalty."""
+    """What training minimises: the loss, on attacked inputs where `spec.adversarial`, plus `penalty_weight` times the penalty."""
     x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
     h, output = model.forward(params, x, spec=spec)
     total = _error(hparams, batch, output, spec=spec)

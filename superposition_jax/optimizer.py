@@ -15,7 +15,7 @@ SCHEDULES = {
 
 
 def learning_rate(hparams: Hparams, step: Array, *, spec: Spec) -> Array:
-    """Learning rate of a step (counted from 0).
+    """Learning rate of a step (counted from 0), a scalar.
 
     It rises linearly over the first `warmup` share of the steps, then goes from `learning_rate` to `final_rate` times it.
     """
@@ -35,7 +35,9 @@ OPTIMIZERS = {
     "adamw": lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay)),
     "sgd": lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
 }
-"""Directions by name, before the learning rate. `adamw` decays W and b, decoupled; `sgd` adds the decay to the gradient."""
+"""Directions by name, before the learning rate. `adamw` decays W and b, decoupled; `sgd` adds the decay to the gradient.
+
+Kingma & Ba 2015; Loshchilov & Hutter 2019."""
 
 
 def build(hparams: Hparams, step: Array, *, spec: Spec) -> optax.GradientTransformation:

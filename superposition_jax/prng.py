@@ -60,5 +60,5 @@ _PCG3D = define_prng_impl(
 
 
 def key(seed: int | Array) -> Array:
-    """A typed key of this generator, for a seed in 0 … 2³² − 1."""
+    """A typed key of this generator, a scalar, for a seed in 0 … 2³² − 1."""
     return jax.random.key(seed, impl=_PCG3D)

@@ -1,6 +1,6 @@
 """Every leaf of the config: its kind, what is allowed, and so whether it is compiled in or may vary within a program.
 
-Meaning and defaults stand in conf/*.yaml. Numbers (`Number`) become `Hparams`, everything else belongs to `Spec`.
+Meaning and defaults stand in `conf/`. Numbers (`Number`) become `Hparams`, everything else belongs to `Spec`.
 """
 
 import re

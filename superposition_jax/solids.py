@@ -66,7 +66,7 @@ def name(features: int, points: int, dimension: int, count: int = 1) -> str:
 
 
 def components(w: np.ndarray) -> Components:
-    """Components of one W (hidden, feature)."""
+    """Components of one W (hidden, feature); every array is (feature,)."""
     norm = np.linalg.norm(w, axis=0)
     there = np.flatnonzero(norm > REPRESENTED)
     component, features, points, dimension = (np.full(w.shape[1], value, np.int16) for value in (-1, 0, 0, 0))

@@ -30,7 +30,7 @@ _ORDER = 32
 
 
 def target(x: Float[Array, "feature batch"], *, spec: Spec) -> Float[Array, "feature batch"]:
-    """y for inputs x."""
+    """y_i for every output i and input, from inputs x."""
     function, arity = TARGETS[spec.target]
     return function(*(jnp.roll(x, -k, axis=0) for k in range(arity)))
 

@@ -1,8 +1,11 @@
 """Closed forms to hold experiments against: what the linear model loses, the limit of one active feature, polygons. No training.
 
-A feature is x = 0 with probability 1 − p, else a value v of the law. Losses are sums over features. Every formula is checked
-in the tests against quadrature of the real model.
+A feature is x = 0 with probability 1 − p, else a value v of the law, a name in `data.LAWS` (`exponent` is that of `power`).
+Losses are sums over features, which are the last axis; other axes broadcast. Every formula is checked in the tests against
+quadrature of the real model.
 """
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +14,15 @@ from scipy.optimize import minimize
 from superposition_jax.data import LAWS
 
 Real = NDArray[np.float64]
+"""Numbers in double precision, of any shape."""
 
 
 def moments(law: str, exponent: float = 1.0) -> tuple[float, float]:
-    """E v and E v² of a law of feature values."""
+    """E v and E v² of a law of feature values.
+
+    Raises:
+      KeyError: if there is no such law.
+    """
     first, second = LAWS[law].moments(np.float64(exponent))  # ty: ignore[invalid-argument-type]
     return float(first), float(second)
 
@@ -27,12 +35,12 @@ def variance(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> Real:
 
 
 def constant_loss(p: ArrayLike, importance: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> Real:
-    """Loss Σ I_i Var x_i of dropping everything; features last."""
+    """Loss Σ I_i Var x_i of dropping everything; p and importance (…, feature)."""
     return np.sum(np.asarray(importance, float) * variance(p, law, exponent), axis=-1)
 
 
 def linear_loss(p: ArrayLike, importance: ArrayLike, hidden: int, law: str = "uniform", exponent: float = 1.0) -> Real:
-    """Least loss of the linear model x' = WᵀWx + b: Σ I_i Var x_i over all but the `hidden` greatest terms; features last.
+    """Least loss of the linear model x' = WᵀWx + b: Σ I_i Var x_i over all but the `hidden` greatest terms.
 
     The loss is ‖D_I^½ (1 − WᵀW) D_V^½‖²_F with diagonal D. Over all matrices of rank m in the place of WᵀW its minimum is that of
     approximating the diagonal matrix D_I^½ D_V^½ (Eckart & Young), and a projection on m coordinates, which is a WᵀW, attains it.
@@ -57,7 +65,7 @@ def ramp_error(slope: ArrayLike, gain: ArrayLike, bias: ArrayLike) -> Real:
 
 
 def empty_loss(b: ArrayLike, importance: ArrayLike) -> Real:
-    """L₀ = Σ I_i ReLU(b_i)², the loss of the empty input."""
+    """L₀ = Σ I_i ReLU(b_i)², the loss of the empty input; b and importance (…, feature)."""
     return np.sum(np.asarray(importance, float) * np.maximum(np.asarray(b, float), 0) ** 2, axis=-1)
 
 
@@ -73,7 +81,10 @@ def one_active_loss(w: ArrayLike, b: ArrayLike, importance: ArrayLike) -> Real:
 
 
 def sparse_loss(p: ArrayLike, w: ArrayLike, b: ArrayLike, importance: ArrayLike) -> Real:
-    """The first two terms of the sparsity expansion, (1 − p)ⁿ L₀ + p (1 − p)ⁿ⁻¹ L₁: the loss up to O(p²)."""
+    """The first two terms of the sparsity expansion, (1 − p)ⁿ L₀ + p (1 − p)ⁿ⁻¹ L₁: the loss up to O(p²).
+
+    p is (…), the rest as in `one_active_loss`. Elhage et al. 2022, "Mathematical Understanding".
+    """
     p, n = np.asarray(p, float), np.shape(w)[-1]
     return (1 - p) ** n * empty_loss(b, importance) + p * (1 - p) ** (n - 1) * one_active_loss(w, b, importance)
 

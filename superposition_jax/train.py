@@ -47,6 +47,7 @@ def train_step(
     """One update on the batch `realise(draws)` (see `data.Estimator`), made and used in so many blocks, one after another.
 
     A model whose loss, new parameters or optimizer state are not finite stays for ever as it was before that step.
+    Returns the state after the step, and what was minimised before it.
     """
     loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, blocks=blocks)
     if spec.reduction == "mean":

@@ -19,7 +19,11 @@ Params = dict[str, Array]
 
 @dataclass(frozen=True)
 class Spec:
-    """All that is compiled in: one program per distinct value. Numbers that may differ within a program are `Hparams`."""
+    """All that is compiled in: one program per distinct value. Numbers that may differ within a program are `Hparams`.
+
+    Fields are leaves of the config, which `conf/` explains. Strings are names in registries: `kind` in `model.MODELS`, `law` in
+    `data.LAWS`, and so on. `batch_size` counts inputs a step, `order` quadrature nodes of a feature.
+    """
 
     n_features: int
     n_hidden: int
@@ -82,6 +86,9 @@ def _log_steps(steps: int, points: int) -> np.ndarray:
 
 class Hparams(PyTreeNode):
     """Numbers of one model. Every leaf may differ from model to model inside one compiled program.
+
+    `density` is P(x_i ≠ 0) and `importance` I_i. Relative are `init_bias`, to the mean E y_i; `warmup`, to the number of steps;
+    `final_rate`, to `learning_rate`; `attack_size`, to E‖x‖. `conf/` explains the others.
 
     With more leading axes (seed, cell, …) the same container holds those of many models, on the host as NumPy arrays.
     """
