@@ -1,0 +1,17 @@
+"""The reference has every module. That it builds without warnings is for .ci/run."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HIDDEN = "superposition_jax.run"
+"""The command's module: the reference has the function of that name."""
+
+
+def test_every_module_is_in_the_reference_once():
+    pages = (page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    listed = Counter(name for page in pages for name in re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE))
+    files = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / "superposition_jax").rglob("*.py"))
+    modules = {".".join(path.parts).removesuffix(".__init__") for path in files}
+    assert listed == Counter(modules - {HIDDEN})
