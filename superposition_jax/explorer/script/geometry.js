@@ -1,5 +1,6 @@
 // One model's directions as arrows, in one, two or three dimensions, and WᵀW.
 
+const MOST_NAMES = 40;
 const turn = { across: -0.6, up: 0.35 };
 
 // The numbers of a matrix that a model really has: rows and columns that are not only NaN.
@@ -74,9 +75,8 @@ function arrow(context, [x0, y0], [x1, y1], colour, strength) {
 
 // Numbers of the features beyond the tips of the longer arrows, one where several tips are together.
 function nameTips(context, tips, [x0, y0]) {
-  const named = [];
-  for (const [i, x, y, norm] of tips.toSorted((a, b) => a[0] - b[0])) {
-    if (norm < 0.3) continue;
+  const named = [], far = tips.filter(tip => tip[3] >= 0.3).sort((a, b) => b[3] - a[3]).slice(0, MOST_NAMES);
+  for (const [i, x, y] of far.sort((a, b) => a[0] - b[0])) {
     const near = named.find(other => Math.hypot(other.x - x, other.y - y) < 12);
     if (near) near.who.push(i);
     else named.push({ x, y, who: [i] });

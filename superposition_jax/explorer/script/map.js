@@ -19,7 +19,9 @@ function laid(axis, from, to) {
   const scale = (axis.scale === "log" ? d3.scaleLog : d3.scaleLinear)([edges[0], edges[count]], axis.falling ? [to, from] : [from, to]);
   const ends = [];
   order.forEach((k, rank) => { ends[k] = [scale(edges[rank]), scale(edges[rank + 1])]; });
-  return { centres: axis.values.map(v => scale(v)), ends, scale, ticks: ticks(scale, room) };
+  const within = ([tick]) => sorted[0] <= there(tick) && there(tick) <= sorted[count - 1];
+  const own = count <= room ? axis.values.map((value, k) => [value, shown(axis, k)]) : ticks(scale, room).filter(within);
+  return { centres: axis.values.map(v => scale(v)), ends, scale, ticks: own };
 }
 
 // From a number to a colour for the chosen measure: classes by their own, others by lightness, logarithmic where it spans decades.
