@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 from hydra._internal.utils import get_args_parser
@@ -72,28 +73,48 @@ def _check_multirun(given: dict[str, str]) -> None:
         raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
 
 
-def on_folder(arguments: list[str]) -> bool:
-    """`merge=<folder>` puts the shards there together, `resume=<folder>` goes on; they know their config."""
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    command = next((key for key in ("merge", "resume") if key in given), None)
-    if command is None:
-        return False
+class OnFolder(NamedTuple):
+    """A command on a run's folder, `<name>=<folder>`."""
+
+    do: Callable[[Path, dict[str, Any]], object]
+    """Takes the folder, and what stands beside it."""
+    beside: str | None = None
+    """What keys that may stand beside it begin with; None: there are none."""
+
+
+def _merge(folder: Path, beside: dict[str, Any]) -> None:
     from superposition_jax import shards
 
-    folder = Path(given.pop(command))
-    if other := [key for key in given if command == "merge" or not key.startswith("runtime.")]:
-        allowed = "nothing" if command == "merge" else "runtime.… only"
+    shards.merge(folder)
+
+
+def _resume(folder: Path, beside: dict[str, Any]) -> None:
+    from superposition_jax import shards
+
+    shards.resume(folder, {key.removeprefix("runtime."): value for key, value in beside.items()})
+
+
+ON_FOLDER = {"merge": OnFolder(_merge), "resume": OnFolder(_resume, "runtime.")}
+"""`merge` puts the shards in a folder together, `resume` goes on with the run there; folders know their config."""
+
+
+def on_folder(arguments: list[str]) -> bool:
+    """Do the command on a folder that is asked for; False if none is."""
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    name = next((name for name in ON_FOLDER if name in given), None)
+    if name is None:
+        return False
+    command, folder = ON_FOLDER[name], Path(given.pop(name))
+    if other := [key for key in given if command.beside is None or not key.startswith(command.beside)]:
+        allowed = "nothing" if command.beside is None else f"{command.beside}… only"
         raise ConfigError(
-            f"{other[0]} = {given[other[0]]!r}: {command}={folder} takes {allowed} beside it; the folder knows its config"
+            f"{other[0]} = {given[other[0]]!r}: {name}={folder} takes {allowed} beside it; the folder knows its config"
         )
-    if command == "merge":
-        shards.merge(folder)
-    else:
-        try:
-            runtime = {key.removeprefix("runtime."): yaml.safe_load(value) for key, value in given.items()}
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{', '.join(f'{key}={value}' for key, value in given.items())}: cannot be read") from error
-        shards.resume(folder, runtime)
+    try:
+        beside = {key: yaml.safe_load(value) for key, value in given.items()}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{', '.join(f'{key}={value}' for key, value in given.items())}: cannot be read") from error
+    command.do(folder, beside)
     return True
 
 
