@@ -32,6 +32,7 @@ class Law(NamedTuple):
     """Least and greatest value."""
     rule: Callable[[int, Array], tuple[Array, Array]] | None = None
     """Nodes and weights of a quadrature rule; by default Gauss–Legendre nodes sent through the quantile."""
+    meaning: str = ""
 
 
 _LEAST = 2.0**-32
@@ -43,15 +44,25 @@ def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
 
 
 LAWS = {
-    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1)),
-    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1)),
-    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1)),
-    "exponential": Law(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre),
-    "power": Law(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2)), (0, 1)),
-    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1)),
+    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
+    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
+    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
+    "exponential": Law(
+        lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)),
+        lambda a: (1.0, 2.0),
+        (0, np.inf),
+        _laguerre,
+        meaning="exponential of mean 1",
+    ),
+    "power": Law(
+        lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
+        lambda a: (a / (a + 1), a / (a + 2)),
+        (0, 1),
+        meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
+    ),
+    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
 }
-"""Laws by name: `uniform` U[0,1], `signed` U[−1,1], `upper` U[½,1], `exponential` of mean 1, `power` with
-P(v ≤ t) = t^a on [0,1] (a is `data.values.exponent`), `binary` always 1."""
+"""Laws by name."""
 
 
 def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
@@ -180,12 +191,15 @@ class Estimator(NamedTuple):
 
     draw: Callable[[Array, Spec], Any]
     realise: Callable[[Hparams, Spec], Callable[[Any], Batch]]
+    meaning: str = ""
 
 
 ESTIMATORS = {
-    "iid": Estimator(_draw_iid, _realise_iid),
-    "active": Estimator(_draw_active, _realise_active),
-    "quadrature": Estimator(_draw_nothing, _realise_quadrature),
+    "iid": Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
+    "active": Estimator(
+        _draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"
+    ),
+    "quadrature": Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
 }
 """Estimators by name, all unbiased up to single precision (quadrature up to its rule's error).
 

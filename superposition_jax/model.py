@@ -9,43 +9,48 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax import targets
-from superposition_jax.types import Hparams, Params, Spec
+from superposition_jax.types import Hparams, Params, Spec, described
 
 ACTIVATIONS = {
     "relu": jax.nn.relu,
-    "gelu": lambda z: jax.nn.gelu(z, approximate=False),
+    "gelu": described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
     "softplus": jax.nn.softplus,
-    "identity": lambda z: z,
+    "identity": described("z", lambda z: z),
 }
 """f and g by name, elementwise; with `identity` for both the tied model is the linear one of the paper."""
 
 
-def _gaussian(std):
-    return lambda key, spec: std(spec) * jax.random.normal(key, (spec.n_hidden, spec.n_features))
+def _gaussian(meaning, std):
+    return described(meaning, lambda key, spec: std(spec) * jax.random.normal(key, (spec.n_hidden, spec.n_features)))
 
 
 def _orthogonal(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
+    """Orthonormal rows (columns where m > n)."""
     return jax.nn.initializers.orthogonal()(key, (spec.n_hidden, spec.n_features))
 
 
 def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
+    """Feature i at the angle 2πi/n of the first two hidden dimensions, norm 1."""
     turn = 2 * jnp.pi * jnp.arange(spec.n_features) / spec.n_features
     plane = jnp.stack([jnp.cos(turn), jnp.sin(turn)])[: spec.n_hidden]
     return jnp.pad(plane, ((0, spec.n_hidden - plane.shape[0]), (0, 0)))
 
 
 INITS = {
-    "xavier": _gaussian(lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5),
-    "normal": _gaussian(lambda spec: 1.0),
+    "xavier": _gaussian(
+        "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010",
+        lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5,
+    ),
+    "normal": _gaussian("normal, standard deviation 1", lambda spec: 1.0),
     "orthogonal": _orthogonal,
     "polygon": _polygon,
-    "notebook": _gaussian(lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5),
+    "notebook": _gaussian(
+        "as the paper's public notebook: normal, standard deviation √(2/((n + models)·m))",
+        lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5,
+    ),
 }
 """W (hidden, feature) by name, from a key and a Spec, before it is multiplied by `init_scale`.
 
-`xavier` has the standard deviation √(2/(n+m)) (Glorot & Bengio 2010), `normal` 1.
-`orthogonal` has orthonormal rows (columns where m > n).
-`polygon` puts feature i at the angle 2πi/n of the first two hidden dimensions, norm 1.
 `notebook` is the scale that the paper's public notebook arrives at by reading fan-in and fan-out off the three-dimensional
 tensor of `init_models` models: √(2/((n + models)·m)).
 """
@@ -66,6 +71,7 @@ class Model(NamedTuple):
     """Directions as `geometry` measures them, where that is not the array itself."""
     gauge: Callable[[Params, Spec], Params] = lambda params, spec: params
     """Weights of the same function in a standard form, for results. May have further axes before the last two."""
+    meaning: str = ""
 
 
 _UNROLLED = 8
@@ -118,11 +124,13 @@ def _balanced(params: Params) -> Float[Array, "hidden feature"]:
 
 
 MODELS = {
-    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W"),
-    "untied": Model(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one),
+    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
+    "untied": Model(
+        *(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one), meaning="h = g(W_in x), x' = f(W_outᵀh + b)"
+    ),
 }
-"""Architectures by name, with g the hidden activation: `tied` is h = g(Wx), x' = f(Wᵀh + b); `untied` is h = g(W_in x),
-x' = f(W_outᵀh + b), where each neuron's scale is free for a homogeneous g."""
+"""Architectures by name, with f and g the activations of output and hidden layer; of `untied` each neuron's scale is free for a
+homogeneous g."""
 
 
 def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:

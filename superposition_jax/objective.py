@@ -7,12 +7,12 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax import attack, model, targets
-from superposition_jax.types import Batch, Hparams, Params, Spec
+from superposition_jax.types import Batch, Hparams, Params, Spec, described
 
 PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
-    "l1": lambda h: jnp.sum(jnp.abs(h), axis=0),
+    "l1": described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
 }
-"""Functions of h whose expectation `penalty_weight` multiplies, by name: `l1` is ‖h‖₁."""
+"""Functions of h whose expectation `penalty_weight` multiplies, by name."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:

@@ -4,12 +4,12 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from superposition_jax.types import Hparams, Spec
+from superposition_jax.types import Hparams, Spec, described
 
 SCHEDULES = {
-    "constant": lambda t: jnp.ones_like(t),
-    "linear": lambda t: 1 - t,
-    "cosine": lambda t: (1 + jnp.cos(jnp.pi * t)) / 2,
+    "constant": described("1", lambda t: jnp.ones_like(t)),
+    "linear": described("1 − t", lambda t: 1 - t),
+    "cosine": described("(1 + cos πt)/2", lambda t: (1 + jnp.cos(jnp.pi * t)) / 2),
 }
 """Share of the way from the final to the full learning rate at the time t in [0, 1] after warm-up."""
 
@@ -27,17 +27,21 @@ def learning_rate(hparams: Hparams, step: Array, *, spec: Spec) -> Array:
 
 
 def _adam(hparams: Hparams) -> optax.GradientTransformation:
+    """Adam with b1, b2 and eps. Kingma & Ba 2015."""
     return optax.scale_by_adam(hparams.b1, hparams.b2, hparams.eps)
 
 
 OPTIMIZERS = {
     "adam": _adam,
-    "adamw": lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay)),
-    "sgd": lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
+    "adamw": described(
+        "Adam with decoupled decay of W and b", lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay))
+    ),
+    "sgd": described(
+        "gradient and decay, with momentum",
+        lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
+    ),
 }
-"""Directions by name, before the learning rate. `adamw` decays W and b, decoupled; `sgd` adds the decay to the gradient.
-
-Kingma & Ba 2015; Loshchilov & Hutter 2019."""
+"""Directions by name, before the learning rate. Kingma & Ba 2015; Loshchilov & Hutter 2019."""
 
 
 def build(hparams: Hparams, step: Array, *, spec: Spec) -> optax.GradientTransformation:

@@ -12,6 +12,7 @@ import numpy as np
 
 from superposition_jax import data, evaluation, model, objective, optimizer, sets, targets
 from superposition_jax.errors import ConfigError
+from superposition_jax.types import described
 
 
 def reject(key: str, value: Any, allowed: str) -> ConfigError:
@@ -147,10 +148,10 @@ class Names:
 
 
 IMPORTANCES = {
-    "uniform": lambda i, n, decay: np.ones_like(decay * i),
-    "geometric": lambda i, n, decay: decay**i,
-    "power": lambda i, n, decay: (i + 1.0) ** -decay,
-    "linear": lambda i, n, decay: 1 - decay * i / n,
+    "uniform": described("I_i = 1", lambda i, n, decay: np.ones_like(decay * i)),
+    "geometric": described("I_i = decay^i", lambda i, n, decay: decay**i),
+    "power": described("I_i = (i + 1)^−decay", lambda i, n, decay: (i + 1.0) ** -decay),
+    "linear": described("I_i = 1 − decay·i/n", lambda i, n, decay: 1 - decay * i / n),
 }
 """Importance I_i of the features i = 0 … n−1 by kind."""
 

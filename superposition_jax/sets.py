@@ -18,7 +18,11 @@ from jaxtyping import Bool, Float
 
 from superposition_jax.types import Spec
 
-KINDS = ("independent", "correlated", "anticorrelated")
+KINDS = {
+    "independent": "each feature by itself",
+    "correlated": "the features of a set are on together",
+    "anticorrelated": "the features of a set are on one at a time",
+}
 
 
 def sizes(kind: str, given: int | list[int] | None, features: int) -> tuple[int, ...]:

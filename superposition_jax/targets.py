@@ -16,22 +16,23 @@ class Target(NamedTuple):
 
     function: Callable[..., Array]
     arity: int = 1
+    meaning: str = ""
 
 
 TARGETS = {
-    "identity": Target(lambda x: x),
-    "abs": Target(jnp.abs),
-    "square": Target(jnp.square),
-    "max": Target(jnp.maximum, arity=2),
+    "identity": Target(lambda x: x, meaning="y = x, reconstruction"),
+    "abs": Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
+    "square": Target(jnp.square, meaning="y = x²"),
+    "max": Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
 }
-"""Targets by name: reconstruction x, |x| (Elhage et al. 2022, "Computation in Superposition"), x², and max(x_i, x_{i+1})."""
+"""Targets by name."""
 
 _ORDER = 32
 
 
 def target(x: Float[Array, "feature batch"], *, spec: Spec) -> Float[Array, "feature batch"]:
     """y_i for every output i and input, from inputs x."""
-    function, arity = TARGETS[spec.target]
+    function, arity, _ = TARGETS[spec.target]
     return function(*(jnp.roll(x, -k, axis=0) for k in range(arity)))
 
 
@@ -39,7 +40,7 @@ def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], 
     """E y_i and E y_i²: in closed form for the identity, else by quadrature; features that a target joins are independent."""
     if spec.target == "identity":
         return data.moments(hparams, spec=spec)
-    function, arity = TARGETS[spec.target]
+    function, arity, _ = TARGETS[spec.target]
     node, weight = data.rule(hparams, _ORDER, spec=spec)
     joint = jnp.ones((spec.n_features, 1))
     for k in range(arity):

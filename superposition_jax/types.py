@@ -2,8 +2,9 @@
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from flax.struct import PyTreeNode
@@ -139,6 +140,15 @@ class StepInfo(NamedTuple):
     """What a step reports: the estimate of what is minimised before its update (sum over features)."""
 
     loss: Float[Array, ""]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def described(meaning: str, function: Function) -> Function:
+    """A function without a docstring, as a registry's often are, given one: `--list` shows it."""
+    function.__doc__ = meaning
+    return function
 
 
 class Measure(NamedTuple):

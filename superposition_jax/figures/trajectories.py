@@ -32,7 +32,7 @@ def trajectories(dataset: xr.Dataset) -> Figure:
 
 
 def film(dataset: xr.Dataset) -> FuncAnimation:
-    """The same as a film, in equal steps of the logarithm of time, slowly turning."""
+    """The trajectories as a film, in equal steps of the logarithm of time, slowly turning."""
     model, w = _paths(dataset)
     owner = _sets(dataset)
     figure = Figure(figsize=(5.0, 5.4))

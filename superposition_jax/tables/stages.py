@@ -25,7 +25,7 @@ _STAGES = {
 
 
 def stages(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
-    """`_MEANINGS` at every snapshot and `_STAGES` of every model with two sets of features.
+    """How two sets of features part, then form triangles and an antiprism: at every snapshot, and when.
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """
