@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,8 +94,14 @@ def _resume(folder: Path, beside: dict[str, Any]) -> None:
     shards.resume(folder, {key.removeprefix("runtime."): value for key, value in beside.items()})
 
 
-ON_FOLDER = {"merge": OnFolder(_merge), "resume": OnFolder(_resume, "runtime.")}
-"""`merge` puts the shards in a folder together, `resume` goes on with the run there; folders know their config."""
+def _info(folder: Path, beside: dict[str, Any]) -> None:
+    from superposition_jax import inventory
+
+    _write(str(folder), inventory.rows(folder))
+
+
+ON_FOLDER = {"merge": OnFolder(_merge), "resume": OnFolder(_resume, "runtime."), "info": OnFolder(_info)}
+"""`merge` puts shards together, `resume` goes on with a run, `info` says what a folder holds; folders know their config."""
 
 
 def on_folder(arguments: list[str]) -> bool:
@@ -116,6 +122,43 @@ def on_folder(arguments: list[str]) -> bool:
         raise ConfigError(f"{', '.join(f'{key}={value}' for key, value in given.items())}: cannot be read") from error
     command.do(folder, beside)
     return True
+
+
+def catalogue(arguments: list[str]) -> bool:
+    """`--list [imports=[…]]` writes what there is to choose from; False if that is not asked for."""
+    if "--list" not in arguments:
+        return False
+    given = [argument for argument in arguments if argument != "--list"]
+    if other := [argument for argument in given if not argument.startswith("imports=")]:
+        raise ConfigError(f"{other[0]}: --list takes imports=[…] only beside it")
+    from superposition_jax import catalogue
+
+    try:
+        imports = [module for argument in given for module in yaml.safe_load(argument.partition("=")[2])]
+    except (yaml.YAMLError, TypeError) as error:
+        raise ConfigError(f"{given[0]}: must be a list of modules") from error
+    for section in catalogue.sections(imports):
+        _write(section.title, section.entries.items())
+    return True
+
+
+def _write(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """A table of two columns, as wide as the terminal; plain lines where there is none, to be searched. No control characters."""
+    from rich.console import Console  # which takes a tenth of a second, too long for TAB
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    rows = [("".join(filter(str.isprintable, name)), "".join(filter(str.isprintable, text))) for name, text in rows]
+    if console.is_terminal:
+        table = Table.grid(Column(no_wrap=True, style="cyan"), Column(overflow="fold"), padding=(0, 0, 0, 2))
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(Text(title, style="bold"), table, "", sep="\n", soft_wrap=False)
+        return
+    width = max(len(name) for name, _ in rows)
+    lines = [f"  {name:<{width}}  {text}".rstrip() for name, text in rows]
+    console.print(title, *lines, "", sep="\n")
 
 
 def joined(experiment: Experiment) -> bool:

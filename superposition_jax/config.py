@@ -54,7 +54,7 @@ def load(overrides: Sequence[str], config_name: str = "config") -> Experiment:
 
 def read(config: dict[str, Any]) -> Experiment:
     """Check a composed config and turn it into an `Experiment`; raises ConfigError like `load`."""
-    _import(config.get("imports"))
+    import_modules(config.get("imports"))
     leaves = dict(flatten({key: value for key, value in config.items() if key != "sweep"}))
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
@@ -100,7 +100,7 @@ def read(config: dict[str, Any]) -> Experiment:
     return Experiment(name, grid, repair, groups, made, drawn, *runtime, config)
 
 
-def _import(modules: Any) -> None:
+def import_modules(modules: Any) -> None:
     """Import the user's modules, which register what they add."""
     if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
         raise reject("imports", modules, "a list of modules")

@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,7 +127,16 @@ class Parts:
 
 def count(folder: Path) -> int:
     """Number of models in the parts of all shards, by their names."""
-    return sum(int(path.name.split("_")[2]) for path in _files(folder))
+    return sum(by_shard(folder).values())
+
+
+def by_shard(folder: Path) -> Counter[str]:
+    """Number of models in the parts of every shard that has any, by their names."""
+    found: Counter[str] = Counter()
+    for path in _files(folder):
+        shard, _, models, _ = path.name.split("_")
+        found[shard.replace("-of-", "/")] += int(models)
+    return found
 
 
 def shards(folder: Path) -> int:

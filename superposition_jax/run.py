@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    if commands.on_folder(sys.argv[1:]):
+    if any(do(sys.argv[1:]) for do in (commands.catalogue, commands.on_folder)):
         return
     experiment = commands.check(sys.argv[1:])
     if experiment and experiment.distributed and not commands.joined(experiment):

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
+import psutil
 from filelock import FileLock, Timeout
 
 from superposition_jax import parts
@@ -19,6 +21,38 @@ from superposition_jax.parts import Parts, Run
 from superposition_jax.sweep import Group
 
 Leaves = list[np.ndarray]
+
+
+class Holder(NamedTuple):
+    """The process that holds a shard, or that last did."""
+
+    shard: str
+    process: str
+    """In words."""
+    lives: bool | None
+    """Whether it is there; None: it is another machine's."""
+
+    @classmethod
+    def of(cls, path: Path) -> "Holder":
+        """What a file in state/ says, and the process table."""
+        shard = path.stem.replace("-of-", "/")
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            pid, host = int(found["pid"]), str(found["host"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls(shard, "another process", None)
+        lives = None
+        if host == platform.node():
+            try:
+                lives = psutil.Process(pid).create_time() <= path.stat().st_mtime + 1  # else a later one has its number
+            except (psutil.Error, OSError):
+                lives = False
+        return cls(shard, f"process {pid} on {host}", lives)
+
+
+def holders(folder: Path) -> list[Holder]:
+    """Processes that train in a run's folder, or that have left it unfinished."""
+    return [Holder.of(path) for path in sorted((folder / "state").glob("*-of-*.json"))]
 
 
 class Store:
@@ -69,11 +103,7 @@ class Store:
         return lines + [f"damaged  {path}: trained again" for path in self.parts.damaged]
 
     def _who(self) -> str:
-        """The process that holds the folder, or that last did."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            holder = json.loads(self._holder.read_text(encoding="utf-8"))
-            return f"process {holder['pid']} on {holder['host']}"
-        return "another process"
+        return Holder.of(self._holder).process
 
     def has(self, points: np.ndarray) -> np.ndarray:
         """Which of some points are finished."""

@@ -76,6 +76,8 @@ ORDER = [
         "index",
         "joint",
         "multirun",
+        "inventory",
+        "catalogue",
         "launcher",
         "commands",
         "run",
