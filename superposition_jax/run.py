@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import superposition_jax
-from superposition_jax import commands, signals
+from superposition_jax import commands, completion, signals
 from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.errors import ConfigError, StorageError
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    if any(do(sys.argv[1:]) for do in (commands.catalogue, commands.on_folder)):
+    if any(do(sys.argv[1:]) for do in (completion.answer, commands.catalogue, commands.on_folder)):
         return
     experiment = commands.check(sys.argv[1:])
     if experiment and experiment.distributed and not commands.joined(experiment):

@@ -80,6 +80,7 @@ ORDER = [
         "catalogue",
         "launcher",
         "commands",
+        "completion",
         "run",
     ),
 ]
