@@ -167,17 +167,23 @@ def _write_small(dataset: xr.Dataset, path: Path) -> None:
             file.attrs[name] = value
 
 
-def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
-    """One row a model: its coordinates, then every result that is a single number."""
+def columns(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every model's coordinates, then every result that is a single number, (model,) each; the status in words."""
     dims = list(dataset["status"].dims)
     scalars = {name: v for name, v in dataset.data_vars.items() if v.dims == tuple(dims)}
     labels = {name: c.broadcast_like(dataset["status"]) for name, c in dataset.coords.items() if set(c.dims) <= set(dims)}
-    columns = {str(name): value.transpose(*dims).values for name, value in {**labels, **scalars}.items()}
+    columns = {str(name): np.ravel(value.transpose(*dims).values) for name, value in {**labels, **scalars}.items()}
     columns["status"] = np.asarray(STATUS)[columns["status"]]
+    return columns
+
+
+def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
+    """One row a model."""
+    table = columns(dataset)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(np.ravel(c).tolist() for c in columns.values()), strict=True))
+        writer.writerow(table)
+        writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
 
 
 def load(path: str | Path) -> xr.Dataset:
