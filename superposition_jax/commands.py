@@ -62,9 +62,10 @@ def check(arguments: list[str]) -> Experiment | None:
 
 
 def _check_multirun(given: dict[str, str]) -> None:
-    """Refuse a multirun into a folder whose results it would replace."""
-    from superposition_jax import manifest
+    """Refuse a multirun into a folder whose results it would replace, or whose tracker is not there."""
+    from superposition_jax import manifest, trackers
 
+    trackers.check(given.get("runtime.tracker"))
     folder, there = given.get("hydra.sweep.dir", "${"), None
     if "${" not in folder and given.get("runtime.overwrite") != "true":
         there = manifest.read(Path(folder))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax import figures, needs, tables
+from superposition_jax import figures, needs, tables, trackers
 from superposition_jax.axes import leaf_of, read_axes
 from superposition_jax.compose import compose, flatten, nearest
 from superposition_jax.errors import ConfigError
@@ -39,6 +39,7 @@ class Experiment(NamedTuple):
     distributed: bool
     save_every: float
     overwrite: bool
+    tracker: str | None
     config: dict[str, Any]
     """The config itself, resolved, for the record."""
 
@@ -90,7 +91,8 @@ def read(config: dict[str, Any]) -> Experiment:
             raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    names = ("devices", "chunk", "keep_programs", "shard", "distributed", "save_every", "overwrite")
+    names = ("devices", "chunk", "keep_programs", "shard", "distributed", "save_every", "overwrite", "tracker")
+    trackers.check(leaves["runtime.tracker"])
     runtime = [leaves[f"runtime.{key}"] for key in names]
     for other in ("distributed", "overwrite"):
         if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:

@@ -34,10 +34,15 @@ MANY = 500
 class BatchLauncher(Launcher):
     """Trains every batch of jobs that a sweeper launches in as few programs as they have Specs."""
 
+    latest: ClassVar["BatchLauncher | None"] = None
+    """Hydra's own instance."""
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra gives."""
         self.context, self.config = hydra_context, config
         self.jobs: list[Any] = []
+        self.gathered: Any = None
+        BatchLauncher.latest = self
         # The sweeper composes every job once more, to see that it can be composed: this one's loader is as fast for it.
         loader = hydra_context.config_loader
         self.compose = vars(loader)["load_sweep_config"] = Composer(loader)
@@ -68,8 +73,15 @@ class BatchLauncher(Launcher):
         returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
         self.compose.forget()
         self.jobs += jobs
-        multirun.gather(self.jobs, folder)
+        self.gathered = multirun.gather(self.jobs, folder), folder
         return returned
+
+    def track(self) -> None:
+        """Log all batches as one run, once they are over: Hydra does not say which is the last."""
+        from superposition_jax import multirun
+
+        if self.gathered:
+            multirun.track(self.jobs, *self.gathered)
 
     def _finish(self, config: DictConfig, job: Any) -> JobReturn:
         """Hydra's own way with a job: folder, .hydra/, log, callbacks. The task hands over what was trained."""

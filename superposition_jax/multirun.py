@@ -44,8 +44,9 @@ class Job:
         assert self.experiment
         assert self.trained
         assert self.seconds
-        told = self.experiment, self.trained, self.seconds, folder, pipeline.console_for(False)
-        dataset = pipeline.finish(*told, pictures=bool(self.experiment.grid.axes))
+        own = self.experiment._replace(tracker=None)  # the root is logged
+        told = own, self.trained, self.seconds, folder, pipeline.console_for(False)
+        dataset = pipeline.finish(*told, pictures=bool(own.grid.axes))
         if (dataset["status"] != results.STATUS.index("ok")).all():
             self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
             raise self.error
@@ -107,7 +108,7 @@ def _runtime(job: Job) -> tuple[Any, ...]:
     return job.experiment.devices, job.experiment.chunk, job.experiment.keep
 
 
-def gather(jobs: Sequence[Job], folder: Path) -> None:
+def gather(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
     """One Dataset of all jobs with its figures in the multirun's folder, where they have the same axes of their own; an index."""
     dataset = together(jobs)
     failed = [job for job in jobs if job.error is not None]
@@ -134,6 +135,14 @@ def gather(jobs: Sequence[Job], folder: Path) -> None:
         sys.stderr.write(f"superposition_jax: job {job.name}: {job.error}\n")
     sys.stdout.write(f"results  {folder / 'results.nc'}\n" if dataset is not None else "")
     sys.stdout.write(f"index    {page}\n")
+    return dataset
+
+
+def track(jobs: Sequence[Job], dataset: xr.Dataset | None, folder: Path) -> None:
+    """Log all jobs as one run, if they ask for a tracker and have a common Dataset."""
+    tracker = next((job.experiment.tracker for job in jobs if job.experiment), None)
+    if tracker and dataset is not None:
+        pipeline.track(tracker, dataset, folder, pipeline.console_for(True))
 
 
 def together(jobs: Sequence[Job]) -> xr.Dataset | None:

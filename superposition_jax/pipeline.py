@@ -11,7 +11,19 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 
-from superposition_jax import batch, consistency, engine, explorer, figures, manifest, processes, results, signals, tables
+from superposition_jax import (
+    batch,
+    consistency,
+    engine,
+    explorer,
+    figures,
+    manifest,
+    processes,
+    results,
+    signals,
+    tables,
+    trackers,
+)
 from superposition_jax.config import Experiment
 from superposition_jax.errors import StorageError
 from superposition_jax.progress import Shell, count
@@ -137,6 +149,8 @@ def finish(
         models = count(diverged, "model")
         drawn = "; no figure shows any" if diverged == dataset["status"].size else ""
         console.print(f"{models} of {dataset['status'].size:,} diverged; see the variable diverged_at{drawn}")
+    if folder and experiment.tracker:
+        track(experiment.tracker, dataset, folder, console)
     return dataset
 
 
@@ -148,6 +162,17 @@ def draw(experiment: Experiment, dataset: xr.Dataset, folder: Path, console: Con
             console.print(f"figure   {picture}", markup=False)
     signals.check()
     console.print(f"explore  {explorer.make(dataset, folder / explorer.FILE).file}", markup=False)
+
+
+def track(tracker: str, dataset: xr.Dataset, folder: Path, console: Console) -> None:
+    """Log a finished run. Its folder has all of it already: where the tracker fails, a line says why."""
+    try:
+        where = trackers.TRACKERS[tracker](trackers.record(dataset, folder))
+    except Exception as error:  # of a library of somebody else's, or of its server
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        console_for(True).print(f"tracked  not by {tracker}, results are saved: {why}", markup=False)
+    else:
+        console.print(f"tracked  {where}", markup=False)
 
 
 def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:

@@ -75,11 +75,16 @@ def _run() -> None:
     from superposition_jax import launcher
 
     launcher.register()
+    failed = False
     try:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except (ConfigError, FloatingPointError) as error:  # of a multirun's job
         if not hasattr(error, "__notes__"):  # nobody has named it
             _refuse(error)
+        failed = True
+    if multirun := launcher.BatchLauncher.latest:
+        multirun.track()
+    if failed:
         sys.exit(1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax import data, evaluation, model, objective, optimizer, sets, targets
+from superposition_jax import data, evaluation, model, objective, optimizer, sets, targets, trackers
 from superposition_jax.errors import ConfigError
 from superposition_jax.types import described
 
@@ -227,6 +227,7 @@ RUNTIME = {
     "runtime.distributed": Choice([True, False]),
     "runtime.save_every": Number(low=0),
     "runtime.overwrite": Choice([True, False]),
+    "runtime.tracker": Choice(trackers.TRACKERS, optional=True),
     "runtime.keep_programs": Choice([True, False]),
 }
 """Leaves that decide where and how, but no result."""

@@ -56,6 +56,7 @@ ORDER = [
         "parts",
         "store",
         "labels",
+        "trackers",
         "tables",
         "consistency",
     ),

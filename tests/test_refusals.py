@@ -50,6 +50,7 @@ REFUSED = [
     (["seed=1.5"], ["seed = 1.5", "whole number"]),
     (["seed='3'"], ["seed = '3'", "whole number"]),
     *(([f"name={name}"], ["name = ", "folder name"]) for name in ("../evil", "a/b", "/tmp", "..", ".hidden", "''", "null")),
+    (["runtime.tracker=mlflow"], ["runtime.tracker = 'mlflow'", "one of trackio, tensorboard, wandb, null"]),
     # keys and options
     (["model=cubic"], ["model=cubic", "linear, privileged, relu, untied"]),
     (["target=max", "data.sets.kind=correlated", "data.sets.sizes=2"], ["target.kind = 'max'", "independent"]),
