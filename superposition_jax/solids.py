@@ -23,18 +23,13 @@ NAMES = {
     (1, 1): "single",
     (2, 1): "digon",
     (3, 2): "triangle",
-    (4, 2): "square",
     (4, 3): "tetrahedron",
     (5, 2): "pentagon",
-    (5, 3): "triangular bipyramid",
     (5, 4): "4-simplex",
     (6, 2): "hexagon",
-    (6, 3): "octahedron",
-    (7, 3): "pentagonal bipyramid",
     (8, 3): "square antiprism",
 }
-"""By number of points and dimension."""
-
+"""By number of points and dimension. Squares, octahedra and bipyramids are not here: they are products, several components."""
 
 LEVELS = {
     "single 1": 1,

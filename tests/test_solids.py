@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from scipy.stats import ortho_group
 
 from superposition_jax import solids, theory
 
 
-def tetrahedron():
-    return np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]).T / 3**0.5
+def simplex(m):
+    """m + 1 unit vectors in m dimensions, all at equal angles."""
+    points = np.eye(m + 1) - 1 / (m + 1)
+    return np.linalg.svd(points)[2][:m] @ points * (1 + 1 / m) ** 0.5
 
 
 def antiprism():
@@ -25,7 +27,8 @@ SOLIDS = {
     "triangle": theory.polygon(3),
     "pentagon": theory.polygon(5),
     "hexagon": theory.polygon(6),
-    "tetrahedron": tetrahedron(),
+    "tetrahedron": simplex(3),
+    "4-simplex": simplex(4),
     "square antiprism": antiprism(),
 }
 
@@ -33,12 +36,16 @@ SOLIDS = {
 @pytest.mark.parametrize("name", SOLIDS)
 def test_a_solid_in_any_position(name):
     rng = np.random.default_rng(0)
-    w = np.zeros((3, SOLIDS[name].shape[1] + 1))
+    w = np.zeros((4, SOLIDS[name].shape[1] + 1))
     w[: SOLIDS[name].shape[0], :-1] = SOLIDS[name]
-    found = solids.components(Rotation.random(rng=rng).as_matrix() @ w + 0.02 * rng.normal(size=w.shape))
+    found = solids.components(ortho_group.rvs(4, random_state=rng) @ w + 0.02 * rng.normal(size=w.shape))
     assert found.component[-1] == -1  # the feature that is not represented
     assert found.features[-1] == found.points[-1] == found.dimension[-1] == 0
     assert {solids.name(*kind) for kind in zip(*(column[:-1] for column in found[1:]), strict=True)} == {name}
+
+
+def test_every_name_is_of_a_solid_that_is_one_component():
+    assert set(solids.NAMES.values()) == set(SOLIDS)
 
 
 def test_factors_of_a_tegum_product_are_told_apart():
