@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from superposition_jax import solids, theory
+import superposition_jax
+from superposition_jax import figures, solids, theory
 
 
 def simplex(m):
@@ -73,3 +74,9 @@ def test_nothing_represented():
     assert solids.components(np.zeros((2, 4))).component.tolist() == [-1] * 4
     assert solids.name(9, 9, 4) == "9 points in 4 dimensions"
     assert solids.name(2, 2, 1, count=3) == "3 digons"
+
+
+def test_a_part_of_a_sweep_is_drawn_with_its_own_solids():
+    dataset = superposition_jax.run(["experiment=intro", "sweep.axes.seed.range=8"])
+    drawn = {"".join(axes.get_title() for axes in figures.draw("solids", dataset.isel(sparsity=[k])).axes) for k in (0, -1)}
+    assert drawn == {"", "pentagon\n1 − S = 0.1"}

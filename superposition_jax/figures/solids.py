@@ -61,7 +61,8 @@ def _shares(axes, dataset: xr.Dataset) -> None:
 def _largest(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Dataset, np.ndarray]]:
     """Of every kind of solid of two or more dimensions: the cell and model where most features are in it, and one component."""
     sweep, counts = dataset["status"], dataset["solid_features"]
-    for kind in [str(name) for name in dataset["solid"].values if str(name) not in _SKIPPED][:_DRAWN]:
+    there = (str(name) for name in dataset["solid"].values if counts.sel(solid=name).any())  # a part of a sweep may have fewer
+    for kind in [name for name in there if name not in _SKIPPED][:_DRAWN]:
         features = counts.sel(solid=kind).transpose(*sweep.dims).values
         here = dict(zip(map(str, sweep.dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
         model = dataset.isel(here)
