@@ -6,6 +6,7 @@ another.
 """
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
+from jax.typing import ArrayLike
 
 from superposition_jax import (
     cache,
@@ -134,6 +136,15 @@ def _block(spec: Spec, models: int) -> int:
     array = 4 * spec.n_features * evaluation.evaluation_spec(spec).points
     most = max(1, _EVALUATION_BYTES // array)
     return next(size for size in range(min(most, models), 0, -1) if models % size == 0)
+
+
+def over_models(function: Callable[..., Any], *arrays: ArrayLike, at_a_time: int | None = None) -> Any:
+    """What a function of one model's arrays makes of those of many, (model, …): mapped in one compiled program, on the host again.
+
+    `at_a_time` bounds how many models are in memory together; None: all.
+    """
+    mapped = jax.jit(lambda *models: jax.lax.map(lambda one: function(*one), models, batch_size=at_a_time or len(models[0])))
+    return jax.device_get(mapped(*map(jnp.asarray, arrays)))
 
 
 class Programs(NamedTuple):
