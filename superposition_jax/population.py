@@ -139,7 +139,7 @@ def _block(spec: Spec, models: int) -> int:
 
 
 def over_models(function: Callable[..., Any], *arrays: ArrayLike, at_a_time: int | None = None) -> Any:
-    """What a function of one model's arrays makes of those of many, (model, …): mapped in one compiled program, on the host again.
+    """What a function of one model's arrays makes of those of many, (model, …): in one compiled program, on the host again.
 
     `at_a_time` bounds how many models are in memory together; None: all.
     """
