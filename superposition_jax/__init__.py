@@ -85,7 +85,7 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
 
     Args:
       run: its folder or results.nc, also of an unfinished run, or its Dataset.
-      file: where to write the page. Without it a folder's goes to its explorer.html, and a Dataset's is not written.
+      file: where to write the page. Without it a run's goes to explorer.html in its folder, and a Dataset's is not written.
 
     Returns:
       The page and its file.
@@ -96,8 +96,8 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
     from superposition_jax import explorer
 
     if isinstance(run, (str, Path)):
-        folder, run = Path(run), load(run)
-        file = file or (folder / explorer.FILE if folder.is_dir() else None)
+        path, run = Path(run), load(run)
+        file = file or (path if path.is_dir() else path.parent) / explorer.FILE
     return explorer.make(run, Path(file) if file else None)
 
 

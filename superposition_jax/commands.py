@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,8 +102,24 @@ def _info(folder: Path, beside: dict[str, Any]) -> None:
     _write(str(folder), inventory.rows(folder))
 
 
-ON_FOLDER = {"merge": OnFolder(_merge), "resume": OnFolder(_resume, "runtime."), "info": OnFolder(_info)}
-"""`merge` puts shards together, `resume` goes on with a run, `info` says what a folder holds; folders know their config."""
+def _explore(folder: Path, beside: dict[str, Any]) -> None:
+    import superposition_jax
+
+    try:
+        page = superposition_jax.explore(folder)
+    except FileNotFoundError as error:
+        raise ConfigError(f"explore = {str(folder)!r}: has no run; give a folder like outputs/<name>/<time>") from error
+    sys.stdout.write(f"explore  {page.file}\n")
+
+
+ON_FOLDER = {
+    "merge": OnFolder(_merge),
+    "resume": OnFolder(_resume, "runtime."),
+    "info": OnFolder(_info),
+    "explore": OnFolder(_explore),
+}
+"""`merge` puts shards together, `resume` goes on with a run, `info` says what a folder holds, `explore` makes its page; folders
+know their config."""
 
 
 def on_folder(arguments: list[str]) -> bool:

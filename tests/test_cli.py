@@ -44,7 +44,7 @@ def test_files_of_a_run(ran, manifest):
     files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
     figures = {f"figures/{name}.png" for name in manifest["config"]["figures"]}
     assert files - {"run.log"} == figures | {
-        *("results.nc", "manifest.json", "metrics.csv"),
+        *("results.nc", "manifest.json", "metrics.csv", "explorer.html"),
         *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
     }
     assert len(figures) == 3

@@ -67,7 +67,7 @@ function drawHeat(context) {
   const { colour, ...scale } = map.colours = colouring(cells.filter(c => !c.hole).map(c => c.number));
   const written = Math.abs(map.x.ends[0][1] - map.x.ends[0][0]) >= 36 && Math.abs(map.y.ends[0][1] - map.y.ends[0][0]) >= 16;
   for (const c of cells) {
-    const [left, right] = d3.extent(map.x.ends[c.i]).map(Math.round), [top, bottom] = d3.extent(map.y.ends[c.j]).map(Math.round);
+    const [left, right] = d3.extent(map.x.ends[c.i]).map(snapped), [top, bottom] = d3.extent(map.y.ends[c.j]).map(snapped);
     if (c.hole || !Number.isFinite(c.number)) { hatch(context, left, top, right - left, bottom - top); continue; }
     context.fillStyle = colour(c.number);
     context.fillRect(left, top, right - left, bottom - top);

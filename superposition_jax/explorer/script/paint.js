@@ -27,6 +27,9 @@ function sheet(canvas, height) {
   return { context, width, height: tall };
 }
 
+// The nearest edge of a pixel of the screen, so that neighbours leave no seam.
+const snapped = position => Math.round(position * devicePixelRatio) / devicePixelRatio;
+
 function line(context, points, colour, width = 1) {
   context.beginPath();
   points.forEach(([x, y], k) => k ? context.lineTo(x, y) : context.moveTo(x, y));
@@ -62,10 +65,10 @@ function ticks(scale, room) {
   const count = Math.max(2, Math.floor(room));
   if (!scale.base) return scale.ticks(count).map(value => [value, d3.format("~g")(+value.toPrecision(6)).replace("−", "-")]);
   const [low, high] = d3.extent(scale.domain()), all = d3.scaleLog([low, high], [0, 1]).ticks();
-  const leading = value => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  const leading = value => +(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toFixed(6);
   const some = [[1, 2, 5], [1, 3], [1]].map(kept => all.filter(value => kept.includes(leading(value)))).find(own => own.length <= count + 1);
   const decades = all.filter(value => leading(value) === 1);
-  const chosen = some?.length > 1 ? some : decades.length > 1 ? decades.filter((_, k) => k % Math.ceil(decades.length / count) === 0) : [low, high];
+  const chosen = some?.length > 1 ? some : decades.length > 1 ? decades.filter((_, k) => k % Math.ceil(decades.length / count) === 0) : d3.ticks(low, high, count);
   return chosen.map(value => [value, d3.format("~g")(+value.toPrecision(3)).replace("−", "-")]);
 }
 
