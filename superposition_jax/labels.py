@@ -44,9 +44,9 @@ def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
     return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])
 
 
-def read_out(dataset: xr.Dataset) -> xr.DataArray:
+def read_out(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
     """What outputs read from the hidden layer (…, hidden, feature): for tied weights the directions."""
-    return _first(dataset, [kind.read_out for kind in MODELS.values()])
+    return _first(dataset, [kind.read_out + suffix for kind in MODELS.values()])
 
 
 def snapshots(model: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
@@ -60,6 +60,11 @@ def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
     """The first of some arrays that a model has."""
     there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
     return reduce(lambda first, then: first.fillna(then), there)
+
+
+def spread_widely(values: np.ndarray) -> bool:
+    """Whether an axis of these values is to be logarithmic."""
+    return bool(values.min() > 0 and values.max() / values.min() >= 20)
 
 
 def place(dataset: xr.Dataset, here: Mapping[str, int], end: str = "") -> str:

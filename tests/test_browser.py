@@ -258,7 +258,8 @@ def test_downloads(visit, sweep, tmp_path):
     np.testing.assert_allclose(held["W"], best["W"], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(held["loss_curve"], best["loss_curve"], rtol=1e-3)
     assert held["measures"]["loss"] == pytest.approx(float(best["loss"]), rel=1e-6)
-    assert held["cell"] == {"sparsity": pytest.approx(0.03), "seed": int(best["seed"]), "rate": 0.03, "decay": 1.0}
+    cell = {"data.sparsity": 0.97, "seed": int(best["seed"]), "train.learning_rate": 0.03, "data.importance.decay": 1}
+    assert held["cell"] == cell
 
 
 def test_the_command_trains_the_cell_again(visit, sweep):
@@ -271,6 +272,94 @@ def test_the_command_trains_the_cell_again(visit, sweep):
     own = dataset.isel(sparsity=1, rate=0, decay=0, seed=2)
     assert float(again["loss"]) == pytest.approx(float(own["loss"]), rel=1e-3)
     np.testing.assert_allclose(again["W"], own["W"], atol=1e-2)
+
+
+@pytest.mark.parametrize(("value", "words"), [(None, "null"), (True, "true"), ([1, [2.5, "a"]], "[1,[2.5,a]]"), (1e-8, "1e-8")])
+def test_values_are_as_hydra_reads_them(visit, sweep, value, words):
+    assert visit(sweep[1]).evaluate("value => written(value)", value) == words
+
+
+def test_seeds_may_be_an_axis(visit, sweep):
+    dataset, file = sweep
+    page = visit(file, "#x=sparsity&y=rate&at=decay:1&measure=loss&cursor=sparsity:2,rate:1,decay:1")
+    page.locator("#y").select_option("seed")
+    settle(page)
+    assert page.evaluate("document.activeElement.id") in ("y", "")
+    assert page.locator("#at-rate").input_value() == "1", "an axis that leaves the map stays where the cursor was"
+    point(page, 3, 2)
+    assert "seed = 2" in headings(page)[0]
+    expected = float(dataset["loss"].isel(sparsity=3, rate=1, decay=1, seed=2))
+    assert page.locator("#readout").inner_text().endswith(f"loss: {row(page, 'loss')}")
+    assert float(row(page, "loss")) == pytest.approx(expected, rel=1e-3)
+
+
+def test_menus_keep_the_keyboard(visit, sweep):
+    page = visit(sweep[1], "#x=sparsity&y=rate")
+    page.locator("#measure").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+        settle(page)
+        assert page.evaluate("document.activeElement.id") == "measure"
+    page.locator("#measure").select_option("loss")
+    settle(page)
+    page.locator("#log").focus()
+    page.keyboard.press("Space")
+    settle(page)
+    assert page.evaluate("document.activeElement.id") == "log"
+
+
+def test_two_seeds_of_a_cell_may_be_compared(visit, sweep):
+    page = visit(sweep[1], "#x=sparsity&y=rate&cursor=sparsity:2,rate:1,decay:0,seed:0&at=decay:0")
+    page.locator("article .pin").click()
+    page.locator("article .strip").first.focus()
+    page.evaluate("() => { state.cursor = { ...state.cursor, seed: 3 }; refresh('models'); }")
+    settle(page)
+    page.locator("article .pin").nth(1).click()
+    assert [text.partition("seed = ")[2][0] for text in headings(page)] == ["0", "3"]
+    page.locator("article .pin").first.click()
+    assert headings(page)[0].startswith("A: ")
+
+
+def test_cells_of_which_some_seeds_failed_say_so(visit, sweep, tmp_path):
+    dataset = sweep[0].copy(deep=True)
+    dataset["status"][{"sparsity": 2, "rate": 1, "decay": 0, "seed": slice(0, 3)}] = 2
+    superposition_jax.explore(dataset, tmp_path / "part.html")
+    page = visit(tmp_path / "part.html", "#x=sparsity&y=rate&measure=loss&cursor=sparsity:2,rate:1,decay:0&at=decay:0")
+    settle(page)
+    assert "1 of 4 seeds trained" in page.locator(".state").inner_text()
+    assert row(page, "ok seeds") == "1"
+    point(page, 1, 2)
+    assert "diverged at step" in page.locator(".state").inner_text()
+    assert not page.locator(".directions").first.is_visible()
+    assert page.locator(".curve").first.is_visible()
+
+
+@pytest.mark.parametrize("name", ["privileged", "untied"])
+def test_snapshots_of_models_with_neurons_measure_as_the_engine(visit, tmp_path, name):
+    given = [f"model={name}", "model.n_features=6", "model.n_hidden=5", "train.steps=50", "train.snapshots=4"]
+    dataset = superposition_jax.run([*given, "+sweep.axes.seed={path: seed, range: 2}"], directory=tmp_path)
+    page = visit(tmp_path / "explorer.html", "#cursor=seed:1&x=seed")
+    page.evaluate("state.time = times.length - 1")
+    found = page.evaluate("geometryAt({ seed: 1 })")
+    for measure in ("feature_norm", "superposition", "dimensionality"):
+        np.testing.assert_allclose(found[measure], dataset[measure].isel(seed=1), rtol=0.01, atol=0.01, err_msg=measure)
+    w, out = ((dataset["W"],) * 2) if name == "privileged" else (dataset["W_in"], dataset["W_out"])
+    np.testing.assert_allclose(found["gram"], out.isel(seed=1).T.values @ w.isel(seed=1).values, rtol=0.01, atol=0.01)
+
+
+def test_many_features_turn_fast(visit, tmp_path):
+    given = ["model.n_features=400", "model.n_hidden=30", "train.steps=5", "train.batch_size=8"]
+    superposition_jax.run(given, directory=tmp_path)
+    page = visit(tmp_path / "explorer.html")
+    settle(page)
+    spent = page.evaluate(
+        """() => {
+          const began = performance.now();
+          for (let k = 0; k < 5; k++) drawPanels();
+          return (performance.now() - began) / 5;
+        }"""
+    )
+    assert spent < 100, "milliseconds a drawing"
 
 
 def test_phones_need_not_scroll_sideways(visit, sweep):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import superposition_jax
 from superposition_jax import explorer, labels
 from superposition_jax.explorer import command
-from superposition_jax.explorer.content import content
+from superposition_jax.explorer.content import content, layout
 from superposition_jax.explorer.packing import pack, size
 
 SMALL = ["train.steps=30", "train.batch_size=8", "train.curve_points=4"]
@@ -81,10 +81,14 @@ def test_the_page_has_all_that_the_dataset_has(run):
     held = json.loads(held)
     assert [axis["dim"] for axis in held["axes"]] == ["sparsity", "seed", "rate"]
     assert held["seed"] == "seed"
-    assert held["left_out"] == ""
+    assert held["left_out"] == []
     ok = dataset["status"] == 1
     best = labels.best_seed(dataset.assign(loss=dataset["loss"].where(ok)))
+    (ok_seeds,) = [measure for measure in held["measures"] if measure["name"] == "ok_seeds"]
+    np.testing.assert_array_equal(unpack(ok_seeds["values"]["best"]), ok.sum("seed"))
     for measure in held["measures"]:
+        if measure is ok_seeds:
+            continue
         values = {key: unpack(array) for key, array in measure["values"].items()}
         own = dataset[measure["name"]].astype(float).where(ok)
         for found, expected in (
@@ -101,16 +105,11 @@ def test_the_page_has_all_that_the_dataset_has(run):
         np.testing.assert_allclose(unpack(held["models"][name]).transpose(*expected.dims), expected, rtol=1e-3, atol=1e-6)
 
 
-def test_principal_directions_are_those_of_an_svd():
-    w = xr.DataArray(np.random.default_rng(0).normal(size=(2, 5, 7)), dims=("cell", "hidden", "feature"))
-    from superposition_jax.explorer.content import _principal
-
-    found = _principal(w)
-    for k in range(2):
-        left, values, _ = np.linalg.svd(w.values[k])
-        overlap = np.abs(np.sum(found["basis"].values[k] * left[:, :3], axis=0))
-        np.testing.assert_allclose(overlap, 1)
-        np.testing.assert_allclose(found["basis_share"].values[k], (values**2 / np.sum(values**2))[:3])
+def test_principal_directions_are_those_of_an_svd(run):
+    basis = unpack(content(run[0])["models"]["basis"]).transpose("sparsity", "seed", "rate", "hidden", "axis")
+    for place in ((0, 0, 0), (1, 2, 0)):
+        left, _, _ = np.linalg.svd(run[0]["W"].transpose("sparsity", "seed", "rate", "hidden", "feature").values[place])
+        np.testing.assert_allclose(np.abs(np.sum(basis.values[place] * left[:, :3], axis=0)), 1, atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +143,20 @@ def test_a_page_that_would_be_too_large_holds_less_and_says_so(run):
     for most in np.geomspace(sum(size(values) for values in dataset.data_vars.values()) * 2, least, 30).astype(int):
         held = content(dataset, most)
         packed = [*held["models"].values(), *(v for m in held["measures"] for v in m["values"].values())]
-        assert sum(len(array["data"]) for array in packed) <= most or "one place in 3" in held["left_out"]
+        assert sum(len(array["data"]) for array in packed) <= most or "one place in 3" in held["left_out"][-1]
         (loss,) = [unpack(m["values"]["best"]) for m in held["measures"] if m["name"] == "loss"]
         assert loss.isel(rate=0, sparsity=0) == pytest.approx(whole.item(), rel=1e-6)
         seen.append(held["left_out"])
-    steps = list(dict.fromkeys(seen))
-    assert steps[0] == ""
-    assert all(later.startswith(earlier) for earlier, later in pairwise(steps[:5]))
-    assert len(steps) == 6
+    steps = [list(step) for step in dict.fromkeys(map(tuple, seen))]
+    assert steps[0] == []
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(steps[:5]))
+    assert len(steps[-1]) == 5
+
+
+def test_nothing_is_said_to_be_left_out_that_was_not_there():
+    dataset = superposition_jax.run([*SMALL, "+sweep.axes.seed={path: seed, range: 3}"])
+    assert content(dataset, 1500)["left_out"][0].startswith("weights")
+    assert not [words for words in content(dataset, 100)["left_out"] if "snapshots" in words]
 
 
 def test_overrides_are_what_differs_from_the_defaults():
@@ -159,16 +164,40 @@ def test_overrides_are_what_differs_from_the_defaults():
     axes = ["+sweep.axes.last={path: data.importance.list.2, values: [0.5, 2]}", "sweep=sparsity", "sweep.axes.seed.range=1"]
     dataset = superposition_jax.run([*given, *axes])
     found = command.overrides(dataset, ["data.sparsity", "seed", "data.importance.list.2"])
-    assert found.pop("data.importance.list") == ["1", "1", "0.5"]
+    assert found.pop("data.importance.list") == [1, 1, 0.5]
     again = superposition_jax.run(
         [f"{key}={value}" for key, value in found.items()] + ["data.importance.list=[1,1,2]", "data.sparsity=0.9"]
     )
     np.testing.assert_allclose(again["loss"], dataset["loss"].sel(sparsity=0.9, last=2.0, seed=0), rtol=1e-4)
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, "null"), (True, "true"), ([1, [2.5, "a"]], "[1,[2.5,a]]"), (1e-8, "1e-08")])
-def test_values_are_as_hydra_reads_them(value, words):
-    assert command.text(value) == words
+def test_a_selection_keeps_the_values_at_which_it_was_made(run):
+    held = content(run[0].isel(sparsity=1, seed=2))
+    assert held["held"] == ["sparsity = 0.9", "seed = 2"] or set(held["held"]) >= {"sparsity = 0.9", "seed = 2"}
+    assert held["overrides"]["data.sparsity"] == 0.9
+    assert held["overrides"]["seed"] == 2
+    assert "train.learning_rate" not in held["overrides"]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([1, 2, 3], "linear"),
+        ([0.01, 0.1, 1], "log"),
+        ([0, 1e-4, 1e-2, 0.1], "band"),
+        ([-1.0, 0.0, 1.0], "linear"),
+        (["a", "b"], "band"),
+        ([3], "band"),
+        (list(range(200)), "linear"),
+    ],
+)
+def test_axes_leave_every_cell_room(values, scale):
+    assert layout(np.array(values)) == scale
+
+
+def test_explorers_say_what_they_are_in_a_shell(run):
+    assert repr(superposition_jax.explore(run[0])).startswith("Explorer(not written, 0.")
+    assert len(repr(superposition_jax.explore(run[1]))) < 300
 
 
 def test_a_single_model_and_a_run_of_seeds_only_have_pages():

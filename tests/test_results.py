@@ -100,7 +100,7 @@ def test_saved_results_come_back_equal_and_nothing_half_written_stays(tmp_path):
     assert loaded["W_snapshots"].dims == ("sparsity", "seed", "snapshot", "hidden", "feature")
     assert loaded["snapshot"].values[0] == 0
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {"results.nc", "metrics.csv", "manifest.json", "figures"}
+    assert files == {"results.nc", "metrics.csv", "manifest.json", "explorer.html", "figures"}
     assert {path.stem for path in (tmp_path / "run" / "figures").iterdir()} == {"demonstration", "summary", "loss_curves"}
 
 

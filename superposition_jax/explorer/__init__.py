@@ -13,7 +13,10 @@ from superposition_jax.files import whole
 FILE = "explorer.html"
 """Its name in a run's folder."""
 _HERE = Path(__file__).parent
-_SCRIPTS = ("arrays", "view", "paint", "map", "geometry", "charts", "panel", "save", "controls", "main")
+_SCRIPTS = (
+    *("arrays", "view", "paint", "map", "heat", "lines", "geometry", "arrows", "gram", "charts", "panel"),
+    *("save", "controls", "main"),
+)
 """The page's own code, in the order in which a reader of the page meets it."""
 
 
@@ -23,6 +26,9 @@ class Explorer(NamedTuple):
     html: str
     file: Path | None = None
     """Where it is, if it is written."""
+
+    def __repr__(self) -> str:
+        return f"Explorer({str(self.file) if self.file else 'not written'}, {len(self.html) / 1e6:.1f} MB)"
 
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{escape(self.html)}" style="width: 100%; height: 900px; border: 0"></iframe>'

@@ -1,4 +1,4 @@
-"""The command that trains one cell of a sweep by itself, from the config that a Dataset remembers."""
+"""What differs from the defaults: the overrides that train one cell of a sweep by itself."""
 
 import json
 from typing import Any
@@ -11,24 +11,24 @@ _ELSEWHERE = ("name", "figures", "tables", "sweep", "runtime")
 """Keys of the config that decide no model."""
 
 
-def overrides(dataset: xr.Dataset, paths: list[str]) -> dict[str, Any]:
-    """What differs from the defaults in a run's config, as Hydra reads it, by key, without the keys that are axes (`paths`).
+def overrides(dataset: xr.Dataset, axes: list[str]) -> dict[str, Any]:
+    """Values of the keys that differ from the defaults in a run's config, without the keys that are `axes`.
 
-    A list of which an axis sets an entry is there as a list of its entries.
+    A list of which an axis sets an entry is there, to put the entry into. So are the values of axes of which it is one place.
     """
-    config = json.loads(dataset.attrs["config"])
-    default, own = dict(flatten(compose([]))), dict(flatten(config))
-    return {
-        key: [text(entry) for entry in value] if any(path.startswith(f"{key}.") for path in paths) else text(value)
+    default, own = dict(flatten(compose([]))), dict(flatten(json.loads(dataset.attrs["config"])))
+    held = {c.attrs["long_name"]: c.item() for c in dataset.coords.values() if not c.dims and "long_name" in c.attrs}
+    found = {
+        key: value
         for key, value in own.items()
         if key.partition(".")[0] not in _ELSEWHERE
-        and not any(key == path or key.startswith(f"{path}.") for path in paths)
-        and (value != default.get(key) or any(path.startswith(f"{key}.") for path in paths))
+        and not any(key == path or key.startswith(f"{path}.") for path in axes)
+        and (value != default.get(key) or any(path.startswith(f"{key}.") for path in (*axes, *held)))
     }
-
-
-def text(value: Any) -> str:
-    """A value as Hydra reads it."""
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(text, value))}]"
-    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    for path, value in held.items():
+        parent, _, entry = path.rpartition(".")
+        if isinstance(found.get(parent), list):
+            found[parent][int(entry)] = value
+        elif path in own:
+            found[path] = value
+    return found

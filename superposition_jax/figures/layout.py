@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from superposition_jax.labels import cell_dims, label, seed_dim, values
+from superposition_jax.labels import cell_dims, label, seed_dim, spread_widely, values
 
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
 """The place of a model that there is none of."""
@@ -30,7 +30,7 @@ def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:
         axes.set_xticks(places, [str(value) for value in coordinate.values])
         return places
     positions = coordinate.values.astype(float)
-    if positions.min() > 0 and positions.max() / positions.min() >= 20:
+    if spread_widely(positions):
         set_log(axes.xaxis, positions)
     elif positions.min() == 0 and positions.max() >= 20 * min(positions[positions > 0], default=np.inf):
         axes.set_xscale("symlog", linthresh=positions[positions > 0].min())

@@ -8,8 +8,8 @@ const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
 
 const READERS = { i1: Int8Array, i2: Int16Array, i4: Int32Array, f2: Uint16Array, f4: Float32Array };
 
-// The numbers of a packed array, decoded when they are first asked for.
-function numbers(array) {
+// An array whose numbers are decoded: it is when it is first asked for.
+function decoded(array) {
   if (!array.numbers) {
     const text = atob(array.data), bytes = new Uint8Array(text.length);
     for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
@@ -17,23 +17,35 @@ function numbers(array) {
     array.strides = array.shape.map((_, k) => array.shape.slice(k + 1).reduce((a, b) => a * b, 1));
     delete array.data;
   }
-  return array.numbers;
+  return array;
 }
 
-const value = (array, offset) => array.kind === "f2" ? HALVES[array.numbers[offset]] * array.scale : array.numbers[offset];
+const entry = (array, offset) => array.kind === "f2" ? HALVES[array.numbers[offset]] * array.scale : array.numbers[offset];
 
 // What is left of an array at a place, {dimension: index}: a number, or nested lists in the order of its other dimensions.
 function at(array, place) {
-  if (!array) return undefined;
-  numbers(array);
+  const { dims, shape, strides } = decoded(array);
   const walk = (axis, offset) => {
-    if (axis === array.dims.length) return value(array, offset);
-    const step = array.strides[axis], here = place[array.dims[axis]];
-    if (here !== undefined) return walk(axis + 1, offset + here * step);
-    return Array.from({ length: array.shape[axis] }, (_, k) => walk(axis + 1, offset + k * step));
+    if (axis === dims.length) return entry(array, offset);
+    const here = place[dims[axis]];
+    if (here !== undefined) return walk(axis + 1, offset + here * strides[axis]);
+    return Array.from({ length: shape[axis] }, (_, k) => walk(axis + 1, offset + k * strides[axis]));
   };
   return walk(0, 0);
 }
 
-// The same, of an array that may be missing or lack numbers there.
-const known = (array, place) => array ? at(array, place) : NaN;
+// Least and greatest of an array's numbers; the least above 0 too.
+function extent(array) {
+  if (!decoded(array).extent) {
+    let [low, high, above] = [Infinity, -Infinity, Infinity];
+    for (let k = 0; k < array.numbers.length; k++) {
+      const number = entry(array, k);
+      if (!Number.isFinite(number)) continue;
+      low = Math.min(low, number);
+      high = Math.max(high, number);
+      if (number > 0) above = Math.min(above, number);
+    }
+    array.extent = low <= high ? { low, high, above } : { low: 0, high: 1, above: 1 };
+  }
+  return array.extent;
+}

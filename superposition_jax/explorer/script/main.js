@@ -13,35 +13,36 @@ function draw() {
   asked = -1;
   if (axes.length) {
     if (level >= 2) drawControls();
-    if (level >= 1) { drawMap(); drawLogBox(); }
+    if (level >= 1) drawMap();
+    if (level >= 1) drawLogBox();
     markMap();
     drawReadout();
   }
   drawTime();
   drawPanels();
   clearTimeout(draw.timer);
-  draw.timer = setTimeout(() => { try { history.replaceState(null, "", link()); } catch { /* a page within a page has no address */ } }, 150);
+  if (location.protocol !== "about:") draw.timer = setTimeout(() => history.replaceState(null, "", link()), 150);
 }
 
 function drawReadout() {
-  const place = state.cursor, measure = measureOf[state.measure];
-  if (!place) return;
-  const number = measured(place), text = measure.classes ? measure.classes[Math.round(number)] ?? "–" : show(number);
-  const ended = ["no model yet", "", "diverged"][statusOf(place)];
-  document.getElementById("readout").textContent = `${words(place)}; ${ended || `${title()}: ${text}`}`;
+  const place = state.cursor, measure = measureOf[state.measure], number = measured(place);
+  const ended = { missing: "not trained yet", ok: "", diverged: "diverged" }[statusOf(place)];
+  const value = `${title(place)}: ${measure.classes?.[Math.round(number)] ?? show(number)}`;
+  document.getElementById("readout").textContent = `${words(place)}; ${ended || value}`;
+  document.getElementById("meaning").textContent = measure.meaning ? `${spoken(measure.name)}: ${measure.meaning}` : "";
 }
 
 function about() {
-  const size = axes.map(axis => `${axis.values.length} ${axis.name}`).join(" × "), total = axes.reduce((product, axis) => product * axis.values.length, 1);
+  const sizes = axes.map(axis => axis.values.length), total = sizes.reduce((a, b) => a * b, 1);
+  const count = `${sizes.length > 1 ? `${sizes.join(" × ")} = ` : ""}${d3.format(",")(total)} model${total > 1 ? "s" : ""}`;
+  const over = axes.length ? ` over ${axes.map(axis => axis.name).join(" × ")}` : "";
   document.querySelector("h1").textContent = content.name;
-  document.getElementById("about").textContent = [`${size}${size ? " = " : ""}${d3.format(",")(total)} model${total > 1 ? "s" : ""}`, content.left_out].filter(Boolean).join("; ");
-  document.getElementById("findings").replaceChildren(...content.findings.map(words => Object.assign(document.createElement("li"), { textContent: words })));
+  document.getElementById("about").textContent = [count + over, ...content.held, ...content.left_out].join("; ");
+  document.getElementById("findings").replaceChildren(...content.findings.map(text => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
-if (!state.x && seedAxis) state.x = content.seed;
 chooseTheme();
-state.cursor = placed(state.x === content.seed && seedAxis ? { [content.seed]: at(models.best, {}) } : {});
-if (cellAxes.length) for (const dim of [state.x, state.y]) if (axisOf[dim]) state.cursor[dim] = Math.floor(axisOf[dim].values.length / 2);
+begin();
 if (location.hash.length > 1) restore(location.hash);
 about();
 document.getElementById("overview").hidden = !axes.length;

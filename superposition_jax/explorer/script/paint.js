@@ -24,6 +24,7 @@ function sheet(canvas, height) {
   context.clearRect(0, 0, width, tall);
   context.font = "11px system-ui, sans-serif";
   context.lineWidth = 1;
+  canvas.reading = null;
   return { context, width, height: tall };
 }
 
@@ -38,14 +39,20 @@ function line(context, points, colour, width = 1) {
   context.stroke();
 }
 
-function say(context, words, x, y, { colour = ink.quiet, align = "center", base = "middle", turn = 0 } = {}) {
+function dashed(context, points) {
+  context.setLineDash([3, 3]);
+  line(context, points, ink.quiet);
+  context.setLineDash([]);
+}
+
+function say(context, text, x, y, { colour = ink.quiet, align = "center", base = "middle", turn = 0 } = {}) {
   context.save();
   context.translate(x, y);
   context.rotate(turn);
   context.fillStyle = colour;
   context.textAlign = align;
   context.textBaseline = base;
-  context.fillText(words, 0, 0);
+  context.fillText(text, 0, 0);
   context.restore();
 }
 
@@ -60,28 +67,44 @@ function hatch(context, x, y, width, height) {
   context.restore();
 }
 
-// Ticks of a d3 scale that fit: of a logarithmic one at 1, 2, 5 of every decade, or at decades where there are many.
-function ticks(scale, room) {
-  const count = Math.max(2, Math.floor(room));
-  if (!scale.base) return scale.ticks(count).map(value => [value, d3.format("~g")(+value.toPrecision(6)).replace("−", "-")]);
-  const [low, high] = d3.extent(scale.domain()), all = d3.scaleLog([low, high], [0, 1]).ticks();
-  const leading = value => +(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toFixed(6);
-  const some = [[1, 2, 5], [1, 3], [1]].map(kept => all.filter(value => kept.includes(leading(value)))).find(own => own.length <= count + 1);
-  const decades = all.filter(value => leading(value) === 1);
-  const chosen = some?.length > 1 ? some : decades.length > 1 ? decades.filter((_, k) => k % Math.ceil(decades.length / count) === 0) : d3.ticks(low, high, count);
-  return chosen.map(value => [value, d3.format("~g")(+value.toPrecision(3)).replace("−", "-")]);
+function triangle(context, x, y, size = 5) {
+  context.beginPath();
+  context.moveTo(x, y - size);
+  context.lineTo(x + size, y + size * 0.8);
+  context.lineTo(x - size, y + size * 0.8);
+  context.fill();
 }
 
-// Axes at the left and the bottom of a box {left, right, top, bottom}, with ticks [value, words] and titles.
+// Ticks [value, text] of a d3 scale, about as many as there is room for: of a logarithmic one at 1, 2, 5 of every decade or fewer.
+function ticks(scale, room) {
+  const count = Math.max(2, Math.floor(room)), [low, high] = d3.extent(scale.domain());
+  const leading = value => +(value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toFixed(6);
+  const all = scale.base ? d3.scaleLog([low, high], [0, 1]).ticks() : [], decades = all.filter(value => leading(value) === 1);
+  const some = [[1, 2, 5], [1, 3], [1]].map(kept => all.filter(value => kept.includes(leading(value)))).find(few => few.length <= count + 1);
+  const thinned = decades.filter((_, k) => k % Math.ceil(decades.length / count) === 0);
+  const chosen = some?.length > 1 ? some : thinned.length > 1 ? thinned : d3.ticks(low, high, count);
+  return chosen.map(value => [value, show(+value.toPrecision(6))]);
+}
+
+// How far from the left an axis with these ticks and a title must stand.
+const margin = (context, yTicks, yTitle) => Math.ceil(Math.max(12, ...yTicks.map(([, text]) => context.measureText(text).width)) + (yTitle ? 26 : 9));
+
+// Axes at the left and the bottom of a box {left, right, top, bottom}, with titles and those ticks that do not meet another.
 function frame(context, box, { x, y, xTicks = [], yTicks = [], xTitle = "", yTitle = "" }) {
   line(context, [[box.left, box.top], [box.left, box.bottom], [box.right, box.bottom]], ink.line);
-  for (const [tick, text] of xTicks) {
+  let taken = -Infinity;
+  for (const [tick, text] of d3.sort(xTicks, ([tick]) => x(tick))) {
+    const half = context.measureText(text).width / 2, middle = Math.min(Math.max(x(tick), half), context.canvas.clientWidth - half - 1);
     line(context, [[x(tick), box.bottom], [x(tick), box.bottom + 4]], ink.line);
-    const half = context.measureText(text).width / 2, right = context.canvas.clientWidth - half - 1;
-    say(context, text, Math.min(Math.max(x(tick), half), right), box.bottom + 6, { base: "top" });
+    if (middle - half < taken + 5) continue;
+    taken = middle + half;
+    say(context, text, middle, box.bottom + 6, { base: "top" });
   }
-  for (const [tick, text] of yTicks) {
+  taken = Infinity;
+  for (const [tick, text] of d3.sort(yTicks, ([tick]) => -y(tick))) {
     line(context, [[box.left - 4, y(tick)], [box.left, y(tick)]], ink.line);
+    if (taken - y(tick) < 11) continue;
+    taken = y(tick);
     say(context, text, box.left - 6, y(tick), { align: "right" });
   }
   if (xTitle) say(context, xTitle, (box.left + box.right) / 2, box.bottom + 20, { base: "top", colour: ink.text });

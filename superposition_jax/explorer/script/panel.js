@@ -1,6 +1,7 @@
 // The side panels: all that is known of one model.
 
 const panels = [];
+const BARS = { feature_norm: 1, superposition: 1, dimensionality: 1, b: 0 };  // with the value at which a line guides the eye
 
 function makePanel() {
   const root = document.getElementById("panel").content.cloneNode(true).firstElementChild, find = selector => root.querySelector(selector);
@@ -12,31 +13,49 @@ function makePanel() {
     canvas.caption = caption.textContent;
     panel[canvas.className] = canvas;
   }
-  const directions = panel.directions;
-  const turnBy = (across, up) => { turn.across += across; turn.up = Math.max(-1.5, Math.min(1.5, turn.up + up)); refresh("models"); };
-  directions.addEventListener("pointermove", event => { if (event.buttons) turnBy(event.movementX / 90, event.movementY / 90); });
-  directions.addEventListener("pointerdown", event => directions.setPointerCapture(event.pointerId));
-  const keys = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
-  directions.addEventListener("keydown", event => { if (keys[event.key]) { event.preventDefault(); turnBy(...keys[event.key]); } });
-  panel.strip.addEventListener("click", event => chooseSeed(panel, panel.strip.seedAt(event.offsetY)));
-  panel.strip.addEventListener("keydown", event => {
-    const step = { ArrowUp: 1, ArrowDown: -1 }[event.key], count = seedAxis.values.length;
-    if (step) { event.preventDefault(); chooseSeed(panel, (model(panel.place)[content.seed] + step + count) % count); }
-  });
+  listenToTurns(panel.directions);
+  listenToSeeds(panel);
   find(".copy").addEventListener("click", () => copy(command(panel.place), "Command copied"));
   find(".json").addEventListener("click", () => saveJson(panel.place));
-  find(".strip-figure").hidden = !seedAxis || !measureOf.loss.values.all;
+  find(".pin").addEventListener("click", () => pin(panel.place));
   return panel;
 }
 
-function chooseSeed(panel, seed) {
-  const k = state.pins.indexOf(panel.place), chosen = { ...panel.place, [content.seed]: seed };
-  if (k >= 0) state.pins[k] = chosen; else state.cursor = chosen;
-  refresh("models");
+function listenToTurns(canvas) {
+  const turnBy = (across, up) => {
+    state.turn = [state.turn[0] + across, Math.max(-1.5, Math.min(1.5, state.turn[1] + up))];
+    refresh("models");
+  };
+  const keys = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
+  canvas.addEventListener("pointerdown", event => canvas.setPointerCapture(event.pointerId));
+  canvas.addEventListener("pointermove", event => { if (event.buttons) turnBy(event.movementX / 90, event.movementY / 90); });
+  canvas.addEventListener("keydown", event => {
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    turnBy(...keys[event.key]);
+  });
+}
+
+function listenToSeeds(panel) {
+  const choose = seed => {
+    const k = state.pins.indexOf(panel.place), chosen = { ...panel.place, [content.seed]: seed };
+    if (k >= 0) state.pins[k] = chosen; else state.cursor = chosen;
+    refresh("models");
+  };
+  panel.strip.addEventListener("click", event => choose(panel.strip.seedAt(event.offsetY)));
+  panel.strip.addEventListener("keydown", event => {
+    const step = { ArrowUp: 1, ArrowDown: -1 }[event.key], count = seedAxis.values.length;
+    if (!step) return;
+    event.preventDefault();
+    choose((model(panel.place)[content.seed] + step + count) % count);
+  });
 }
 
 // The pinned places, and the one under the cursor while fewer than two are pinned.
-const visible = () => [...state.pins, ...(state.cursor && state.pins.length < 2 && !state.pins.some(pin => same(pin, state.cursor)) ? [state.cursor] : [])];
+function visible() {
+  const follows = state.pins.length < 2 && !state.pins.some(pinned => same(model(pinned), model(state.cursor)));
+  return follows ? [...state.pins, state.cursor] : state.pins;
+}
 
 function drawPanels() {
   const shownPlaces = visible(), parent = document.getElementById("panels");
@@ -49,65 +68,68 @@ function drawPanels() {
   for (const panel of panels) if (panel.place) drawPanel(panel, "AB"[state.pins.indexOf(panel.place)] ?? "");
 }
 
-// W, b and what is measured of them, when training had ended or at the chosen time.
-function geometryAt(place) {
-  const where = model(place), index = d3.range(state.time, -1, -1).find(k => own(at(models.W_snapshots, { ...where, snapshot: k })).length);
-  const final = state.time < 0 || index === undefined, snapshot = { ...where, snapshot: index };
-  const w = own(at(final ? models.W : models.W_snapshots, final ? where : snapshot)), n = w[0]?.length ?? 0;
-  const b = at(final ? models.b : models.b_snapshots, final ? where : snapshot).slice(0, n);
-  if (final) {
-    const read = models.read_out ? own(at(models.read_out, where)) : w, of = name => known(models[name], where).slice(0, n);
-    return { w, b, gram: gramOf(read, w), time: null, feature_norm: of("feature_norm"), superposition: of("superposition"), dimensionality: of("dimensionality") };
-  }
-  const gram = gramOf(w, w), squares = gram.map(row => row.map((v, j) => v * v)), time = times[index];
-  if (models.read_out) return { w, b, gram: [], time, feature_norm: [], superposition: [], dimensionality: [] };
-  const norm = gram.map((row, i) => Math.sqrt(row[i])), total = gram.map((row, i) => row[i] > 0 ? d3.sum(squares[i]) / row[i] : 0);
-  return { w, b, gram, time, feature_norm: norm, superposition: total.map((v, i) => v - gram[i][i]), dimensionality: total.map((v, i) => v > 0 ? gram[i][i] / v : 0) };
-}
-
 function drawPanel(panel, letter) {
-  const { find, place } = panel, where = model(place), status = statusOf(place);
+  const { root, find, place } = panel, where = model(place), drawn = geometryAt(where), ended = statusOf(where);
   find("h2").textContent = `${letter ? `${letter}: ` : ""}${words(where) || content.name}`;
-  const best = seedAxis && where[content.seed] === at(models.best, cell(place)) ? "best seed" : "";
-  const ended = status === 2 ? `diverged at step ${at(models.diverged_at, where)}` : status === 0 ? "not trained yet" : "";
-  find(".state").textContent = [letter ? "pinned" : "", best, ended].filter(Boolean).join(", ");
-  const drawn = everySeed || !seedAxis || best ? geometryAt(place) : { w: [], b: [], gram: [], feature_norm: [], superposition: [], dimensionality: [], time: null };
-  if (!drawn.w.length) find(".state").textContent ||= "weights of this seed are not in the page";
-  const importance = at(models.importance, where).slice(0, drawn.b.length), colours = featureColours(importance, drawn.b.length);
-  const { points, title } = coordinates(drawn.w, where);
-  caption(panel.directions, title);
-  drawDirections(panel.directions, points, colours);
-  caption(panel.gram, models.read_out ? "W_outᵀW_in and b" : "WᵀW and b");
-  drawGram(panel.gram, drawn.gram, drawn.b);
-  for (const name of ["feature_norm", "superposition", "dimensionality", "b"]) drawBars(panel[name], drawn[name], colours, name === "b" ? 0 : 1);
-  if (everySeed || best || !seedAxis) drawCurve(panel.curve, at(models.loss_curve, where), drawn.time);
-  if (seedAxis && measureOf.loss.values.all) {
+  find(".state").textContent = standing(where, letter, drawn).filter(Boolean).join(", ");
+  root.classList.toggle("empty", !drawn.w.length);
+  if (drawn.w.length) drawGeometry(panel, where, drawn);
+  caption(panel.curve, "loss while training");
+  drawCurve(panel.curve, kept(where) && models.loss_curve ? at(models.loss_curve, where) : [], drawn.time);
+  find(".strip-figure").hidden = !seedAxis || !measureOf.loss.values.all;
+  if (!find(".strip-figure").hidden) {
     caption(panel.strip, "seeds of this cell");
     drawStrip(panel.strip, where);
   }
-  tabulate(find("table"), where, Boolean(best));
+  tabulate(find("table"), where, drawn.time !== null ? "at the end of training" : "");
   find("code").textContent = command(where);
+  const repaired = measureOf.repaired && numberOf(measureOf.repaired, where) === 1;
+  find(".aside").textContent = repaired ? "This model was repaired from a neighbour's parameters: the command trains it without." : "";
+  find(".copy").hidden = ended === "missing" && !axes.length;
+  find(".pin").textContent = letter ? "Unpin" : "Pin";
 }
 
-function caption(canvas, words) {
-  canvas.caption = words;
-  const element = canvas.parentElement.querySelector("figcaption");
-  if (!canvas.matches(":hover")) element.textContent = words;
+// What is to be known of a model at first sight.
+function standing(where, letter, drawn) {
+  const ended = statusOf(where), count = someFailed(cell(where)) ? at(measureOf.ok_seeds.values.best, cell(where)) : NaN;
+  return [
+    letter && "pinned",
+    { ok: seedAxis && isBest(where) && "best seed", diverged: `diverged at step ${at(models.diverged_at, where)}`, missing: "not trained yet" }[ended],
+    drawn.time !== null && `at step ${drawn.time}`,
+    !Number.isNaN(count) && `${count} of ${seedAxis.values.length} seeds trained, the others diverged or are missing`,
+    ended === "ok" && !kept(where) && "its weights are not in the page",
+  ];
+}
+
+function drawGeometry(panel, where, drawn) {
+  const importance = at(models.importance, where).slice(0, drawn.b.length), colours = featureColours(importance, drawn.b.length);
+  const seen = coordinates(drawn.w, where);
+  caption(panel.directions, seen.title);
+  drawDirections(panel.directions, seen, colours);
+  caption(panel.gram, models.read_out ? "W_outᵀW_in and b" : "WᵀW and b");
+  drawGram(panel.gram, drawn.gram, drawn.b);
+  for (const [name, guide] of Object.entries(BARS)) {
+    drawBars(panel[name], drawn[name], colours, guide);
+    const said = drawn[name].length <= MOST_NAMES ? drawn[name].map((v, i) => `${i}: ${show(v)}`).join(", ") : `${drawn[name].length} features`;
+    panel[name].setAttribute("aria-label", `${panel[name].caption}: ${said}`);
+  }
+}
+
+function caption(canvas, text) {
+  canvas.caption = text;
+  canvas.setAttribute("aria-label", text);
+  if (!canvas.matches(":hover")) canvas.parentElement.querySelector("figcaption").textContent = text;
 }
 
 // Numbers of the shown seed, with mean and spread over all of them.
-function tabulate(table, where, best) {
+function tabulate(table, where, when) {
+  const cells = (...parts) => parts.map(([tag, text]) => Object.assign(document.createElement(tag), { textContent: text }));
   const rows = content.measures.filter(measure => !measure.feature).map(measure => {
-    const number = numberOf(measure, where, best), spread = measure.values.spread ? at(measure.values.spread, where) : NaN;
-    const over = Number.isFinite(spread) && seedAxis.values.length > 1 ? `${show(at(measure.values.mean, where), 3)} ± ${show(spread, 2)}` : "";
-    return [measure, measure.classes ? measure.classes[Math.round(number)] ?? "–" : show(number), over];
-  });
-  table.replaceChildren(...rows.map(([measure, number, over]) => {
-    const row = document.createElement("tr");
-    row.title = measure.meaning;
-    row.append(...[["th", measure.name.replaceAll("_", " ")], ["td", number], ["td", over && `mean ${over}`]].map(([tag, text]) => Object.assign(document.createElement(tag), { textContent: text })));
+    const number = numberOf(measure, where), deviation = measure.values.spread ? at(measure.values.spread, where) : NaN;
+    const over = Number.isFinite(deviation) && seedAxis.values.length > 1 ? `mean ${spread(at(measure.values.mean, where), deviation)}` : "";
+    const row = Object.assign(document.createElement("tr"), { title: measure.meaning });
+    row.append(...cells(["th", spoken(measure.name)], ["td", measure.classes?.[Math.round(number)] ?? show(number)], ["td", over]));
     return row;
-  }));
+  });
+  table.replaceChildren(...(when ? cells(["caption", when]) : []), ...rows);
 }
-
-const numberOf = (measure, where, best) => measure.values.all ? at(measure.values.all, where) : best || !seedAxis || !measure.values.mean ? at(measure.values.best, where) : NaN;

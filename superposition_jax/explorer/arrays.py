@@ -1,0 +1,105 @@
+"""All numbers of a page: measures over the sweep, and what is drawn of every model."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax import labels, results
+from superposition_jax.explorer.packing import size
+from superposition_jax.schema import IMPORTANCES
+
+_NO_MEASURE = ("status", "diverged_at")
+
+
+class Arrays(NamedTuple):
+    """All numbers of a page."""
+
+    measures: dict[str, dict[str, xr.DataArray]]
+    """Of every model, or of its features, by name: of the best seed, mean and spread over seeds, and of all seeds."""
+    models: dict[str, xr.DataArray]
+    """What is drawn of one model, by name."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in the page."""
+        return sum(map(size, self.models.values())) + sum(size(v) for own in self.measures.values() for v in own.values())
+
+    @classmethod
+    def of(cls, dataset: xr.Dataset) -> "Arrays":
+        """Those of a run."""
+        return cls(_measures(dataset), _models(dataset))
+
+    def map(self, change: Callable[[xr.DataArray], xr.DataArray]) -> "Arrays":
+        """With every array changed."""
+        measures = {name: {key: change(v) for key, v in own.items()} for name, own in self.measures.items()}
+        return Arrays(measures, {name: change(values) for name, values in self.models.items()})
+
+
+def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
+    seed, over = labels.seed_dim(dataset), {*dataset["loss"].dims, "feature"}
+    ok, dataset = dataset["status"] == results.STATUS.index("ok"), results.without_diverged(dataset)
+    best, found = labels.best_seed(dataset), {}
+    for name, values in dataset.data_vars.items():
+        if not set(values.dims) <= over or values.dtype.kind not in "fiub" or name in _NO_MEASURE:
+            continue
+        own = {"best": best[name]}
+        if seed in values.dims:
+            if "flag_values" not in values.attrs:
+                own |= {"mean": values.mean(seed), "spread": values.std(seed, ddof=1 if values.sizes[seed] > 1 else 0)}
+            if "feature" not in values.dims:
+                own["all"] = values
+        found[str(name)] = own
+    if seed is not None and not ok.all():
+        found["ok_seeds"] = {"best": ok.sum(seed).assign_attrs(long_name="number of seeds that are trained and did not diverge")}
+    return found
+
+
+def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    seed, curve = labels.seed_dim(dataset), dataset["loss_curve"]
+    dataset = results.without_diverged(dataset)
+    models = {}
+    for end in ("", "_snapshots") if "snapshot" in dataset.dims else ("",):
+        w, read = labels.directions(dataset, end), labels.read_out(dataset, end)
+        models |= {f"W{end}": w, f"b{end}": dataset[f"b{end}"]} | ({} if read.equals(w) else {f"read_out{end}": read})
+    models |= {name: dataset[name] for name in ("feature_norm", "superposition", "dimensionality")}
+    if dataset.sizes["hidden"] > 3:
+        models["basis"] = _principal(models["W"])
+    models |= {name: dataset[name] for name in ("status", "diverged_at")}
+    models |= {"loss_curve": curve, "importance": _importance(dataset)}  # the curve of one that diverged shows how
+    if seed is not None:
+        models["best"] = dataset["loss"].fillna(np.inf).argmin(seed)
+    return models
+
+
+def _principal(w: xr.DataArray) -> xr.DataArray:
+    """The three directions of the hidden layer along which most of ‖W‖² lies, (…, hidden, axis)."""
+    whole = w.transpose(..., "hidden", "feature").fillna(0.0)
+    _, basis = np.linalg.eigh(whole.values @ np.swapaxes(whole.values, -1, -2))
+    return xr.DataArray(basis[..., :-4:-1], dims=(*whole.dims[:-1], "axis"))
+
+
+def _importance(dataset: xr.Dataset) -> xr.DataArray:
+    """Importances I_i of the features (…, feature), over the axes that change them."""
+    given, i = labels.leaf(dataset, "data.importance.list", {}), dataset["feature"].drop_vars("feature")
+    if given:
+        values = xr.DataArray(np.array(given, float), dims="feature")
+        for coordinate in dataset.coords.values():
+            path, _, entry = coordinate.attrs.get("long_name", "").rpartition(".")
+            if path == "data.importance.list":
+                values = xr.where(i == int(entry), coordinate.variable, values)
+        return values.transpose(..., "feature")
+    paths = ("model.n_features", "data.importance.kind", "data.importance.decay")
+    dims = list(dict.fromkeys(labels.axis(dataset, path)[0] for path in paths if _along(dataset, path)))
+    found = np.full([*(dataset.sizes[dim] for dim in dims), i.size], np.nan)
+    for places in product(*(range(dataset.sizes[dim]) for dim in dims)):
+        here = dict(zip(dims, places, strict=True))
+        n, kind, decay = (labels.leaf(dataset, path, here) for path in paths)
+        found[places][:n] = IMPORTANCES[kind](np.arange(n), n, np.float64(decay))
+    return xr.DataArray(found, dims=(*dims, "feature"))
+
+
+def _along(dataset: xr.Dataset, path: str) -> bool:
+    return any(c.attrs.get("long_name") == path and c.dims for c in dataset.coords.values())
