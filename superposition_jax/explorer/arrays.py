@@ -12,6 +12,8 @@ from superposition_jax.explorer.packing import size
 from superposition_jax.schema import IMPORTANCES
 
 _NO_MEASURE = ("status", "diverged_at")
+_DIVERGING = 1e3
+"""How far above all others' a loss curve is shown that diverges: further up it would cost the others their digits."""
 
 
 class Arrays(NamedTuple):
@@ -60,6 +62,7 @@ def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
 def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     seed, curve = labels.seed_dim(dataset), dataset["loss_curve"]
     dataset = results.without_diverged(dataset)
+    most = _DIVERGING * dataset["loss_curve"].max()  # of models that did not diverge
     models = {}
     for end in ("", "_snapshots") if "snapshot" in dataset.dims else ("",):
         w, read = labels.directions(dataset, end), labels.read_out(dataset, end)
@@ -68,7 +71,7 @@ def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     if dataset.sizes["hidden"] > 3:
         models["basis"] = _principal(models["W"])
     models |= {name: dataset[name] for name in ("status", "diverged_at")}
-    models |= {"loss_curve": curve, "importance": _importance(dataset)}  # the curve of one that diverged shows how
+    models |= {"loss_curve": curve.where(~(curve > most)), "importance": _importance(dataset)}
     if seed is not None:
         models["best"] = dataset["loss"].fillna(np.inf).argmin(seed)
     return models
