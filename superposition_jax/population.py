@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
-from jax.typing import ArrayLike
 
 from superposition_jax import (
     cache,
@@ -138,13 +137,15 @@ def _block(spec: Spec, models: int) -> int:
     return next(size for size in range(min(most, models), 0, -1) if models % size == 0)
 
 
-def over_models(function: Callable[..., Any], *arrays: ArrayLike, at_a_time: int | None = None) -> Any:
-    """What a function of one model's arrays makes of those of many, (model, …): in one compiled program, on the host again.
+def over_models(function: Callable[..., Any], *trees: Any, at_a_time: int | None = None) -> Any:
+    """What a function of one model's trees of arrays makes of those of many, (model, …): in one compiled program, on the host
+    again.
 
     `at_a_time` bounds how many models are in memory together; None: all.
     """
-    mapped = jax.jit(lambda *models: jax.lax.map(lambda one: function(*one), models, batch_size=at_a_time or len(models[0])))
-    return jax.device_get(mapped(*map(jnp.asarray, arrays)))
+    arrays = jax.tree.map(jnp.asarray, trees)
+    size = at_a_time or len(jax.tree.leaves(arrays)[0])
+    return jax.device_get(jax.jit(lambda models: jax.lax.map(lambda one: function(*one), models, batch_size=size))(arrays))
 
 
 class Programs(NamedTuple):
