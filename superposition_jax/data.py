@@ -220,3 +220,9 @@ def sampler(hparams: Hparams, *, spec: Spec) -> Callable[[Array], Batch]:
     estimator = ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
     return lambda key: realise(estimator.draw(key, spec))
+
+
+def joined(sample: Callable[[Array], Batch], key: Array, count: int) -> Batch:
+    """So many batches as one. Of `active` better than one large batch, whose single lattice may be a bad one."""
+    x, weight = jax.lax.map(lambda number: sample(jax.random.fold_in(key, number)), jnp.arange(count))
+    return Batch(jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1), weight.ravel() / count)

@@ -21,14 +21,15 @@ def feature_norm(w: Weights) -> Float[Array, " feature"]:
     return jnp.sqrt(jnp.sum(w * w, axis=0))
 
 
-def _directions(w: Weights) -> Weights:
+def directions(w: Weights) -> Weights:
+    """Ŵ: columns of length 1, or 0 where W_i = 0."""
     norm = feature_norm(w)[None, :]
     return jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0), 0.0)
 
 
 def _projections(w: Weights) -> Float[Array, "feature feature"]:
     """(Ŵ_i·W_j)²: how much of feature j falls on the direction of feature i."""
-    return (_directions(w).T @ w) ** 2
+    return (directions(w).T @ w) ** 2
 
 
 def _off_diagonal(matrix: Float[Array, "feature feature"]) -> Float[Array, "feature feature"]:
@@ -56,7 +57,7 @@ def dimensionality(w: Weights) -> Float[Array, " feature"]:
 
 def coherence(w: Weights) -> Float[Array, ""]:
     """Largest |Ŵ_i·Ŵ_j| over i ≠ j; 0 for orthogonal features."""
-    unit = _directions(w)
+    unit = directions(w)
     return jnp.abs(_off_diagonal(unit.T @ unit)).max()
 
 

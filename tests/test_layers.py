@@ -19,6 +19,7 @@ NUMERIC = (
     "train",
     "geometry",
     "evaluation",
+    "dictionary",
     "tuning",
     "population",
 )
@@ -47,6 +48,7 @@ ORDER = [
         "theory",
         "candidates",
         "solids",
+        "dictionary",
         "population",
         "sweep",
         "memory",

@@ -31,6 +31,8 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "superposed": "summary",
     "vulnerability": "vulnerability",
     "vulnerability_by_packing": "vulnerability",
+    "dictionary": "dictionary",
+    "dictionary_count": "dictionary",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -49,6 +51,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "superposed": {"tables": "superposed"},
     "vulnerability": {"tables": "vulnerability"},
     "vulnerability_by_packing": {"tables": "vulnerability"},
+    "dictionary": {"tables": "dictionary"},
+    "dictionary_count": {"tables": "dictionary"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

@@ -105,6 +105,16 @@ def fixed(dataset: xr.Dataset, across) -> str:
     return "".join(f", {label(dataset, d, 0)}" for d in hidden)
 
 
+def columns(dataset: xr.Dataset, across) -> tuple[list[tuple[str, xr.Dataset]], str]:
+    """What is at each place of the longest other axis, with its name; and in words where further axes stay, at their first."""
+    dims = sorted((d for d in cell_dims(dataset) if d != across), key=lambda d: -dataset.sizes[d])
+    here = dataset.isel(dict.fromkeys(dims[1:], 0))
+    held = "".join(f", {label(dataset, d, 0)}" for d in dims[1:])
+    if not dims:
+        return [("", here)], held
+    return [(label(dataset, dims[0], place), here.isel({dims[0]: place})) for place in range(dataset.sizes[dims[0]])], held
+
+
 def spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median, least and greatest over seeds."""
     if seed is None:
@@ -118,3 +128,19 @@ def legend(figure: Figure) -> None:
     if any(words):
         right = figure.axes[-1].get_position().x1
         figure.legend(handles, words, loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)
+
+
+def common_legend(figure: Figure, grid: np.ndarray) -> None:
+    """One legend of whatever any panel has, at the right."""
+    found = {}
+    for axes in grid.ravel():
+        found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    right = grid[0, -1].get_position().x1
+    figure.legend(found.values(), found.keys(), loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=8)
+
+
+def mean_error(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray | None]:
+    """Mean over seeds and its standard error, of what is finite; no error of one seed."""
+    if seed is None:
+        return values.values, None
+    return values.mean(seed).values, (values.std(seed, ddof=1) / values.count(seed) ** 0.5).values

@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine import Trainer
+from superposition_jax.sweep import Group
+from superposition_jax.types import PARAMS
 
 TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "phase": "phase",
@@ -21,6 +23,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "stages": "stages",
     "superposed": "superposed",
     "vulnerability": "vulnerability",
+    "dictionary": "dictionary",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -32,6 +35,8 @@ NAMES = {
     "digons",
     *("contribution", "features_per_neuron", "neurons_per_feature"),
     *("superposed", "vulnerability", "plateau"),
+    *("dictionary", "sae", "sae_seed", "sae_features_found", "sae_latents_true", "sae_matched", "sae_chance"),
+    *("sae_explained", "sae_on", "sae_dead", "sae_latents"),
     *("on_level_early", "on_level_late", "event_time", "event_drop"),
     *(
         "axis_share",
@@ -62,6 +67,18 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
         said = [dataset.attrs.get("findings", ""), table.attrs.get("findings", "")]
         dataset = dataset.assign(table.variables).assign_attrs(findings="\n".join(filter(None, said)))
     return dataset
+
+
+def parameters(dataset: xr.Dataset, group: Group) -> dict[str, np.ndarray]:
+    """A group's trained arrays (model, …), cut to its sizes, in the order of its points."""
+    sizes, models = {"hidden": group.spec.n_hidden, "feature": group.spec.n_features}, dataset["status"].dims
+    return {
+        name: dataset[name]
+        .transpose(*models, *param.dims)[{d: slice(sizes[d]) for d in param.dims}]
+        .values.reshape(-1, *(sizes[d] for d in param.dims))[group.points]
+        for name, param in PARAMS.items()
+        if name in dataset
+    }
 
 
 def retrain(trainer: Trainer, points: np.ndarray, start: dict[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import NamedTuple
 
+from superposition_jax import data
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
@@ -33,6 +34,7 @@ _EQUAL = Need(
     lambda specs, grid: len({(spec.n_hidden, spec.steps, spec.snapshots) for spec in specs}) == 1,
     "no axis over model.n_hidden, train.steps or train.snapshots",
 )
+_NOT_NEGATIVE = every(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
 _SETS = every(lambda spec: spec.correlation != "independent", "data.sets.kind = correlated or anticorrelated")
 
 NEEDS: dict[str, list[Need]] = {
@@ -54,6 +56,11 @@ NEEDS: dict[str, list[Need]] = {
         every(lambda spec: spec.kind == "untied", "model.kind = untied"),
         every(lambda spec: spec.hidden_activation == "relu", "model.hidden_activation = relu"),
         every(lambda spec: spec.law == "signed", "data.values.law = signed"),
+    ],
+    "dictionary": [
+        *(_TIED, every(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")),
+        every(lambda spec: spec.hidden_activation in ("identity", "relu"), "model.hidden_activation = identity or relu"),
+        _NOT_NEGATIVE,
     ],
     "vulnerability": [
         every(lambda spec: {"attacked_loss", "attack_radius"} <= set(spec.measures), "measures=[attacked_loss, attack_radius]")

@@ -1,0 +1,171 @@
+"""Sparse autoencoders against limits that are known: exact codes, chance, definitions; and what they find in trained models."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import data, dictionary, population, prng
+from superposition_jax.dictionary import Setting
+from superposition_jax.figures import draw
+from superposition_jax.tables import dictionary as table
+from superposition_jax.types import Spec
+
+SPEC = Spec(n_features=6, n_hidden=3)
+ONE = replace(SPEC, correlation="anticorrelated", set_sizes=(6,))  # always one feature at a time
+ALL = Setting(jnp.asarray(6.0), jnp.asarray(0.0), jnp.asarray(0.0))
+
+
+def some_directions(m, n, seed=0):
+    w = np.random.default_rng(seed).normal(size=(m, n)).astype(np.float32)
+    return w / np.linalg.norm(w, axis=0)
+
+
+def one_at_a_time(numbers, w):
+    """Inputs with exactly one active feature."""
+    draw = data.sampler(numbers(ONE, density=np.full(6, 1 / 6)), spec=replace(ONE, batch_size=256))
+
+    def sample(key):
+        batch = draw(key)
+        return w @ batch.x, batch.weight
+
+    return sample
+
+
+def test_the_truth_scores_one_in_any_order():
+    truth = some_directions(4, 9)
+    for latents in (truth, truth[:, ::-1], np.hstack([truth, truth])):
+        np.testing.assert_allclose(dictionary.recovery(truth, latents), 1, atol=1e-6)
+    found, true, matched = dictionary.recovery(truth, truth[:, :3])
+    assert found < 1
+    np.testing.assert_allclose((true, matched), (1, 3 / 9), atol=1e-6)
+    assert np.isnan(dictionary.recovery(truth, truth[:, :0])).all()
+
+
+@pytest.mark.parametrize(("hidden", "latents"), [(2, 3), (5, 20), (20, 40)])
+def test_chance_is_what_random_dictionaries_score(hidden, latents):
+    truth = some_directions(hidden, 50)
+    scores = [dictionary.recovery(truth, some_directions(hidden, latents, seed))[0] for seed in range(1, 101)]
+    error = np.std(scores, ddof=1) / 10
+    assert abs(np.mean(scores) - dictionary.chance(hidden, latents)) < 4 * error
+
+
+@pytest.mark.parametrize("kept", [1, 2, 4])
+def test_the_greatest_latents_are_kept(kept):
+    a = np.maximum(np.random.default_rng(0).normal(size=(7, 50)), 0).astype(np.float32)
+    there = np.asarray(dictionary._greatest(jnp.asarray(a), jnp.asarray(float(kept)))) & (a > 0)
+    np.testing.assert_array_equal(there, (np.sort(a, axis=0)[::-1][kept - 1] <= a) & (a > 0))
+    assert np.asarray(dictionary._greatest(jnp.asarray(a), jnp.asarray(0.0))).all()
+
+
+def test_top_one_with_the_true_directions_is_exact_for_one_feature_at_a_time(numbers):
+    """Distinct directions have a greatest cosine with themselves, so that latent is kept, and its value is x_i‖W_i‖."""
+    w = some_directions(3, 6) * np.array([0.3, 1, 2, 0.5, 1, 1], np.float32)
+    unit = w / np.linalg.norm(w, axis=0)
+    sae = {"E": jnp.asarray(unit), "D": jnp.asarray(5 * w), "e": jnp.zeros(6), "c": jnp.zeros(3)}
+    found = dictionary.evaluate(sae, one_at_a_time(numbers, w), ALL._replace(kept=jnp.asarray(1.0)))
+    np.testing.assert_allclose(found["explained"], 1, atol=1e-6)
+    np.testing.assert_allclose(found["on"], 1, atol=1e-6)
+    np.testing.assert_allclose(found["decoder"], unit, atol=1e-6)
+    assert (int(found["latents"]), float(found["dead"])) == (6, 0)
+
+
+def test_top_one_finds_features_that_are_active_one_at_a_time(numbers):
+    """In the seed that explains most: in others a latent may stand for two features."""
+    w, setting = some_directions(3, 6), Setting(jnp.asarray(12.0), jnp.asarray(1.0), jnp.asarray(0.0))
+
+    def one(seed):
+        sample = one_at_a_time(numbers, w)
+        return dictionary.evaluate(dictionary.learn(prng.key(seed), sample, setting, shape=(3, 14)), sample, setting)
+
+    found = population.over_models(one, np.arange(4))
+    best = int(found["explained"].argmax())
+    alive = found["alive"][best]
+    assert found["explained"][best] > 0.999
+    np.testing.assert_allclose(dictionary.recovery(w, found["decoder"][best][:, alive]), 1, atol=1e-3)
+    assert not found["alive"][:, 12:].any()  # beyond the size
+
+
+def test_explained_variance_is_zero_for_the_mean_and_one_for_the_input(numbers):
+    sample = one_at_a_time(numbers, some_directions(3, 6))
+    h, weight = sample(dictionary._evaluation())
+    pairs = np.hstack([np.eye(3), -np.eye(3)]).astype(np.float32)
+    sae = {"E": jnp.asarray(pairs), "D": jnp.asarray(pairs), "e": jnp.zeros(6), "c": h @ weight}
+    np.testing.assert_allclose(dictionary.evaluate(sae, sample, ALL)["explained"], 1, atol=1e-6)
+    off = sae | {"e": jnp.full(6, -100.0)}
+    found = dictionary.evaluate(off, sample, ALL)
+    np.testing.assert_allclose(found["explained"], 0, atol=1e-6)
+    assert (int(found["latents"]), float(found["dead"])) == (0, 1)
+
+
+def test_latents_of_one_direction_count_once_and_dead_ones_not():
+    decoder = some_directions(3, 4)[:, [0, 0, 1, 2, 3]]
+    often = jnp.asarray([0.1, 0.1, 0.3, 0.2, 0.0])
+    assert int(dictionary.distinct(jnp.asarray(decoder), often)) == 3
+
+
+def test_activations_have_mean_zero_and_unit_variance(numbers):
+    hparams = numbers(SPEC, density=np.full(6, 0.05))
+    sample = dictionary.activations(hparams, {"W": jnp.asarray(some_directions(3, 6)), "b": jnp.zeros(6)}, spec=SPEC, batches=1)
+    parts = [sample(prng.key(seed)) for seed in range(64)]
+    h, weight = jnp.hstack([h for h, _ in parts]), jnp.hstack([weight for _, weight in parts]) / 64
+    mean, variance = dictionary._moments(h, weight)
+    np.testing.assert_allclose(mean, 0, atol=0.05)
+    np.testing.assert_allclose(variance, 1, atol=0.05)
+
+
+def test_results_follow_their_models_when_those_are_shuffled(numbers):
+    w, order = np.stack([some_directions(3, 6, seed) for seed in range(5)]), np.array([3, 0, 4, 2, 1])
+    hparams = numbers(SPEC, 5)
+
+    def one(hparams, w, size):
+        params, setting = {"W": w, "b": jnp.zeros(6)}, ALL._replace(size=size)
+        sample = dictionary.activations(hparams, params, spec=SPEC, batches=1)
+        return dictionary.learn(prng.key(0), sample, setting, shape=(3, 8), steps=20)
+
+    sizes = np.array([4, 6, 8, 5, 3], np.float32)
+    whole = population.over_models(one, hparams, w, sizes, at_a_time=2)
+    shuffled = population.over_models(one, jax.tree.map(lambda a: a[order], hparams), w[order], sizes[order], at_a_time=3)
+    for name in whole:
+        np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "+sweep.axes.seed={path: seed, range: 2}"],
+        ["model=privileged", "model.n_hidden=3", "+sweep.axes.n={path: model.n_features, values: [6, 1]}"],
+        [],
+        ["+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}", "data.values.law=binary"],
+    ],
+    ids=["hidden", "features", "one model", "diverged"],
+)
+def test_other_sweeps_have_the_table_and_its_figures(overrides, monkeypatch):
+    monkeypatch.setattr(dictionary, "learn", partial(dictionary.learn, steps=3))
+    monkeypatch.setattr(table, "KINDS", {"ℓ₁ 0.1": (0, 0.1), "top 2": (2, 0.0)})
+    few = ["model.n_features=6", "data.density=0.2", "train.steps=20", "tables=[dictionary]"]
+    dataset = superposition_jax.run([*few, *overrides])
+    sweep = dataset["status"].dims
+    assert dataset["sae_latents"].dims == (*sweep, "dictionary", "sae", "sae_seed")
+    ok = dataset["status"] == 1
+    assert np.isfinite(dataset["sae_explained"].where(ok, 0)).all()
+    assert len(dataset.attrs["findings"].splitlines()) == ok[{"seed": 0} if "seed" in sweep else {}].size
+    for name in ("dictionary", "dictionary_count"):
+        assert draw(name, dataset).axes
+
+
+@pytest.mark.slow
+def test_autoencoders_find_sparse_features_and_not_dense_ones():
+    """Means over seeds, within four standard errors: recovery beside chance, and the number of features by TopK."""
+    kinds = ["ℓ₁ 0.3", "top 2"]
+    dataset = superposition_jax.run(["experiment=dictionary", "figures=[]"]).sel(dictionary=2, sae=kinds).mean("sae_seed")
+    found, chance = dataset["sae_features_found"], dataset["sae_chance"]
+    assert np.all(found.sel(density=[0.3, 0.1, 0.03, 0.01]).mean("seed") > 0.97)
+    assert np.all(found.sel(density=1.0) < chance.sel(density=1.0))
+    excess = (dataset["sae_latents"] - dataset["represented"]).sel(sae="top 2", density=[0.1, 0.03, 0.01])
+    error = excess.std("seed", ddof=1) / 2
+    assert np.all(np.abs(excess.mean("seed")) < 4 * error + 0.5)
