@@ -20,6 +20,7 @@ NUMERIC = (
     "geometry",
     "evaluation",
     "dictionary",
+    "simulation",
     "tuning",
     "population",
 )
@@ -49,6 +50,7 @@ ORDER = [
         "candidates",
         "solids",
         "dictionary",
+        "simulation",
         "population",
         "sweep",
         "memory",

@@ -166,7 +166,9 @@ def test_one_trace_a_spec(numbers, monkeypatch):
 @pytest.mark.parametrize("at_a_time", [None, 1, 2, 5])
 def test_over_models_is_a_loop(at_a_time):
     w, b = np.random.default_rng(0).normal(size=(5, 3, 4)), np.arange(5.0)
-    found = population.over_models(lambda w, other: {"gram": w.T @ w + other["b"], "most": w.max()}, w, {"b": b}, at_a_time=at_a_time)
+    found = population.over_models(
+        lambda w, other: {"gram": w.T @ w + other["b"], "most": w.max()}, w, {"b": b}, at_a_time=at_a_time
+    )
     for k in range(5):
         np.testing.assert_allclose(found["gram"][k], w[k].T @ w[k] + b[k], rtol=1e-5)
         np.testing.assert_allclose(found["most"][k], w[k].max(), rtol=1e-6)

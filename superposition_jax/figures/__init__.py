@@ -33,6 +33,7 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "vulnerability_by_packing": "vulnerability",
     "dictionary": "dictionary",
     "dictionary_count": "dictionary",
+    "simulation": "simulation",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -53,6 +54,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "vulnerability_by_packing": {"tables": "vulnerability"},
     "dictionary": {"tables": "dictionary"},
     "dictionary_count": {"tables": "dictionary"},
+    "simulation": {"tables": "simulation"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

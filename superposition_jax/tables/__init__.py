@@ -24,6 +24,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "superposed": "superposed",
     "vulnerability": "vulnerability",
     "dictionary": "dictionary",
+    "simulation": "simulation",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -37,6 +38,7 @@ NAMES = {
     *("superposed", "vulnerability", "plateau"),
     *("dictionary", "sae", "sae_seed", "sae_features_found", "sae_latents_true", "sae_matched", "sae_chance"),
     *("sae_explained", "sae_on", "sae_dead", "sae_latents"),
+    *("simulation_error", "simulation_independent", "simulation_dedicated", "simulation_linear", "simulation_density"),
     *("on_level_early", "on_level_late", "event_time", "event_drop"),
     *(
         "axis_share",

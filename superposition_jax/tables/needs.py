@@ -62,6 +62,7 @@ NEEDS: dict[str, list[Need]] = {
         every(lambda spec: spec.hidden_activation in ("identity", "relu"), "model.hidden_activation = identity or relu"),
         _NOT_NEGATIVE,
     ],
+    "simulation": [every(lambda spec: spec.target == "identity", "target.kind = identity"), _NOT_NEGATIVE],
     "vulnerability": [
         every(lambda spec: {"attacked_loss", "attack_radius"} <= set(spec.measures), "measures=[attacked_loss, attack_radius]")
     ],

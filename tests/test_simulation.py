@@ -1,0 +1,142 @@
+"""A large network in a small one: the random network's laws, exact limits, closed forms; and what trained models reach."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import data, population, prng, simulation
+from superposition_jax.figures import draw
+from superposition_jax.types import Batch, Spec
+
+SPEC = Spec(n_features=12, n_hidden=4)
+DENSITIES = [1.0, 0.5, 0.1, 0.01]
+
+
+def test_a_network_has_the_features_densities_squares_and_importances(numbers):
+    """Densities and squares in the mean over neurons and networks, within four standard errors."""
+    densities, ratios = np.where(np.arange(12) % 2, 0.1, 0.03), []
+    hparams = numbers(SPEC, density=densities)
+    for seed in range(8):
+        net = simulation.network(prng.key(seed), hparams, spec=SPEC)
+        x, weight = simulation.inputs(prng.key(100 + seed), hparams, spec=SPEC)
+        a = np.maximum(net.v @ x - net.threshold[:, None], 0)
+        ratios.append([((a > 0) @ weight / densities).mean(), (a**2 @ weight / (densities / 3)).mean()])
+        np.testing.assert_allclose(np.sum(net.u**2, axis=0), hparams.importance, rtol=1e-5)
+        np.testing.assert_array_equal((np.asarray(net.v) != 0).sum(axis=1), simulation.INPUTS)
+    off = np.mean(ratios, axis=0) - 1
+    assert np.all(np.abs(off) < 4 * np.std(ratios, axis=0, ddof=1) / 8**0.5), off
+    assert np.all(np.abs(off) < 0.1), off
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+def test_orthogonal_directions_simulate_exactly(density, numbers):
+    """m = N: Wᵀ W = 1, and neurons are not negative, so ReLU changes nothing."""
+    spec = Spec(n_features=12, n_hidden=12)
+    w = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
+    params = {"W": jnp.asarray(w), "b": jnp.zeros(12)}
+    found = simulation.errors(prng.key(0), numbers(spec, density=np.full(12, density)), params, spec=spec)
+    for name in ("error", "independent", "dedicated", "linear"):
+        assert abs(float(found[name])) < 1e-6, name
+    assert abs(float(found["density"]) / density - 1) < 0.1
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+def test_without_superposition_the_error_is_its_closed_form(density, numbers):
+    """Independent neurons: Σ I_i Var a_i of those that are not kept. Within four standard errors of 16 estimates."""
+    hparams = numbers(SPEC, density=np.full(12, density))
+    terms = np.asarray(hparams.importance) * (density / 3 - density**2 / 4)
+    u = simulation.network(prng.key(0), hparams, spec=SPEC).u
+    draw = data.sampler(hparams, spec=SPEC)
+    found = np.array([simulation.dedicated(u, simulation.covariance(draw(prng.key(k))), 4) for k in range(16)])
+    assert abs(found.mean() - terms[4:].sum()) < 4 * found.std(ddof=1) / 4
+    spread = jnp.diag(terms / np.asarray(hparams.importance))
+    np.testing.assert_allclose(simulation.dedicated(u, spread, 4), terms[4:].sum(), rtol=1e-5)
+
+
+def test_errors_are_those_of_their_definitions():
+    """Against NumPy, for neurons that depend on each other: m kept and the others' mean; the least rank-m error of y."""
+    rng = np.random.default_rng(0)
+    a, u = np.maximum(rng.normal(size=(6, 6)) @ rng.normal(size=(6, 500)), 0), rng.normal(size=(6, 6))
+    weight = rng.random(500)
+    weight /= weight.sum()
+    batch = Batch(jnp.asarray(a, jnp.float32), jnp.asarray(weight, jnp.float32))
+    spread, u32 = simulation.covariance(batch), jnp.asarray(u, jnp.float32)
+    centred = (a - (a @ weight)[:, None]) * np.sqrt(weight)
+    np.testing.assert_allclose(simulation.variance(u32, spread), np.sum((u @ centred) ** 2), rtol=1e-5)
+    kept = np.argsort(-np.sum(u**2, axis=0) * np.sum(centred**2, axis=1))[:2]
+    others = np.where(np.isin(np.arange(6), kept)[:, None], 0, centred)
+    np.testing.assert_allclose(simulation.dedicated(u32, spread, 2), np.sum((u @ others) ** 2), rtol=1e-5)
+    values = np.linalg.svd(u @ centred, compute_uv=False) ** 2
+    np.testing.assert_allclose(simulation.linear(u32, spread, 2), values[2:].sum(), rtol=1e-4)
+
+
+def test_neurons_with_an_input_each_are_as_in_training(numbers):
+    """A uniform variable above a threshold is uniform again: then the mismatch costs nothing. Within four standard errors."""
+    hparams = numbers(SPEC, density=np.full(12, 0.1))
+    rng = np.random.default_rng(0)
+    params = {"W": jnp.asarray(rng.normal(size=(4, 12)), jnp.float32) / 2, "b": jnp.full(12, -0.1)}
+    u = simulation.network(prng.key(0), hparams, spec=SPEC).u
+    draw, found = data.sampler(hparams, spec=SPEC), []
+    for k in range(32):
+        x, weight = simulation.inputs(prng.key(k), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
+        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(prng.key(100 + k))
+        found.append([float(simulation.simulated(params, u, part, spec=SPEC)) for part in (own, given)])
+    difference = np.diff(found, axis=1)
+    assert abs(difference.mean()) < 4 * difference.std(ddof=1) / 32**0.5
+
+
+def test_results_follow_their_models_when_those_are_shuffled(numbers):
+    rng, order = np.random.default_rng(0), np.array([3, 0, 4, 2, 1])
+    hparams, seeds = numbers(SPEC, 5, density=np.repeat(rng.random((5, 1)), 12, 1)), np.arange(5)
+    params = {"W": rng.normal(size=(5, 4, 12)).astype(np.float32), "b": np.zeros((5, 12), np.float32)}
+
+    def one(seed, hparams, params):
+        return simulation.errors(prng.key(seed), hparams, params, spec=SPEC)
+
+    def take(tree):
+        return jax.tree.map(lambda a: a[order], tree)
+
+    whole = population.over_models(one, seeds, hparams, params, at_a_time=2)
+    shuffled = population.over_models(one, seeds[order], take(hparams), take(params), at_a_time=3)
+    for name in whole:
+        np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "+sweep.axes.seed={path: seed, range: 2}"],
+        ["+sweep.axes.n={path: model.n_features, values: [6, 2]}", "data.density=0.2"],
+        ["model=untied", "model.n_hidden=3"],
+        [
+            "+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}",
+            "+sweep.axes.p={path: data.density, values: [1, 0.1]}",
+        ],
+    ],
+    ids=["hidden", "features", "one model", "diverged"],
+)
+def test_other_sweeps_have_the_table_and_its_figure(overrides):
+    dataset = superposition_jax.run(["model.n_features=6", "train.steps=20", "tables=[simulation]", *overrides])
+    sweep, ok = dataset["status"].dims, dataset["status"] == 1
+    for name in ("error", "independent", "dedicated", "linear", "density"):
+        values = dataset[f"simulation_{name}"]
+        assert values.dims == sweep
+        assert (np.isfinite(values) == ok).all(), name
+    assert len(dataset.attrs["findings"].splitlines()) == ok[{"seed": 0} if "seed" in sweep else {}].size
+    assert draw("simulation", dataset).axes
+
+
+@pytest.mark.slow
+def test_sparse_networks_are_simulated_better_than_without_superposition():
+    """By the means of seeds within four standard errors; and neurons that share inputs cost the more, the sparser they are."""
+    dataset = superposition_jax.run(["experiment=simulation", "figures=[]", "sweep.axes.width.values=[20, 40]"])
+    gain = np.log(dataset["simulation_dedicated"] / dataset["simulation_error"])
+    lead = gain.mean("seed") / (gain.std("seed", ddof=1) / 2)
+    assert np.all(lead.sel(density=[0.1, 0.03, 0.01]) > 4)
+    assert np.all(gain.sel(density=1.0).mean("seed") < 0)
+    assert np.all(np.diff(dataset["simulation_independent"].mean("seed"), axis=1) < 0)
+    mismatch = np.log(dataset["simulation_error"] / dataset["simulation_independent"]).mean("seed")
+    assert np.all(mismatch.sel(density=0.003) > mismatch.sel(density=0.03))
+    assert np.all(mismatch.sel(density=0.03) > 0)
