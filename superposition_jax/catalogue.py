@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from superposition_jax import config, evaluation, figures, geometry, tables
 from superposition_jax.compose import conf_dir
-from superposition_jax.schema import LEAVES, Choice
+from superposition_jax.schema import LEAVES, RUNTIME, Choice
 
 _GROUP = re.compile(r"^  - (?:optional )?(\w+): .*?# (.*)$", re.M)
 """A group of options in the defaults of conf/config.yaml, and what it decides."""
@@ -34,7 +34,9 @@ def sections(imports: Any) -> Iterator[Section]:
     for group, decides in _GROUP.findall((conf / "config.yaml").read_text(encoding="utf-8")):
         files = sorted(conf.glob(f"{group}/*.yaml"))
         yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in files})
-    choices = [(key, rule.names) for key, rule in LEAVES.items() if isinstance(rule, Choice) and isinstance(rule.names, dict)]
+    choices = [
+        (key, rule.names) for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, Choice) and isinstance(rule.names, dict)
+    ]
     for registry in {id(names): names for _, names in choices}.values():
         title = "  ".join(f"{key}=" for key, names in choices if names is registry)
         yield Section(title, {name: _meaning(entry) for name, entry in registry.items()})

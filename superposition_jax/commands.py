@@ -152,8 +152,8 @@ def catalogue(arguments: list[str]) -> bool:
     from superposition_jax import catalogue
 
     try:
-        imports = [module for argument in given for module in yaml.safe_load(argument.partition("=")[2])]
-    except (yaml.YAMLError, TypeError) as error:
+        imports = yaml.safe_load(given[0].partition("=")[2]) if given else []
+    except yaml.YAMLError as error:
         raise ConfigError(f"{given[0]}: must be a list of modules") from error
     for section in catalogue.sections(imports):
         _write(section.title, section.entries.items())

@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,18 @@ def conf_dir() -> str:
     return str(next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir()))
 
 
+@contextmanager
+def _own_hydra() -> Generator[None]:
+    """Hydra on our configs, also inside an application of Hydra's, ours or somebody else's."""
+    instance = GlobalHydra.instance()
+    outer, instance.hydra = instance.hydra, None
+    try:
+        with initialize_config_dir(conf_dir(), **VERSION_BASE):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer  # which may be another instance by now
+
+
 def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, Any]:
     """The config that Hydra overrides describe.
 
@@ -39,7 +51,7 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
-        with nullcontext() if GlobalHydra.instance().is_initialized() else initialize_config_dir(conf_dir(), **VERSION_BASE):
+        with _own_hydra():
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_plain(error, overrides)) from error
@@ -72,7 +84,7 @@ def _known(overrides: Sequence[str]) -> list[str]:
     """All keys, with the overrides' own choice of options, and the options' groups themselves."""
     groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
     chosen = [override for override in overrides if override.partition("=")[0] in groups]
-    with initialize_config_dir(conf_dir(), **VERSION_BASE):
+    with _own_hydra():
         try:
             composed = hydra_compose(config_name="config", overrides=chosen)
         except (HydraException, OmegaConfBaseException):

@@ -143,11 +143,19 @@ def _range(values: np.ndarray) -> str:
     return low if low == high else f"{low} … {high}"
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file, which may go while a run is alive."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _files(folder: Path) -> Iterator[Row]:
     jobs = []
     for path in sorted(folder.iterdir()):
         inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-        size = sum(file.stat().st_size for file in inside)
+        size = sum(map(_size, inside))
         if (path / "manifest.json").is_file():
             jobs.append(size)
         elif path.is_dir():

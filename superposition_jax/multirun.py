@@ -44,9 +44,9 @@ class Job:
         assert self.experiment
         assert self.trained
         assert self.seconds
-        own = self.experiment._replace(tracker=None)  # the root is logged
-        told = own, self.trained, self.seconds, folder, pipeline.console_for(False)
-        dataset = pipeline.finish(*told, pictures=bool(own.grid.axes))
+        own = self.experiment._replace(tracker=None)  # the root is logged, and has a page
+        own = own if own.grid.axes else own._replace(figures=[])
+        dataset = pipeline.finish(own, self.trained, self.seconds, folder, pipeline.console_for(False), page=False)
         if (dataset["status"] != results.STATUS.index("ok")).all():
             self.error = FloatingPointError(f"diverged at step {int(dataset['diverged_at'].max())}")
             raise self.error
@@ -124,7 +124,9 @@ def gather(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
         }
         results.save(dataset, folder)
         manifest.write(told, folder)
-        pipeline.draw(first if not first.grid.axes else first._replace(figures=[]), dataset, folder, pipeline.console_for(False))
+        quiet = pipeline.console_for(False)
+        pipeline.draw([] if first.grid.axes else first.figures, dataset, folder, quiet)
+        pipeline.explore(dataset, folder, quiet)
     elif any(job.trained for job in jobs):
         sys.stdout.write("no common Dataset: the jobs' own sweeps differ; each job's folder has its own\n")
     page = index.write(folder)

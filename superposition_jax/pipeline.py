@@ -121,9 +121,9 @@ def finish(
     folder: Path | None,
     console: Console,
     *,
-    pictures: bool = True,
+    page: bool = True,
 ) -> xr.Dataset:
-    """From trained models to a labelled Dataset with its tables, on disk if there is a folder, with its `pictures`."""
+    """From trained models to a labelled Dataset with its tables; if there is a folder, on disk with its figures and `page`."""
     trainer, found = trained
     began = time.perf_counter()
     dataset = results.assemble(experiment.grid, [*map(results.Part.of, trainer.groups, found)]).assign_attrs(
@@ -138,11 +138,12 @@ def finish(
     if folder:
         signals.check()
         files = results.save(dataset, folder)
-        if pictures:
-            draw(experiment, dataset, folder, console)
+        draw(experiment.figures, dataset, folder, console)
         spent = {name: round(value, 3) for name, value in seconds.items()}
         spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
         files.append(manifest.write(manifest.finished(experiment, dataset, spent, files[0]), folder))
+        if page:  # of a run that is finished already
+            explore(dataset, folder, console)
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})", markup=False)
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
     if diverged := results.diverged(dataset):
@@ -154,13 +155,16 @@ def finish(
     return dataset
 
 
-def draw(experiment: Experiment, dataset: xr.Dataset, folder: Path, console: Console) -> None:
-    """A run's figures and its page to explore."""
-    for name in experiment.figures:
+def draw(names: Sequence[str], dataset: xr.Dataset, folder: Path, console: Console) -> None:
+    """A run's figures."""
+    for name in names:
         signals.check()
         for picture in figures.save(dataset, [name], folder / "figures"):
             console.print(f"figure   {picture}", markup=False)
-    signals.check()
+
+
+def explore(dataset: xr.Dataset, folder: Path, console: Console) -> None:
+    """A run's page to explore."""
     console.print(f"explore  {explorer.make(dataset, folder / explorer.FILE).file}", markup=False)
 
 

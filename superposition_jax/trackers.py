@@ -12,14 +12,15 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from superposition_jax import results
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 PROJECT = "superposition_jax"
 """Under which trackers have the runs."""
@@ -54,8 +55,10 @@ class Record(NamedTuple):
         return max(self.curve, default=0)
 
 
-def record(dataset: xr.Dataset, folder: Path) -> Record:
+def record(dataset: "xr.Dataset", folder: Path) -> Record:
     """What is logged of a run's Dataset and its folder."""
+    from superposition_jax import results  # which the config's schema, that has the trackers' names, need not load
+
     columns = results.columns(dataset)
     good = columns["status"] == "ok"
     models, picked = good.size, np.arange(good.size)

@@ -36,6 +36,10 @@ class Explorer(NamedTuple):
 
 def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
     """The page of a Dataset, with as much of it as takes less than about `most` bytes."""
+    if missing := [name for name in ("feature", "hidden", "step") if name not in dataset.dims] + (
+        ["config"] if "config" not in dataset.attrs else []
+    ):
+        raise ValueError(f"explore: the Dataset has no {', '.join(missing)}; give a run's, or a selection along its sweep")
     shown = json.dumps(content(dataset, most), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     parts = {
         "title": escape(f"{dataset.attrs.get('name', 'run')}: superposition"),

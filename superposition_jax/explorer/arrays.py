@@ -1,7 +1,6 @@
 """All numbers of a page: measures over the sweep, and what is drawn of every model."""
 
 from collections.abc import Callable
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -95,14 +94,17 @@ def _importance(dataset: xr.Dataset) -> xr.DataArray:
                 values = xr.where(i == int(entry), coordinate.variable, values)
         return values.transpose(..., "feature")
     paths = ("model.n_features", "data.importance.kind", "data.importance.decay")
-    dims = list(dict.fromkeys(labels.axis(dataset, path)[0] for path in paths if _along(dataset, path)))
-    found = np.full([*(dataset.sizes[dim] for dim in dims), i.size], np.nan)
-    for places in product(*(range(dataset.sizes[dim]) for dim in dims)):
-        here = dict(zip(dims, places, strict=True))
-        n, kind, decay = (labels.leaf(dataset, path, here) for path in paths)
-        found[places][:n] = IMPORTANCES[kind](np.arange(n), n, np.float64(decay))
-    return xr.DataArray(found, dims=(*dims, "feature"))
+    along = {path: c for c in dataset.coords.values() if (path := c.attrs.get("long_name")) in paths and c.dims}
+    sizes = {str(dim): dataset.sizes[dim] for c in along.values() for dim in c.dims}
 
+    def leaf(path: str) -> np.ndarray:
+        if path not in along:
+            return np.asarray(labels.leaf(dataset, path, {}))
+        return along[path].variable.set_dims(sizes).transpose(*sizes).values[..., None]
 
-def _along(dataset: xr.Dataset, path: str) -> bool:
-    return any(c.attrs.get("long_name") == path and c.dims for c in dataset.coords.values())
+    n, kind, decay = map(leaf, paths)
+    found = np.full([*sizes.values(), i.size], np.nan)
+    with np.errstate(over="ignore"):
+        for name, function in IMPORTANCES.items():
+            found = np.where((kind == name) & (i.values < n), function(i.values, n, decay), found)
+    return xr.DataArray(found, dims=(*sizes, "feature"))

@@ -22,7 +22,7 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
     axes = [_axis(dataset, str(dim)) for dim in dataset["loss"].dims]
     return {
         "name": dataset.attrs.get("name", ""),
-        "held": [f"{name} = {c.item()}" for name, c in dataset.coords.items() if not c.dims and "long_name" in c.attrs],
+        "held": [f"{name} = {_shown(c.item())}" for name, c in dataset.coords.items() if not c.dims and "long_name" in c.attrs],
         "axes": axes,
         "seed": labels.seed_dim(dataset),
         "left_out": left_out.words,
@@ -37,6 +37,10 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
     }
 
 
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 _NARROW = 0.02
 """Share of an axis below which a cell could not be pointed at."""
 
@@ -48,7 +52,7 @@ def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
     along = {
         name: c
         for name, c in dataset.coords.items()
-        if c.dims == (dim,) and not c.attrs.get("long_name", "1 −").startswith("1 −")
+        if c.dims == (dim,) and "long_name" in c.attrs and not c.attrs["long_name"].startswith("1 −")
     }
     return {
         "dim": dim,

@@ -30,16 +30,20 @@ function slider(label, key, count, index, text, chosen) {
   return element;
 }
 
+// Seeds make an axis of measures that the page has of each; a run of one seed and nothing else has no map.
+const seedsCanBeAxis = measure => Boolean(seedAxis && measure.values.all && seedAxis.values.length > 1);
+const mapped = () => cellAxes.length > 0 || seedsCanBeAxis(measureOf.loss);
+
 // Menus and sliders for the state as it is; the one that has the keyboard keeps it.
 function drawControls() {
   const focused = document.activeElement?.id, measure = measureOf[state.measure];
-  const usable = axes.filter(axis => axis.dim !== content.seed || (measure.values.all && axis.values.length > 1));
+  const usable = axes.filter(axis => axis.dim !== content.seed || seedsCanBeAxis(measure));
   settle(usable);
   const options = usable.map(axis => [axis.dim, axis.name]), other = (key, instead) => () => { if (state.x === state.y) state[key] = instead(state[key]); };
   const parts = [
     menu("Horizontal", "x", options, other("y", () => "")),
     menu("Vertical", "y", [["", "– (plot)"], ...options], other("x", dim => usable.find(axis => axis.dim !== dim)?.dim ?? dim)),
-    menu(state.y ? "Colour" : "Measure", "measure", content.measures.map(m => [m.name, spoken(m.name) + (m.feature ? " of a feature" : "")]), () => { state.log = null; }),
+    menu(state.y ? "Colour" : "Measure", "measure", content.measures.filter(m => cellAxes.length || m.values.all).map(m => [m.name, spoken(m.name) + (m.feature ? " of a feature" : "")]), () => { state.log = null; }),
   ];
   const over = [["best", "best seed"], ["mean", "mean"], ["spread", "std. dev."]];
   if (state.y && seedAxis && measure.values.mean && !onMap(content.seed)) parts.push(menu("Over seeds", "statistic", over));

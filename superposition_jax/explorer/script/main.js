@@ -11,7 +11,7 @@ function refresh(level) {
 function draw() {
   const level = asked;
   asked = -1;
-  if (axes.length) {
+  if (mapped()) {
     if (level >= 2) drawControls();
     if (level >= 1) drawMap();
     if (level >= 1) drawLogBox();
@@ -27,7 +27,7 @@ function draw() {
 function drawReadout() {
   const place = state.cursor, measure = measureOf[state.measure], number = measured(place);
   const ended = { missing: "not trained yet", ok: "", diverged: "diverged" }[statusOf(place)];
-  const value = `${title(place)}: ${measure.classes?.[Math.round(number)] ?? show(number)}`;
+  const value = `${title(place)}: ${(place[content.seed] === undefined ? classesOf(measure) : measure.classes)?.[Math.round(number)] ?? show(number)}`;
   document.getElementById("readout").textContent = `${words(place)}; ${ended || value}`;
   document.getElementById("meaning").textContent = measure.meaning ? `${spoken(measure.name)}: ${measure.meaning}` : "";
 }
@@ -45,6 +45,6 @@ chooseTheme();
 begin();
 if (location.hash.length > 1) restore(location.hash);
 about();
-document.getElementById("overview").hidden = !axes.length;
+document.getElementById("overview").hidden = !mapped();
 listen();
 refresh("controls");

@@ -27,7 +27,7 @@ function laid(axis, from, to) {
 // logarithmic where they span decades.
 function colouring() {
   const measure = measureOf[state.measure], statistic = measure.values[state.statistic] ? state.statistic : "best";
-  if (measure.classes) {
+  if (classesOf(measure)) {
     const keys = Object.keys(measure.classes).map(Number);
     return { classes: keys, colour: number => CLASSES[keys.indexOf(Math.round(number)) % CLASSES.length] };
   }

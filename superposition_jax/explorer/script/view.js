@@ -1,8 +1,9 @@
 // What is shown: the sweep's content, the state of the view, and the state as a link.
 
 const content = JSON.parse(document.getElementById("content").textContent);
-const axes = content.axes, axisOf = Object.fromEntries(axes.map(axis => [axis.dim, axis]));
-const measureOf = Object.fromEntries(content.measures.map(measure => [measure.name, measure]));
+const named = pairs => Object.assign(Object.create(null), Object.fromEntries(pairs));
+const axes = content.axes, axisOf = named(axes.map(axis => [axis.dim, axis]));
+const measureOf = named(content.measures.map(measure => [measure.name, measure]));
 const seedAxis = axisOf[content.seed], cellAxes = axes.filter(axis => axis.dim !== content.seed);
 const models = content.models, times = content.steps.snapshot && models.W_snapshots ? content.steps.snapshot : [];
 const features = models.b.shape.at(-1);
@@ -26,6 +27,8 @@ const short = axis => axis.falling ? "1 − S" : axis.name;
 
 // Places are {dimension: index}; a place without the seed's dimension means the best seed.
 const places = place => Object.keys(place).sort().map(dim => `${dim}:${place[dim]}`).join(",");
+// The classes of a measure, unless it is a mean or a spread of them.
+const classesOf = measure => state.statistic === "best" || !measure.values[state.statistic] ? measure.classes : undefined;
 const same = (a, b) => places(a) === places(b);
 const onMap = dim => dim === state.x || dim === state.y;
 
@@ -92,7 +95,7 @@ function restore(hash) {
   const query = new URLSearchParams(hash.slice(1));
   const read = text => Object.fromEntries((text ?? "").split(",").map(part => part.split(":")).map(([dim, index]) => [dim, Number(index)])
     .filter(([dim, index]) => axisOf[dim] && Number.isInteger(index) && index >= 0 && index < axisOf[dim].values.length));
-  const allowed = { x: dim => axisOf[dim], y: dim => dim === "" || axisOf[dim], measure: name => measureOf[name],
+  const allowed = { x: dim => axisOf[dim], y: dim => dim === "" || axisOf[dim], measure: name => measureOf[name] && (cellAxes.length || measureOf[name].values.all),
     statistic: name => ["best", "mean", "spread"].includes(name), tint: name => ["feature", "importance"].includes(name) };
   begin();
   for (const key of CHOICES) if (query.has(key) && allowed[key](query.get(key))) state[key] = query.get(key);
