@@ -1,5 +1,7 @@
 """Compiled programs on disk: the same results without tracing, and nothing wrong from a damaged or foreign file."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +60,15 @@ def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
     np.testing.assert_array_equal(train(numbers)["W"], first["W"])
     train(numbers)
     assert len(compilations) == 2
+
+
+def test_a_new_process_can_use_programs_that_call_lapack(tmp_path):
+    """Which orthogonal initial weights do; it used to end by a segmentation fault."""
+    command = [sys.executable, "-m", "superposition_jax.run", "model.init.kind=orthogonal", "train.steps=1", "figures=[]"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert len(list(cache.folder().iterdir())) == 1
 
 
 def test_only_the_latest_files_stay(tmp_path, monkeypatch):
