@@ -133,6 +133,12 @@ MODELS = {
 homogeneous g."""
 
 
+def directions(params: Params, *, spec: Spec) -> Float[Array, "hidden feature"]:
+    """W whose column i is feature i's direction, as `geometry` measures it."""
+    kind = MODELS[spec.kind]
+    return kind.measured(params) if kind.measured else params[kind.directions]
+
+
 def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
     """Initial parameters of one model.
 

@@ -107,7 +107,7 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
         return (
             params
             | evaluation.evaluate(hparams, params, spec=spec)
-            | geometry.measure(kind.measured(params) if kind.measured else params[kind.directions])
+            | geometry.measure(model.directions(params, spec=spec))
             | {"loss_curve": state.record.loss_curve, "diverged_at": state.diverged_at}
             | {f"{name}_snapshots": value for name, value in (kind.gauge(snapshots, spec) if snapshots else {}).items()}
         )

@@ -113,7 +113,7 @@ def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
     if not bad.any():
         return dataset
     whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
-    counts = ("represented", "dead_outputs")
+    counts = ("represented", "rank", "dead_outputs")
     numbers = [name for name in whole if dataset[name].dtype.kind == "f" or name in counts]
     return dataset.assign({name: dataset[name].where(~bad) for name in numbers})
 

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
+from scipy.stats import ortho_group
 
 from superposition_jax import geometry
+from superposition_jax.spectrum import eigenvalues
 
 
 def polygon(k):
@@ -60,3 +62,32 @@ def test_dimensionalities_never_sum_to_more_than_the_dimensions():
     for seed in range(20):
         w = jax.random.normal(jax.random.key(seed), (3, 10)) * jax.random.exponential(jax.random.key(99 - seed), (1, 10))
         assert geometry.dimensionality(w).sum() <= 3 + 1e-4
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 3), (2, 2), (5, 20), (7, 3), (41, 60)])
+def test_rank_and_condition_are_those_of_numpy(m, n):
+    w = np.random.default_rng(m).normal(size=(m, n))
+    low = w[:, :1] @ w[:1]  # of rank 1
+    for matrix in (w, low, np.diag(np.geomspace(1, 0.03, min(m, n))), np.diag([1.0, 0.005, 0])):
+        values = np.linalg.svd(matrix, compute_uv=False)
+        rank = np.linalg.matrix_rank(matrix, tol=geometry.TOLERANCE * values[0])
+        assert geometry.rank(jnp.asarray(matrix, jnp.float32)) == rank
+        np.testing.assert_allclose(geometry.condition(jnp.asarray(matrix, jnp.float32)), values[0] / values[rank - 1], rtol=2e-3)
+    assert (geometry.rank(jnp.zeros((m, n))), geometry.condition(jnp.zeros((m, n)))) == (0, np.inf)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 33, 100])
+def test_eigenvalues_are_those_of_numpy(size):
+    w = np.random.default_rng(size).normal(size=(size, size + 2))
+    for gram in (w @ w.T, np.diag(w[0, :size] ** 2), np.outer(w[:, 0], w[:, 0])):
+        expected = np.linalg.eigvalsh(gram)
+        np.testing.assert_allclose(eigenvalues(jnp.asarray(gram, jnp.float32)), expected, atol=5e-6 * expected[-1])
+
+
+def test_columns_of_one_neuron_are_aligned_and_turned_ones_are_not():
+    m = 6
+    np.testing.assert_allclose(geometry.alignment(jnp.eye(m, m + 1)), [1] * m + [0], rtol=1e-6)
+    np.testing.assert_allclose(geometry.alignment(jnp.ones((m, 2))), 1 / m, rtol=1e-6)
+    turned = ortho_group.rvs(m, size=4000, random_state=0).swapaxes(1, 2).reshape(-1, m).T
+    found = np.asarray(geometry.alignment(jnp.asarray(turned, jnp.float32)))
+    assert abs(found.mean() - 3 / (m + 2)) < 4 * found.std() / 4000**0.5
