@@ -22,6 +22,7 @@ NUMERIC = (
     "evaluation",
     "dictionary",
     "simulation",
+    "representation",
     "tuning",
     "population",
 )
@@ -43,6 +44,7 @@ ORDER = [
         "spectrum",
         "geometry",
         "evaluation",
+        "representation",
         "tuning",
         "cache",
         "processes",

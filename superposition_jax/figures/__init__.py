@@ -34,6 +34,8 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "dictionary": "dictionary",
     "dictionary_count": "dictionary",
     "simulation": "simulation",
+    "hierarchy": "hierarchy",
+    "bases": "hierarchy",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -55,6 +57,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "dictionary": {"tables": "dictionary"},
     "dictionary_count": {"tables": "dictionary"},
     "simulation": {"tables": "simulation"},
+    "hierarchy": {"tables": "hierarchy"},
+    "bases": {"tables": "hierarchy"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

@@ -25,6 +25,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "vulnerability": "vulnerability",
     "dictionary": "dictionary",
     "simulation": "simulation",
+    "hierarchy": "hierarchy",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -54,6 +55,8 @@ NAMES = {
     *("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited"),
     *("within", "within_square", "across_square"),
     *("principal", "loss_over_linear"),
+    *("basis", "linear_share", "interaction_share", "aligned", "aligned_z", "aligned_above", "neuron_features"),
+    *("features_a_neuron", "information", "information_share", "basis_loss", "level", "kept"),
     *("component", "component_features", "component_points", "component_dimension", "solid", "solid_features"),
 }
 """Names that tables give to variables and dimensions, so that no axis may have them."""

@@ -63,6 +63,7 @@ NEEDS: dict[str, list[Need]] = {
         _NOT_NEGATIVE,
     ],
     "simulation": [every(lambda spec: spec.target == "identity", "target.kind = identity"), _NOT_NEGATIVE],
+    "hierarchy": [every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent")],
     "vulnerability": [
         every(lambda spec: {"attacked_loss", "attack_radius"} <= set(spec.measures), "measures=[attacked_loss, attack_radius]")
     ],
