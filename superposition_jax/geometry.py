@@ -83,7 +83,7 @@ def alignment(w: Weights) -> Float[Array, " feature"]:
 
     Random directions have 3/(m + 2) on average. It alone of the measures here sees a rotation of the hidden layer.
     """
-    return jnp.sum(_directions(w) ** 4, axis=0)
+    return jnp.sum(directions(w) ** 4, axis=0)
 
 
 def _singular_values(w: Weights) -> Float[Array, " rank"]:

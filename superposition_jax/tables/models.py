@@ -9,7 +9,8 @@ import xarray as xr
 
 from superposition_jax import population
 from superposition_jax.engine import Trainer
-from superposition_jax.types import PARAMS, Measure
+from superposition_jax.tables import parameters
+from superposition_jax.types import Measure
 
 _AT_A_TIME = 8
 
@@ -21,17 +22,7 @@ def each(
     sweep = dataset["status"]
     flat: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in measures}
     for group in trainer.groups:
-        sizes = {"hidden": group.spec.n_hidden, "feature": group.spec.n_features}
-        params = {
-            name: dataset[name]
-            .transpose(*sweep.dims, *dims)
-            .values.reshape(sweep.size, *(dataset.sizes[dim] for dim in dims))[
-                np.ix_(group.points, *(np.arange(sizes[dim]) for dim in dims))
-            ]
-            for name, (dims, _) in PARAMS.items()
-            if name in dataset
-        }
-        own = {name: values for name, values in params.items() if not np.isnan(values).all()}
+        own = {name: values for name, values in parameters(dataset, group).items() if not np.isnan(values).all()}
         one = partial(function, spec=group.spec)
         found = population.over_models(one, group.seeds.astype(np.uint32), group.hparams, own, at_a_time=_AT_A_TIME)
         for name, parts in flat.items():
