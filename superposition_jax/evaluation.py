@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax import attack, data, model, objective, prng
+from superposition_jax import attack, data, interference, model, objective, prng
 from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Spec
 
 QUADRATURE_FEATURES = 5
@@ -41,6 +41,8 @@ ESTIMATES: dict[FunctionType, Measure] = {
     objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
     attack_radius: Measure((), "attack.size · E‖x‖"),
     hidden_l1: Measure((), "E ‖h‖₁"),
+    interference.benefit_loss: Measure((), "loss as if for every output no feature but its own could be on"),
+    interference.interference_loss: Measure((), "loss − benefit_loss: what features cost each other"),
 }
 """Expectations that are measured where `measures` names the function: (hparams, params, batch, spec) → estimate."""
 

@@ -30,7 +30,8 @@ def linear_share(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, 
     length = jnp.linalg.norm(x, axis=1, keepdims=True)
     x = jnp.where(length > 0, x / jnp.where(length > 0, length, 1.0), 0.0)
     together = h @ x.T
-    return jnp.sum(together * (together @ jnp.linalg.pinv(x @ x.T, hermitian=True))) / jnp.sum(h * h)
+    found, _ = jax.scipy.sparse.linalg.cg(lambda d: x @ (x.T @ d), together.T)
+    return jnp.sum(together * found.T) / jnp.sum(h * h)
 
 
 def first_order(

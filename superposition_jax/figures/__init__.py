@@ -36,6 +36,7 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "simulation": "simulation",
     "hierarchy": "hierarchy",
     "bases": "hierarchy",
+    "interference": "interference",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -59,6 +60,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "simulation": {"tables": "simulation"},
     "hierarchy": {"tables": "hierarchy"},
     "bases": {"tables": "hierarchy"},
+    "interference": {"tables": "interference"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

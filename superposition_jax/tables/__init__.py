@@ -26,6 +26,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "dictionary": "dictionary",
     "simulation": "simulation",
     "hierarchy": "hierarchy",
+    "interference": "interference",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -57,6 +58,8 @@ NAMES = {
     *("principal", "loss_over_linear"),
     *("basis", "linear_share", "interaction_share", "aligned", "aligned_z", "aligned_above", "neuron_features"),
     *("features_a_neuron", "information", "information_share", "basis_loss", "level", "kept"),
+    *("others", "stage", "activation_value", "false_positive", "false_negative", "false_square", "false_density"),
+    *("alternatives", "ambiguous", "linear_benefit", "linear_interference", "one_active_benefit", "one_active_interference"),
     *("component", "component_features", "component_points", "component_dimension", "solid", "solid_features"),
 }
 """Names that tables give to variables and dimensions, so that no axis may have them."""

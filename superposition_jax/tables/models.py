@@ -41,4 +41,4 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...]) 
     whole = np.full((int(np.prod(shape)), *sizes), np.nan, np.float32)
     for points, values in parts:
         whole[(points, *(slice(size) for size in values.shape[1:]))] = values
-    return whole.reshape(*shape, *sizes)
+    return whole.reshape((*shape, *sizes))

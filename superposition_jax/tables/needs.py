@@ -64,6 +64,14 @@ NEEDS: dict[str, list[Need]] = {
     ],
     "simulation": [every(lambda spec: spec.target == "identity", "target.kind = identity"), _NOT_NEGATIVE],
     "hierarchy": [every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent")],
+    "interference": [
+        *(_TIED, every(lambda spec: spec.hidden_activation == "identity", "model.hidden_activation = identity")),
+        every(lambda spec: spec.target == "identity", "target.kind = identity"),
+        every(
+            lambda spec: {"benefit_loss", "interference_loss"} <= set(spec.measures), "measures=[benefit_loss, interference_loss]"
+        ),
+        every(lambda spec: spec.n_features > 3, "model.n_features above 3"),
+    ],
     "vulnerability": [
         every(lambda spec: {"attacked_loss", "attack_radius"} <= set(spec.measures), "measures=[attacked_loss, attack_radius]")
     ],

@@ -1,0 +1,138 @@
+"""Interference against closed forms: orthogonal features, antipodal pairs, polygons; and the terms that sum to the loss."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import superposition_jax
+from superposition_jax import data, figures, interference, objective, theory
+from superposition_jax.errors import ConfigError
+from superposition_jax.types import Spec
+
+MEASURES = "measures=[benefit_loss, interference_loss]"
+
+
+def losses(numbers, params, p=0.3, **fields):
+    """Loss, benefit, interference by quadrature."""
+    m, n = next(iter(params.values())).shape
+    spec = Spec(n, m, estimator="quadrature", order=20, **fields)
+    hparams = numbers(spec, density=np.full(n, p))
+    batch = data.sampler(hparams, spec=spec)(jax.random.key(0))
+    functions = (objective.loss, interference.benefit_loss, interference.interference_loss)
+    return [float(function(hparams, params, batch, spec=spec)) for function in functions]
+
+
+def test_orthogonal_features_do_not_interfere(numbers):
+    w = 0.9 * jnp.eye(3, 4)
+    loss, benefit, between = losses(numbers, {"W": w, "b": jnp.full(4, 0.1)})
+    assert loss > 0
+    assert loss == pytest.approx(benefit)
+    assert between == pytest.approx(0, abs=1e-7)
+    spec = Spec(4, 3)
+    found = interference.describe(jnp.uint32(0), numbers(spec), {"W": w, "b": jnp.zeros(4)}, spec=spec)
+    assert not found["false_square"][:2].any()
+    assert not found["alternatives"][:2].any()
+    assert np.isnan(found["false_square"][2]).all()  # three of three represented features are on: none is off
+    assert interference.linear_terms(jnp.eye(3, 4), jnp.ones(4)) == (1, 0)
+
+
+@pytest.mark.parametrize("p", [1.0, 0.2])
+def test_an_antipodal_pair_loses_by_interference_alone(numbers, p):
+    """(1 + r) p²/6 with r = 0.7, the second importance; the linear model's terms are 0 and 1 + r."""
+    params = {"W": jnp.array([[1.0, -1.0]]), "b": jnp.zeros(2)}
+    loss, benefit, between = losses(numbers, params, p)
+    assert loss == pytest.approx(1.7 * p**2 / 6, rel=5e-3)
+    assert (benefit, between) == (pytest.approx(0, abs=1e-7), pytest.approx(loss))
+    np.testing.assert_allclose(interference.linear_terms(params["W"], jnp.array([1, 0.7])), [0, 1.7], rtol=1e-6)
+    for activation, square in (("relu", 0.0), ("identity", 1 / 3)):
+        spec = Spec(2, 1, activation=activation)
+        found = interference.false_activations(jax.random.key(0), numbers(spec), params, 1, spec=spec)
+        np.testing.assert_allclose(found["false_square"], [1 / 3, square, square], atol=4 / 64)
+        assert found["false_positive"] == 0
+        assert found["false_negative"] > 0.98
+        np.testing.assert_allclose(interference.one_active_terms(numbers(spec), params, spec=spec)[1], 1.7 * square, rtol=1e-5)
+
+
+def test_one_active_terms_sum_to_the_paper_s(numbers):
+    w, b = jax.random.normal(jax.random.key(0), (3, 7)) / 2, jnp.linspace(-0.3, 0.3, 7)
+    spec = Spec(7, 3)
+    found = interference.one_active_terms(numbers(spec), {"W": w, "b": b}, spec=spec)
+    np.testing.assert_allclose(sum(found), theory.one_active_loss(w, b, 0.7 ** np.arange(7)), rtol=1e-3)
+
+
+def test_terms_sum_to_the_loss_of_any_model(numbers):
+    """Also with a hidden ReLU; every model's benefit is what its features lose one by one."""
+    params = {"W": jax.random.normal(jax.random.key(0), (2, 3)), "b": jnp.array([0.1, -0.2, 0.0])}
+    loss, benefit, between = losses(numbers, params, hidden_activation="relu")
+    assert loss == pytest.approx(benefit + between)
+    gains = (params["W"] * jax.nn.relu(params["W"])).sum(axis=0)
+    single = theory.ramp_error(1, gains, params["b"])
+    off = np.maximum(np.asarray(params["b"]), 0) ** 2
+    assert benefit == pytest.approx(0.7 ** np.arange(3) @ (0.3 * single + 0.7 * off), rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("w", "support", "counts"),
+    [
+        ([[1, 1, 0], [0, 0, 1]], (0, 1), {1: 2 / 3}),  # two of three features look alike
+        ([[1, -1]], (0, 1), {1: 0}),
+        ([[1, -1]], (-1, 1), {1: 1}),  # −1 of the other is allowed
+        ([[1, -1, 0, 0], [0, 0, 1, -1]], (0, 1), {1: 0, 2: 1 / 3}),  # a pair that is on together looks like nothing
+    ],
+)
+def test_sets_that_look_alike_are_counted(w, support, counts):
+    for active, expected in counts.items():
+        found = interference.alternatives(jax.random.key(0), jnp.array(w, float), support, active)
+        assert float(found.mean()) == pytest.approx(expected, abs=4 / interference.INPUTS**0.5 if 0 < expected < 1 else 0)
+    assert np.isnan(interference.alternatives(jax.random.key(0), jnp.ones((2, 40)), (0, 1), 3)).all()  # 9,880 sets
+
+
+TINY = ["tables=[interference]", "figures=[]", MEASURES, "model.n_features=6", "model.n_hidden=3", "train.steps=200"]
+SWEEPS = {
+    "one model": ["data.density=0.1"],
+    "no seeds, sizes": ["data.density=0.1", "+sweep.axes.m={path: model.n_hidden, values: [1, 3]}"],
+    "seeds, densities": [
+        "+sweep.axes.density={path: data.density, values: [1.0, 0.1]}",
+        "+sweep.axes.seed={path: seed, range: 2}",
+    ],
+    "a diverged model": ["+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1e30]}"],
+}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_any_sweep_has_a_table_and_a_figure(name):
+    dataset = superposition_jax.run([*TINY, *SWEEPS[name]])
+    assert dataset["false_square"].dims == (*dataset["status"].dims, "others", "stage")
+    assert figures.draw("interference", dataset).axes
+    good = dataset["status"] == 1
+    parts = (dataset["benefit_loss"] + dataset["interference_loss"]).where(good)
+    np.testing.assert_allclose(parts, dataset["loss"].where(good), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("measures=[]", "measures=\\[benefit_loss, interference_loss\\]"),
+        ("model.hidden_activation=relu", "model.hidden_activation = identity"),
+        ("model.n_features=3", "model.n_features above 3"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(given, words):
+    with pytest.raises(ConfigError, match=words):
+        superposition_jax.run([*TINY, given])
+
+
+@pytest.mark.slow
+def test_the_relu_and_the_bias_filter_interference():
+    dataset = superposition_jax.run(["experiment=interference", "figures=[]", "sweep.axes.seed.range=8"])
+    relu, linear = dataset.sel(activation="relu"), dataset.sel(activation="identity")
+    assert np.all(linear["false_square"].sel(stage="raw").isel(others=slice(0, 2)) < 1e-4)
+    np.testing.assert_allclose(linear["interference_loss"] / linear["loss"], 0, atol=0.01)
+    sparse = relu.sel(sparsity=slice(0.9, None), others=2)["false_square"]
+    assert np.all(sparse.sel(stage="activated") < 0.35 * sparse.sel(stage="raw"))
+    assert np.all(sparse.sel(stage="biased") < 0.25 * sparse.sel(stage="activated"))
+    single = relu["density"] * (1 - relu["density"]) ** 19 * relu["one_active_interference"] / relu["interference_loss"]
+    share = single.sel(sparsity=[0.97, 0.99, 0.997, 0.999]).mean("seed")
+    assert np.all(np.diff(share) > 0)
+    assert share[0] < 0.1 < 0.3 < share[-1] < 1  # mostly of two features that are on together, until very sparse
