@@ -11,7 +11,7 @@ from flax.struct import PyTreeNode
 from jax import Array
 from jaxtyping import Float, Int
 
-INIT, DATA, EVALUATION, DICTIONARY, SIMULATION = range(5)
+INIT, DATA, EVALUATION, DICTIONARY, SIMULATION, PACKING = range(6)
 """Streams of random numbers, folded into the key of a seed."""
 
 Params = dict[str, Array]

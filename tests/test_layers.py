@@ -20,6 +20,7 @@ NUMERIC = (
     "spectrum",
     "geometry",
     "interference",
+    "packing",
     "evaluation",
     "dictionary",
     "simulation",
@@ -45,6 +46,7 @@ ORDER = [
         "spectrum",
         "geometry",
         "interference",
+        "packing",
         "evaluation",
         "representation",
         "tuning",
@@ -53,6 +55,7 @@ ORDER = [
     ),
     *(
         "theory",
+        "bounds",
         "candidates",
         "solids",
         "dictionary",

@@ -37,6 +37,8 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "hierarchy": "hierarchy",
     "bases": "hierarchy",
     "interference": "interference",
+    "packing": "packing",
+    "coherence": "packing",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -61,6 +63,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "hierarchy": {"tables": "hierarchy"},
     "bases": {"tables": "hierarchy"},
     "interference": {"tables": "interference"},
+    "packing": {"tables": "packing"},
+    "coherence": {"tables": "packing"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

@@ -27,6 +27,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "simulation": "simulation",
     "hierarchy": "hierarchy",
     "interference": "interference",
+    "packing": "packing",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -41,6 +42,8 @@ NAMES = {
     *("dictionary", "sae", "sae_seed", "sae_features_found", "sae_latents_true", "sae_matched", "sae_chance"),
     *("sae_explained", "sae_on", "sae_dead", "sae_latents"),
     *("simulation_error", "simulation_independent", "simulation_dedicated", "simulation_linear", "simulation_density"),
+    *("represented_coherence", "represented_rms", "packed_coherence", "packed_worst", "bound_coherence", "random_coherence"),
+    *("packing_vectors", "packing_m", "packing_epsilon", "packing_quantile"),
     *("on_level_early", "on_level_late", "event_time", "event_drop"),
     *(
         "axis_share",

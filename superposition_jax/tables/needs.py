@@ -75,4 +75,8 @@ NEEDS: dict[str, list[Need]] = {
     "vulnerability": [
         every(lambda spec: {"attacked_loss", "attack_radius"} <= set(spec.measures), "measures=[attacked_loss, attack_radius]")
     ],
+    "packing": [
+        *(_TIED, every(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")),
+        every(lambda spec: spec.n_features <= 1024, "model.n_features up to 1024"),
+    ],
 }
