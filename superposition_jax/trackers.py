@@ -94,7 +94,7 @@ def _quantiles(values: np.ndarray, prefix: str = "") -> dict[str, float]:
 
 
 def _trackio(sweep: Record) -> str:
-    """Into Trackio's own local store ($TRACKIO_DIR): no server, no network, unless $TRACKIO_SPACE_ID asks for a Space."""
+    """Into Trackio's own local store ($TRACKIO_DIR): no server, no network, unless $TRACKIO_SPACE_ID or _SERVER_URL asks."""
     from unittest.mock import patch
 
     import trackio
