@@ -1,4 +1,4 @@
-"""Limits of almost orthogonal vectors and of compressed sensing, to hold trained models against. No training.
+"""Limits of almost orthogonal vectors and of compressed sensing, to hold trained models against. Nothing trains here.
 
 N is a number of unit vectors (or lines) in R^m, and their coherence the greatest |cos| of any two. Arguments broadcast.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaincinv
+from scipy.special import betainc, betaincinv, lambertw
+from scipy.stats import norm
 
 from superposition_jax.theory import Real
 
@@ -70,3 +71,24 @@ def random_vectors(m: ArrayLike, epsilon: ArrayLike) -> Real:
     """The N of which half of all random draws have coherence ≤ ε, as in `random_coherence`; m > 1."""
     pairs = np.log(0.5) / np.log1p(-_beyond(m, epsilon))
     return (1 + np.sqrt(1 + 8 * pairs)) / 2
+
+
+def sensed_density(ratio: ArrayLike) -> Real:
+    """The p < 1/e at which −p log p = m/n, the constant taken as 1; 1 where m/n ≥ 1/e, since there it holds at every p.
+
+    Elhage et al. 2022, "Mathematical Understanding": k = np active features are recovered from m = Ω(−n(1 − S) log(1 − S)).
+    """
+    ratio = np.asarray(ratio, float)
+    return np.where(ratio < np.exp(-1), np.exp(lambertw(-np.minimum(ratio, np.exp(-1)), -1).real), 1.0)
+
+
+def l1_density(ratio: ArrayLike) -> Real:
+    """The greatest k/n at which ℓ₁ minimisation recovers most x ≥ 0 with k active of n features from m = ratio · n random sums.
+
+    As n → ∞ with Gaussian W: the weak threshold of Donoho & Tanner 2005, as the maximum over z that Donoho, Maleki &
+    Montanari 2009 give.
+    """
+    ratio = np.asarray(ratio, float)[..., None]
+    z = np.linspace(0, 6, 6001)
+    tail = (1 + z * z) * norm.sf(z) - z * norm.pdf(z)
+    return (ratio * (1 - tail / ratio) / (1 + z * z - tail)).max(axis=-1)

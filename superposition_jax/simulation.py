@@ -19,6 +19,7 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax import data, geometry, model
+from superposition_jax.spectrum import eigenvalues
 from superposition_jax.types import EVALUATION, INIT, Batch, Hparams, Params, Spec
 
 INPUTS = 4
@@ -123,5 +124,5 @@ def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neu
 
 def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], kept: int) -> Float[Array, ""]:
     """The least error of a linear ŷ through `kept` numbers: the eigenvalues of Cov y after the first so many."""
-    values = jnp.linalg.eigvalsh(u @ spread @ u.T)
+    values = eigenvalues(u @ spread @ u.T)
     return jnp.maximum(values[: max(0, u.shape[0] - kept)], 0.0).sum()

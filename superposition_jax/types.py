@@ -11,7 +11,7 @@ from flax.struct import PyTreeNode
 from jax import Array
 from jaxtyping import Float, Int
 
-INIT, DATA, EVALUATION, DICTIONARY, SIMULATION, PACKING = range(6)
+INIT, DATA, EVALUATION, DICTIONARY, SIMULATION, PACKING, RECOVERY = range(7)
 """Streams of random numbers, folded into the key of a seed."""
 
 Params = dict[str, Array]

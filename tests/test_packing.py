@@ -47,9 +47,8 @@ def test_as_many_vectors_as_dimensions_are_orthogonal(coherences):
 
 
 def test_padding_changes_nothing_but_the_order_of_sums():
-    key = prng.key(3)
     given = {"size": jnp.asarray(5), "dimension": jnp.asarray(3), "columns": 8, "steps": 30}
-    small, large = (np.asarray(packing.optimise(key, rows=rows, **given)) for rows in (3, 7))
+    small, large = (np.asarray(packing.optimise(prng.key(3), rows=rows, **given)) for rows in (3, 7))
     np.testing.assert_allclose(large[:3], small, atol=1e-4)
     np.testing.assert_array_equal(large[3:], 0)
     np.testing.assert_array_equal(small[:, 5:], 0)
@@ -67,7 +66,7 @@ def test_bounds_at_systems_that_meet_them():
     assert bounds.welch(4, 4) == bounds.levenshtein(10, 4) == 0
 
 
-@pytest.mark.parametrize(("size", "m"), [(5, 2), (20, 8), (64, 16)])
+@pytest.mark.parametrize(("size", "m"), [(10, 4), (20, 8), (64, 16)])
 def test_random_coherence_is_that_of_a_simulation(size, m):
     """Quantiles: their shares of 4,000 draws within four standard errors, and 0.02 for what the pairs are dependent."""
     v = np.random.default_rng(0).normal(size=(4000, m, size))
@@ -98,7 +97,7 @@ def test_spread_of_represented_features_alone():
 
 def test_the_table_of_a_sweep_over_sizes_without_seeds():
     sizes = [
-        "+sweep.axes.hidden={path: model.n_hidden, values: [2, 3]}",
+        "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
         "+sweep.axes.n={path: model.n_features, values: [4, 6]}",
     ]
     dataset = superposition_jax.run([*TINY, *sizes])

@@ -39,6 +39,7 @@ FIGURES: dict[str, "str | Callable[[xr.Dataset], Figure | Animation]"] = {
     "interference": "interference",
     "packing": "packing",
     "coherence": "packing",
+    "recovery": "recovery",
 }
 """Functions by name: the function, or the module of this package that holds it, which is imported when drawn, since matplotlib
 is slow to start."""
@@ -65,6 +66,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     "interference": {"tables": "interference"},
     "packing": {"tables": "packing"},
     "coherence": {"tables": "packing"},
+    "recovery": {"tables": "recovery", "axis": "data.density"},
 }
 """What figures cannot do without: a table, an axis, snapshots of training."""
 

@@ -28,6 +28,7 @@ TABLES: dict[str, str | Callable[[xr.Dataset, Trainer], xr.Dataset]] = {
     "hierarchy": "hierarchy",
     "interference": "interference",
     "packing": "packing",
+    "recovery": "recovery",
 }
 """Functions (Dataset, Trainer) → Dataset of new variables by name: the function, or the module of this package that holds it.
 
@@ -43,6 +44,7 @@ NAMES = {
     *("sae_explained", "sae_on", "sae_dead", "sae_latents"),
     *("simulation_error", "simulation_independent", "simulation_dedicated", "simulation_linear", "simulation_density"),
     *("represented_coherence", "represented_rms", "packed_coherence", "packed_worst", "bound_coherence", "random_coherence"),
+    *("recovery_error", "recovery_matrix", "recovery_decoder"),
     *("packing_vectors", "packing_m", "packing_epsilon", "packing_quantile"),
     *("on_level_early", "on_level_late", "event_time", "event_drop"),
     *(

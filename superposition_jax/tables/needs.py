@@ -79,4 +79,14 @@ NEEDS: dict[str, list[Need]] = {
         *(_TIED, every(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")),
         every(lambda spec: spec.n_features <= 1024, "model.n_features up to 1024"),
     ],
+    "recovery": [
+        *(_TIED, every(lambda spec: spec.hidden_activation == "identity", "model.hidden_activation = identity")),
+        every(
+            lambda spec: spec.activation == "relu" and spec.target == "identity",
+            "model.activation = relu, target.kind = identity",
+        ),
+        every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent"),
+        _NOT_NEGATIVE,
+        every(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
+    ],
 }

@@ -72,7 +72,7 @@ def packing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 def _on(sweep: xr.DataArray, values: np.ndarray, meaning: str) -> xr.Variable:
     """Numbers of models, (model,) or (model, quantile), on the sweep's dimensions."""
     dims = *sweep.dims, *["packing_quantile"][: values.ndim - 1]
-    return xr.Variable(dims, values.reshape(*sweep.shape, *values.shape[1:]), {"long_name": meaning})
+    return xr.Variable(dims, values.reshape((*sweep.shape, *values.shape[1:])), {"long_name": meaning})
 
 
 def restarts(pairs: Collection[tuple[int, int]]) -> Found:

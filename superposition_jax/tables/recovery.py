@@ -1,0 +1,105 @@
+"""How well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W, and the same for other W."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax import Array
+
+from superposition_jax import data, labels, packing, population, prng
+from superposition_jax import recovery as decoders
+from superposition_jax.engine import Trainer
+from superposition_jax.sweep import Group
+from superposition_jax.tables.words import mean_error
+from superposition_jax.types import RECOVERY
+
+MATRICES = "trained", "random", "packed"
+DECODERS = "relu", "linear", "pursuit", "l1"
+_INPUTS, _FITTED, _STEPS, _AT_A_TIME = 512, 2048, 500, 4
+_AHEAD = 0.9
+"""Of the linear decoder's error, what ℓ₁ must be below for the ReLU layer to be placed between them."""
+
+
+def recovery(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+    """E‖x − x'‖² over Σ Var x_i of four decoders, for the model's W, a Gaussian one and optimised unit vectors.
+
+    The trained W has the bias that it was trained with; the others' ReLU layer has gains and biases fitted to other inputs of
+    the same law. Importance does not count. Elhage et al. 2022, "Mathematical Understanding" (compressed sensing).
+    """
+    sweep = dataset["status"]
+    w = labels.directions(dataset).transpose(*sweep.dims, "hidden", "feature").values
+    w = w.reshape(-1, *w.shape[-2:])
+    b = dataset["b"].fillna(0.0).transpose(*sweep.dims, "feature").values.reshape(len(w), -1)
+    errors = np.empty((sweep.size, len(MATRICES), len(DECODERS)), np.float32)
+    for group in trainer.groups:
+        m, n = group.spec.n_hidden, group.spec.n_features
+        errors[group.points] = _errors(group, w[group.points][:, :m, :n], b[group.points][:, :n])
+    dims = *sweep.dims, "recovery_matrix", "recovery_decoder"
+    meaning = {"long_name": "E‖x − x'‖² / Σ Var x_i of x recovered from Wx"}
+    found = xr.Variable(dims, errors.reshape((*sweep.shape, *errors.shape[1:])), meaning)
+    axes = {"recovery_matrix": list(MATRICES), "recovery_decoder": list(DECODERS)}
+    table = xr.Dataset({"recovery_error": found}, coords=axes)
+    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+
+
+def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Errors (model, matrix, decoder) of a group. Random and packed W are those of the seed."""
+    spec = replace(group.spec, estimator="active", batch_size=_INPUTS)
+    m, n, some = spec.n_hidden, spec.n_features, jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
+
+    def stream(seed: Array, use: int) -> Array:
+        return jax.random.fold_in(jax.random.fold_in(prng.key(seed), RECOVERY), use)
+
+    def others(seed: Array) -> tuple[Array, Array]:
+        random = jax.random.normal(stream(seed, 0), (m, n)) / m**0.5
+        size, dimension = jnp.asarray(n), jnp.asarray(m)
+        return random, packing.optimise(stream(seed, 1), size, dimension, rows=m, columns=n, steps=_STEPS)
+
+    seeds, place = np.unique(group.seeds, return_inverse=True)
+    random, packed = population.over_models(others, seeds)
+    first, second = data.LAWS[spec.law].moments(group.hparams.value_exponent[:, None])
+    mean = group.hparams.density * np.asarray(first)
+    variance = group.hparams.density * np.asarray(second) - mean**2
+    matrices = np.stack([w, random[place], packed[place]], axis=1)
+    a, c = decoders.least_squares(matrices, mean[:, None], variance[:, None])
+
+    def errors(seed: Array, density: Array, exponent: Array, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
+        hparams = some.replace(density=density, value_exponent=exponent)
+        fitted = data.sampler(hparams, spec=replace(spec, batch_size=_FITTED))(stream(seed, 2))
+        batch = data.sampler(hparams, spec=spec)(stream(seed, 3))
+        rows = []
+        for kind, one in enumerate(w):
+            h, layer = one @ batch.x, decoders.fit_relu(one, fitted) if kind else (jnp.ones(n), b)
+            found = (
+                decoders.relu(one, h, *layer),
+                a[kind] @ h + c[kind][:, None],
+                decoders.matching_pursuit(one, h),
+                decoders.l1(one, h),
+            )
+            rows.append(jnp.stack([decoders.error(batch.x, x, batch.weight, variance) for x in found]))
+        return jnp.stack(rows)
+
+    numbers = group.hparams.density, group.hparams.value_exponent, variance, b
+    arrays = group.seeds, *numbers, matrices, a.astype(np.float32), c.astype(np.float32)
+    return population.over_models(errors, *arrays, at_a_time=min(_AT_A_TIME, len(w)))
+
+
+def _findings(dataset: xr.Dataset) -> Iterator[str]:
+    for here, cell in labels.cells(dataset[["recovery_error", "loss"]]):
+        errors = cell["recovery_error"].sel(recovery_matrix="trained")
+        each = [errors.sel(recovery_decoder=name).values for name in DECODERS]
+        relu, linear, _, l1 = each
+        ahead = l1 < _AHEAD * linear
+        gained = np.where(ahead, (linear - relu) / np.where(ahead, linear - l1, 1.0), np.nan)
+        said = ", ".join(f"{name} {mean_error(values, '.2g')}" for name, values in zip(DECODERS, each, strict=True))
+        others = (
+            mean_error(cell["recovery_error"].sel(recovery_matrix=kind, recovery_decoder=name).values, ".2g")
+            for kind, name in (("random", "relu"), ("packed", "relu"), ("random", "l1"), ("packed", "l1"))
+        )
+        yield (
+            f"{labels.place(dataset, here, ': ')}{said}; of what l1 gains over linear, ReLU gains {mean_error(gained, '.2f')}; "
+            "W random, packed: relu {}, {}; l1 {}, {}".format(*others)
+        )
