@@ -1,6 +1,8 @@
-"""Put pictures and times of `experiment=all` into docs/experiments.md and the README, between their markers.
+"""Put pictures and times of experiments' runs into docs/experiments.md and the README, between their markers.
 
 python docs/write.py outputs/all/<time> [outputs/<time of a run with preset=full> …]
+
+Experiments that are not among the folder's runs keep what stands there.
 """
 
 import json
@@ -12,15 +14,19 @@ from PIL import Image
 
 DOCS = Path(__file__).parent
 _WIDE = 1100
+_SECTION = re.compile(r"### (\w+)\n\n.*?(?=\n\n### |\n\n<!--)", re.S)
+_SECONDS = re.compile(r"models in (\d+) s[;.]")
 
 
 def main(folder: Path, full: list[Path]) -> None:
     """Write all."""
     runs = {path.parent.name: _manifest(path) for path in sorted(folder.glob("*/manifest.json"))}
     larger = {run["config"]["name"]: run for run in (_manifest(path / "manifest.json") for path in full)}
-    text = "\n\n".join(_section(folder / name, run, larger.get(name)) for name, run in runs.items())
+    there = {found[1]: found[0] for found in _SECTION.finditer((DOCS / "experiments.md").read_text(encoding="utf-8"))}
+    sections = there | {name: _section(folder / name, run, larger.get(name)) for name, run in runs.items()}
+    text = "\n\n".join(sections[name] for name in sorted(sections))
     _between(DOCS / "experiments.md", "pictures", f"\n\n{text}\n\n")
-    seconds = (folder / "index.html").stat().st_mtime - (folder / "multirun.yaml").stat().st_mtime
+    seconds = sum(int(_SECONDS.search(section)[1]) for section in sections.values())
     _between(DOCS.parent / "README.md", "all", f"{seconds / 60:.0f}")
 
 

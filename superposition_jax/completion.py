@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from superposition_jax.commands import ON_FOLDER
+from superposition_jax.errors import ConfigError
 
 _BASH = """\
 _superposition_jax() {
@@ -33,13 +34,13 @@ _WORDS = ("--list", "experiment=all", *(f"{command}=" for command in ON_FOLDER))
 
 def answer(arguments: list[str]) -> bool:
     """Do what `-sc` asks for: install, uninstall, and query as far as it is not Hydra's; False where Hydra is to go on."""
-    if len(arguments) != 2 or arguments[0] not in ("-sc", "--shell-completion"):
+    if not arguments or arguments[0] not in ("-sc", "--shell-completion"):
         return False
-    if arguments[1] in SCRIPTS:
+    if arguments[1:] != ["query=bash"]:
+        if len(arguments) != 2 or arguments[1] not in SCRIPTS:
+            raise ConfigError(f"{' '.join(arguments)}: -sc takes install= or uninstall=, bash or zsh")
         sys.stdout.write(SCRIPTS[arguments[1]])
         return True
-    if arguments[1] != "query=bash":
-        return False
     line = os.environ.get("COMP_LINE", "")
     try:
         _, *before, word = shlex.split(f"{line[: int(os.environ.get('COMP_POINT') or len(line))]}''")  # the last has not ended

@@ -183,5 +183,5 @@ def check(name: str | None) -> None:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError as error:
-            why = f"needs its package: pip install 'superposition_jax[{name}]'"
+            why = f"needs its package, which the extra [{name}] installs"
             raise ConfigError(f"runtime.tracker = {name!r}: {why}") from error

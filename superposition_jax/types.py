@@ -142,10 +142,10 @@ class StepInfo(NamedTuple):
     loss: Float[Array, ""]
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def described(meaning: str, function: Function) -> Function:
+def described(meaning: str, function: _Function) -> _Function:
     """A function without a docstring, as a registry's often are, given one: `--list` shows it."""
     function.__doc__ = meaning
     return function

@@ -61,7 +61,7 @@ REFUSED = [
     (["tables=[stages]", "train.snapshots=3"], ["tables", "stages", "data.sets.kind"]),
     (["tables=[packing]", "model.n_hidden=1"], ["tables", "packing", "model.n_hidden above 1"]),
     (["tables=[packing]", "model.n_features=2000"], ["tables", "packing", "up to 1024"]),
-    (["tables=[recovery]", "data.values.law=signed"], ["tables", "recovery", "values ≥ 0"]),
+    (["tables=[recovery]", "data.values.law=signed"], ["tables", "recovery", "not negative"]),
     (["tables=[recovery]", "model=linear"], ["tables", "recovery", "model.activation = relu"]),
     (["tables=[recovery]", "figures=[recovery]"], ["figures", "recovery", "data.density"]),
     (["tables=[crossing]"], ["tables", "crossing", "n_features = 5"]),

@@ -277,6 +277,12 @@ def test_what_hydra_does_not_complete(line, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == OURS[line]
 
 
+@pytest.mark.parametrize("arguments", [["-sc"], ["-sc", "install=fish"], ["--shell-completion", "install=bash", "more"]])
+def test_other_shells_are_refused_in_one_line(arguments):
+    with pytest.raises(ConfigError, match=r"-sc takes install= or uninstall=, bash or zsh$"):
+        completion.answer(arguments)
+
+
 def test_the_cursor_ends_the_line(monkeypatch, capsys):
     asking("data.values.law=up sweep=sparsity", monkeypatch)
     monkeypatch.setenv("COMP_POINT", str(len("superposition-jax data.values.law=u")))
@@ -334,7 +340,8 @@ def test_tab(shell, tmp_path):
         axis = "superposition-jax '+sweep.axes.rate={path: train.learning_rate, values: [0.01, 0.02]}'"
         assert "preset=full" in terminal.type(f"\x15{axis} preset=f\t", until="full")
         names = {path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} | {"all"}
-        seen = terminal.type("\x15superposition-jax experiment=\t\t", until=r"experiment=uniform")
+        every = "".join(rf"(?=[\s\S]*experiment={name}\s)" for name in names)
+        seen = terminal.type("\x15superposition-jax experiment=\t\t", until=every)
         assert {*re.findall(r"experiment=(\w+)", seen)} == names
     finally:
         terminal.close()
