@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from flax.struct import PyTreeNode
@@ -142,10 +142,7 @@ class StepInfo(NamedTuple):
     loss: Float[Array, ""]
 
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def described(meaning: str, function: _Function) -> _Function:
+def described(meaning: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function without a docstring, as a registry's often are, given one: `--list` shows it."""
     function.__doc__ = meaning
     return function
