@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from superposition_jax import targets
+from superposition_jax import prng, targets
 from superposition_jax.types import Hparams, Params, Spec, described
 
 ACTIVATIONS = {
@@ -26,7 +26,7 @@ def _gaussian(meaning, std):
 
 def _orthogonal(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
     """Orthonormal rows (columns where m > n)."""
-    return jax.nn.initializers.orthogonal()(key, (spec.n_hidden, spec.n_features))
+    return prng.orthogonal(key, spec.n_hidden, spec.n_features)
 
 
 def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:

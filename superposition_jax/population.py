@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
@@ -138,14 +139,22 @@ def _block(spec: Spec, models: int) -> int:
 
 
 def over_models(function: Callable[..., Any], *trees: Any, at_a_time: int | None = None) -> Any:
-    """What a function of one model's trees of arrays makes of those of many, (model, …): in one compiled program, on the host
-    again.
+    """What a function of one model's trees of arrays makes of those of many, (model, …): in one compiled program, on all of
+    this process's devices, on the host again.
 
-    `at_a_time` bounds how many models are in memory together; None: all.
+    `at_a_time` bounds how many models are in a device's memory together; None: all.
     """
-    arrays = jax.tree.map(jnp.asarray, trees)
-    size = at_a_time or len(jax.tree.leaves(arrays)[0])
-    return jax.device_get(jax.jit(lambda models: jax.lax.map(lambda one: function(*one), models, batch_size=size))(arrays))
+    count = len(jax.tree.leaves(trees)[0])
+    devices = jax.local_devices()[: max(1, count)]
+    share = -(-count // len(devices))
+    mesh, models = Mesh(np.asarray(devices), ("model",)), P("model")
+    filled = jax.tree.map(lambda a: np.resize(np.asarray(a), (share * len(devices), *np.shape(a)[1:])), trees)
+
+    def of_a_device(trees: Any) -> Any:
+        return jax.lax.map(lambda one: function(*one), trees, batch_size=at_a_time or share)
+
+    mapped = jax.shard_map(of_a_device, mesh=mesh, in_specs=models, out_specs=models, check_vma=False)
+    return jax.tree.map(lambda a: a[:count], jax.device_get(jax.jit(mapped)(filled)))
 
 
 class Programs(NamedTuple):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.extend.random import define_prng_impl
+from jaxtyping import Float
 
 _SEED, _SPLIT, _FOLD, _BITS = 0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344
 """Digits of π that keep the four uses of the hash apart."""
@@ -62,3 +63,20 @@ _PCG3D = define_prng_impl(
 def key(seed: int | Array) -> Array:
     """A typed key of this generator, a scalar, for a seed in 0 … 2³² − 1."""
     return jax.random.key(seed, impl=_PCG3D)
+
+
+def orthogonal(key: Array, rows: int, columns: int) -> Float[Array, "{rows} {columns}"]:
+    """A random matrix with orthonormal rows (columns, where there are fewer), all bases alike: Gram & Schmidt's, of normal numbers.
+
+    `jax.random.orthogonal` calls LAPACK, and batches of its calls on several CPU devices may wait for each other for ever.
+    """
+
+    def add(basis: Array, number: Array) -> tuple[Array, None]:
+        row = basis[number]
+        for _ in range(2):  # once more, for single precision
+            row = row - jnp.where(jnp.arange(len(basis)) < number, basis @ row, 0.0) @ basis
+        return basis.at[number].set(row / jnp.sqrt(row @ row)), None
+
+    start = jax.random.normal(key, (min(rows, columns), max(rows, columns)))
+    basis, _ = jax.lax.scan(add, start, jnp.arange(len(start)))
+    return basis if rows <= columns else basis.T

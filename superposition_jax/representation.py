@@ -98,14 +98,18 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
 
     A model whose hidden layer is linear computes the same in every basis.
     """
-    keys = jax.random.split(jax.random.fold_in(prng.key(seed), EVALUATION), 4)
+    keys = [*jax.random.split(jax.random.fold_in(prng.key(seed), EVALUATION), 4)]
     batch = data.sampler(hparams, spec=replace(spec, estimator="active", batch_size=POINTS))(keys[0])
     fresh = data.sampler(hparams, spec=replace(spec, estimator="iid", batch_size=POINTS))(keys[1]).x
-    rotation = jax.random.orthogonal(keys[2], spec.n_hidden)
+    rotation = prng.orthogonal(keys[2], spec.n_hidden, spec.n_hidden)
     turned = {name: rotation @ value if "hidden" in PARAMS[name].dims else value for name, value in params.items()}
     bases = [_in_its_basis(hparams, these, batch, fresh, spec=spec) for these in (params, turned)]
     w = model.directions(params, spec=spec)
-    null = jax.lax.map(lambda turn: aligned(turn @ w), jax.random.orthogonal(keys[3], spec.n_hidden, (ROTATIONS,)))
+
+    def turned_alignment(number: Array) -> Array:
+        return aligned(prng.orthogonal(jax.random.fold_in(keys[3], number), spec.n_hidden, spec.n_hidden) @ w)
+
+    null = jax.lax.map(turned_alignment, jnp.arange(ROTATIONS))
     found = jax.tree.map(lambda *values: jnp.stack(values), *bases)
     above = jnp.mean(found["aligned"][:, None] > null[None, :], axis=1)
     return found | {"aligned_z": (found["aligned"] - null.mean()) / null.std(ddof=1), "aligned_above": above}

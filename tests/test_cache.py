@@ -62,8 +62,8 @@ def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
     assert len(compilations) == 2
 
 
-def test_a_new_process_can_use_programs_that_call_lapack(tmp_path):
-    """Which orthogonal initial weights do; it used to end by a segmentation fault."""
+def test_a_new_process_can_use_programs_of_orthogonal_starts(tmp_path):
+    """It used to end by a segmentation fault, when they called LAPACK."""
     command = [sys.executable, "-m", "superposition_jax.run", "model.init.kind=orthogonal", "train.steps=1", "figures=[]"]
     for _ in range(2):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

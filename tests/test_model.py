@@ -66,10 +66,12 @@ def test_gaussian_starts_have_their_standard_deviation(kind, std, numbers):
     assert abs(w.mean()) < 4 * 0.5 * std / w.size**0.5
 
 
-def test_orthogonal_start_has_orthonormal_rows(numbers):
-    spec = Spec(n_features=9, n_hidden=4, init="orthogonal")
+@pytest.mark.parametrize(("n", "m"), [(9, 4), (4, 9), (400, 400)])
+def test_orthogonal_start_has_orthonormal_rows_or_columns(n, m, numbers):
+    spec = Spec(n_features=n, n_hidden=m, init="orthogonal")
     w = model.init(jax.random.key(0), numbers(spec), spec=spec)["W"]
-    np.testing.assert_allclose(w @ w.T, np.eye(4), atol=1e-5)
+    few = w if m < n else w.T
+    np.testing.assert_allclose(few @ few.T, np.eye(min(n, m)), atol=1e-5)
 
 
 def test_polygon_start_is_regular_and_flat(numbers):

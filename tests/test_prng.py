@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from superposition_jax import prng
 
@@ -72,3 +73,21 @@ def test_normal_numbers_are_normal():
 def test_other_widths_are_refused():
     with pytest.raises(NotImplementedError, match="32 bits"):
         jax.random.bits(prng.key(0), (3,), jnp.uint8)
+
+
+def test_random_bases_prefer_no_direction():
+    """Of a uniform Q in O(5): Q_ij² ~ Beta(½, 2) for each entry (Kolmogorov & Smirnov), E tr Q = 0, E (tr Q)² = 1."""
+    draws = 4000
+    q = np.asarray(jax.vmap(lambda key: prng.orthogonal(key, 5, 5))(jax.random.split(prng.key(0), draws)))
+    np.testing.assert_allclose(q @ q.transpose(0, 2, 1), np.broadcast_to(np.eye(5), q.shape), atol=1e-5)
+    for entry in (q[:, 0, 0], q[:, 4, 0], q[:, 2, 3], q[:, 4, 4]):
+        assert stats.kstest(entry**2, stats.beta(0.5, 2).cdf).pvalue > 1e-4
+    trace = np.trace(q, axis1=1, axis2=2)
+    for values, expected in ((trace, 0), (trace**2, 1)):
+        assert abs(values.mean() - expected) < SIGMA * values.std() / draws**0.5
+
+
+def test_random_bases_of_many_models_call_no_lapack():
+    """Batches of its calls on several devices may wait for each other for ever."""
+    lowered = jax.jit(jax.vmap(lambda key: prng.orthogonal(key, 4, 9))).lower(jax.random.split(prng.key(0), 3))
+    assert "lapack" not in lowered.as_text()

@@ -77,14 +77,13 @@ def _on(sweep: xr.DataArray, values: np.ndarray, meaning: str) -> xr.Variable:
 
 def restarts(pairs: Collection[tuple[int, int]]) -> Found:
     """Coherences that descent reaches from several starts, for all (m, N); one program for sizes between powers of two."""
-    rows = max(m for m, _ in pairs)
     found: Found = {}
     padded = {pair: 1 << max(1, pair[1] - 1).bit_length() for pair in pairs}
     for columns in sorted(set(padded.values())):
         here = sorted(pair for pair in pairs if padded[pair] == columns)
         times = int(np.clip(_PAIRS // columns**2, *_RESTARTS))
         m, size = np.repeat(here, times, axis=0).T
-        reached = partial(_reached, rows=rows, columns=columns)
+        reached = partial(_reached, rows=m.max().item(), columns=columns)
         coherence = population.over_models(reached, np.tile(np.arange(times), len(here)), size, m, at_a_time=times)
         found |= dict(zip(here, coherence.reshape(-1, times), strict=True))
     return found
