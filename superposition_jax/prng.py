@@ -66,7 +66,7 @@ def key(seed: int | Array) -> Array:
 
 
 def orthogonal(key: Array, rows: int, columns: int) -> Float[Array, "{rows} {columns}"]:
-    """A random matrix with orthonormal rows (columns, where there are fewer), all bases alike: Gram & Schmidt's, of normal numbers.
+    """A random matrix with orthonormal rows (columns, where there are fewer), all bases alike: normal numbers by Gram & Schmidt.
 
     `jax.random.orthogonal` calls LAPACK, and batches of its calls on several CPU devices may wait for each other for ever.
     """
