@@ -24,8 +24,8 @@ _SOLVED = 1e-4
 """Matching pursuit stops where ‖residual‖ is below this share of ‖h‖."""
 _DROPPED = 0.1
 """And leaves out features whose ‖W_i‖ is below this share of the greatest: what is left of others would be blown up to them."""
-_PENALTY, _ITERATIONS = 1e-3, 3000
-"""Of ℓ₁, relative to max Wᵀh, where x = 0 from 1 on."""
+_PENALTY, _ITERATIONS, _FALLING = 1e-3, 1200, 0.8
+"""Of ℓ₁: the last λ relative to max Wᵀh, where x = 0 from 1 on, and the share of the iterations in which λ falls to it."""
 
 
 def error(x: Inputs, found: Inputs, weight: Float[Array, " batch"], variance: Float[Array, " feature"]) -> Float[Array, ""]:
@@ -130,14 +130,16 @@ def _greatest_eigenvalue(a: Float[Array, "hidden hidden"]) -> Float[Array, ""]:
 def l1(w: Weights, h: Hidden) -> Inputs:
     """argmin ½‖h − Wx‖² + λ Σ x_i over x ≥ 0, λ a thousandth of max Wᵀh: nearly the x ≥ 0 of least Σ x_i with Wx = h.
 
-    FISTA (Beck & Teboulle 2009), which loses its momentum where that leads uphill (O'Donoghue & Candès 2015).
+    FISTA (Beck & Teboulle 2009), which loses its momentum where that leads uphill (O'Donoghue & Candès 2015), with a λ that
+    falls geometrically to its value (continuation; Hale, Yin & Zhang 2008).
     """
     seen = w.T @ h
-    penalty = _PENALTY * jnp.max(seen, axis=0, keepdims=True)
+    most = jnp.max(seen, axis=0, keepdims=True)
     rate = 1 / jnp.maximum(_greatest_eigenvalue(w @ w.T), 1e-12)
 
-    def step(state: tuple, _: None) -> tuple[tuple, None]:
+    def step(state: tuple, number: Array) -> tuple[tuple, None]:
         x, y, t = state
+        penalty = most * _PENALTY ** jnp.minimum(number / (_FALLING * _ITERATIONS), 1.0)
         after = jax.nn.relu(y - rate * (w.T @ (w @ y) - seen + penalty))
         uphill = jnp.sum((y - after) * (after - x), axis=0, keepdims=True) > 0
         t = jnp.where(uphill, 1.0, t)
@@ -145,5 +147,5 @@ def l1(w: Weights, h: Hidden) -> Inputs:
         return (after, after + jnp.where(uphill, 0.0, (t - 1) / later) * (after - x), later), None
 
     start = jnp.zeros_like(seen), jnp.zeros_like(seen), jnp.ones((1, h.shape[1]))
-    (x, _, _), _ = jax.lax.scan(step, start, None, length=_ITERATIONS)
+    (x, _, _), _ = jax.lax.scan(step, start, jnp.arange(_ITERATIONS))
     return x

@@ -20,9 +20,11 @@ COMMAND = ["-m", "superposition_jax.run"]
 TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
 
 
-def python(*arguments, cwd, program=(sys.executable,)):
+def python(*arguments, cwd, program=(sys.executable,), timeout=300):
     environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")}
-    return subprocess.run([*program, *arguments], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=300)
+    return subprocess.run(
+        [*program, *arguments], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=timeout
+    )
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,7 @@ def test_a_value_that_any_experiment_refuses_is_refused_before_all_of_them(tmp_p
 @pytest.mark.slow
 def test_every_experiment_with_one_command(tmp_path):
     """Tiny, into one folder with an index page that has all their findings and figures."""
-    done = python(*COMMAND, "experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path)
+    done = python(*COMMAND, "experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path, timeout=1200)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "outputs" / "all").iterdir()
     page = (folder / "index.html").read_text(encoding="utf-8")

@@ -30,7 +30,8 @@ def test_orthogonal_features_do_not_interfere(numbers):
     assert loss == pytest.approx(benefit)
     assert between == pytest.approx(0, abs=1e-7)
     spec = Spec(4, 3)
-    found = interference.describe(jnp.uint32(0), numbers(spec), {"W": w, "b": jnp.zeros(4)}, spec=spec)
+    describe = jax.jit(interference.describe, static_argnames="spec")
+    found = describe(jnp.uint32(0), numbers(spec), {"W": w, "b": jnp.zeros(4)}, spec=spec)
     assert not found["false_square"][:2].any()
     assert not found["alternatives"][:2].any()
     assert np.isnan(found["false_square"][2]).all()  # three of three represented features are on: none is off
@@ -47,7 +48,8 @@ def test_an_antipodal_pair_loses_by_interference_alone(numbers, p):
     np.testing.assert_allclose(interference.linear_terms(params["W"], jnp.array([1, 0.7])), [0, 1.7], rtol=1e-6)
     for activation, square in (("relu", 0.0), ("identity", 1 / 3)):
         spec = Spec(2, 1, activation=activation)
-        found = interference.false_activations(jax.random.key(0), numbers(spec), params, 1, spec=spec)
+        false = jax.jit(interference.false_activations, static_argnums=3, static_argnames="spec")
+        found = false(jax.random.key(0), numbers(spec), params, 1, spec=spec)
         np.testing.assert_allclose(found["false_square"], [1 / 3, square, square], atol=4 / 64)
         assert found["false_positive"] == 0
         assert found["false_negative"] > 0.98
@@ -83,7 +85,8 @@ def test_terms_sum_to_the_loss_of_any_model(numbers):
 )
 def test_sets_that_look_alike_are_counted(w, support, counts):
     for active, expected in counts.items():
-        found = interference.alternatives(jax.random.key(0), jnp.array(w, float), support, active)
+        count = jax.jit(interference.alternatives, static_argnums=(2, 3))
+        found = count(jax.random.key(0), jnp.array(w, float), tuple(support), active)
         assert float(found.mean()) == pytest.approx(expected, abs=4 / interference.INPUTS**0.5 if 0 < expected < 1 else 0)
     assert np.isnan(interference.alternatives(jax.random.key(0), jnp.ones((2, 40)), (0, 1), 3)).all()  # 9,880 sets
 
@@ -100,6 +103,7 @@ SWEEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEEPS)
 def test_any_sweep_has_a_table_and_a_figure(name):
     dataset = superposition_jax.run([*TINY, *SWEEPS[name]])

@@ -95,6 +95,7 @@ def test_spread_of_represented_features_alone():
     assert [float(value) for value in packing.spread(jnp.zeros((3, 7)))] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_table_of_a_sweep_over_sizes_without_seeds():
     sizes = [
         "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
@@ -113,6 +114,7 @@ def test_the_table_of_a_sweep_over_sizes_without_seeds():
     assert len(drawn.packing(dataset).axes) == 4
 
 
+@pytest.mark.slow
 def test_the_table_of_one_model_and_of_one_that_diverged():
     one = superposition_jax.run([*TINY, "model.n_features=5", "model.n_hidden=2"])
     assert one["packed_coherence"].dims == ()

@@ -142,6 +142,7 @@ def test_l1_recovers_below_its_threshold_and_not_above():
     assert share[1] < 0.1
 
 
+@pytest.mark.slow
 def test_the_table_agrees_with_the_loss_and_survives_other_sweeps():
     """The trained model's own decoder has its relative loss; errors over seeds and inputs."""
     axes = [

@@ -11,6 +11,9 @@ from superposition_jax.types import Batch, Spec
 N, M = 6, 4
 
 
+DESCRIBE = jax.jit(representation.describe, static_argnames="spec")
+
+
 def batch_of(numbers, p=0.3, points=2**14, **fields):
     spec = Spec(N, M, batch_size=points, **fields)
     return data.sampler(numbers(spec, density=np.full(N, p)), spec=spec)(jax.random.key(1))
@@ -18,7 +21,7 @@ def batch_of(numbers, p=0.3, points=2**14, **fields):
 
 def describe(numbers, params, p=0.3, **fields):
     spec = Spec(N, M, **fields)
-    found = representation.describe(jnp.uint32(3), numbers(spec, density=np.full(N, p)), params, spec=spec)
+    found = DESCRIBE(jnp.uint32(3), numbers(spec, density=np.full(N, p)), params, spec=spec)
     return {name: np.asarray(value) for name, value in found.items()}
 
 
@@ -74,15 +77,16 @@ def test_neurons_of_one_feature_know_its_activity_and_shared_ones_less(numbers):
     on = batch_of(numbers).x != 0
     p = np.asarray(on @ batch.weight)[:M]
     bits = -p * np.log2(p) - (1 - p) * np.log2(1 - p)
-    np.testing.assert_allclose(np.diagonal(representation.information(batch.x[:M], batch)), bits, rtol=1e-4)
-    np.testing.assert_allclose(representation.information_share(batch.x[:M], batch), 1, rtol=1e-4)
+    information, share = jax.jit(representation.information), jax.jit(representation.information_share)
+    np.testing.assert_allclose(np.diagonal(information(batch.x[:M], batch)), bits, rtol=1e-4)
+    np.testing.assert_allclose(share(batch.x[:M], batch), 1, rtol=1e-4)
     both = batch.x[:1] + batch.x[1:2]
-    assert np.all(representation.information(both, batch)[0, :2] < 0.7 * bits[:2])
-    assert representation.information_share(both, batch)[0] < 0.7
-    silent = representation.information(jnp.zeros((1, 2**14)), batch)
+    assert np.all(information(both, batch)[0, :2] < 0.7 * bits[:2])
+    assert share(both, batch)[0] < 0.7
+    silent = information(jnp.zeros((1, 2**14)), batch)
     np.testing.assert_allclose(silent, 0, atol=1e-5)
     always = Batch(jnp.ones((N, 8)), jnp.full(8, 1 / 8))
-    assert np.isnan(representation.information_share(always.x[:M], always)).all()
+    assert np.isnan(share(always.x[:M], always)).all()
 
 
 def test_features_of_a_neuron_are_counted():

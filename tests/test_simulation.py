@@ -1,5 +1,7 @@
 """A large network in a small one: the random network's laws, exact limits, closed forms; and what trained models reach."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,9 +20,10 @@ def test_a_network_has_the_features_densities_squares_and_importances(numbers):
     """Densities and squares in the mean over neurons and networks, within four standard errors."""
     densities, ratios = np.where(np.arange(12) % 2, 0.1, 0.03), []
     hparams = numbers(SPEC, density=densities)
+    network, inputs = (jax.jit(partial(function, spec=SPEC)) for function in (simulation.network, simulation.inputs))
     for seed in range(8):
-        net = simulation.network(prng.key(seed), hparams, spec=SPEC)
-        x, weight = simulation.inputs(prng.key(100 + seed), hparams, spec=SPEC)
+        net = network(prng.key(seed), hparams)
+        x, weight = inputs(prng.key(100 + seed), hparams)
         a = np.maximum(net.v @ x - net.threshold[:, None], 0)
         ratios.append([((a > 0) @ weight / densities).mean(), (a**2 @ weight / (densities / 3)).mean()])
         np.testing.assert_allclose(np.sum(net.u**2, axis=0), hparams.importance, rtol=1e-5)
@@ -36,7 +39,8 @@ def test_orthogonal_directions_simulate_exactly(density, numbers):
     spec = Spec(n_features=12, n_hidden=12)
     w = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
     params = {"W": jnp.asarray(w), "b": jnp.zeros(12)}
-    found = simulation.errors(prng.key(0), numbers(spec, density=np.full(12, density)), params, spec=spec)
+    errors = jax.jit(partial(simulation.errors, spec=spec))
+    found = errors(prng.key(0), numbers(spec, density=np.full(12, density)), params)
     for name in ("error", "independent", "dedicated", "linear"):
         assert abs(float(found[name])) < 1e-6, name
     assert abs(float(found["density"]) / density - 1) < 0.1
@@ -49,7 +53,8 @@ def test_without_superposition_the_error_is_its_closed_form(density, numbers):
     terms = np.asarray(hparams.importance) * (density / 3 - density**2 / 4)
     u = simulation.network(prng.key(0), hparams, spec=SPEC).u
     draw = data.sampler(hparams, spec=SPEC)
-    found = np.array([simulation.dedicated(u, simulation.covariance(draw(prng.key(k))), 4) for k in range(16)])
+    spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(prng.key(seed)))))(jnp.arange(16))
+    found = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
     assert abs(found.mean() - terms[4:].sum()) < 4 * found.std(ddof=1) / 4
     spread = jnp.diag(terms / np.asarray(hparams.importance))
     np.testing.assert_allclose(simulation.dedicated(u, spread, 4), terms[4:].sum(), rtol=1e-5)
@@ -78,12 +83,14 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
     rng = np.random.default_rng(0)
     params = {"W": jnp.asarray(rng.normal(size=(4, 12)), jnp.float32) / 2, "b": jnp.full(12, -0.1)}
     u = simulation.network(prng.key(0), hparams, spec=SPEC).u
-    draw, found = data.sampler(hparams, spec=SPEC), []
-    for k in range(32):
-        x, weight = simulation.inputs(prng.key(k), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
-        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(prng.key(100 + k))
-        found.append([float(simulation.simulated(params, u, part, spec=SPEC)) for part in (own, given)])
-    difference = np.diff(found, axis=1)
+    draw = data.sampler(hparams, spec=SPEC)
+
+    def both(seed):
+        x, weight = simulation.inputs(prng.key(seed), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
+        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(prng.key(100 + seed))
+        return jnp.stack([simulation.simulated(params, u, part, spec=SPEC) for part in (own, given)])
+
+    difference = np.diff(jax.jit(jax.vmap(both))(jnp.arange(32)), axis=1)
     assert abs(difference.mean()) < 4 * difference.std(ddof=1) / 32**0.5
 
 
@@ -104,6 +111,7 @@ def test_results_follow_their_models_when_those_are_shuffled(numbers):
         np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
