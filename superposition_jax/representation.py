@@ -16,8 +16,8 @@ from jaxtyping import Float
 from superposition_jax import data, geometry, model, objective, prng
 from superposition_jax.types import EVALUATION, PARAMS, Batch, Hparams, Params, Spec
 
-POINTS, ROTATIONS, BINS = 2**13, 200, 32
-"""Inputs, random rotations that a basis is held against, and classes of a neuron's activation of equal frequency."""
+BATCHES, ROTATIONS, BINS = 32, 200, 32
+"""Batches of 256 inputs, random rotations to hold a basis against, and classes of a neuron's activation of equal frequency."""
 _CERTAIN = 1e-5
 """Bits below which something is always on, or always off."""
 BASES = ("trained", "rotated")
@@ -99,11 +99,13 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
     A model whose hidden layer is linear computes the same in every basis.
     """
     keys = [*jax.random.split(jax.random.fold_in(prng.key(seed), EVALUATION), 4)]
-    batch = data.sampler(hparams, spec=replace(spec, estimator="active", batch_size=POINTS))(keys[0])
-    fresh = data.sampler(hparams, spec=replace(spec, estimator="iid", batch_size=POINTS))(keys[1]).x
+    batch, fresh = (
+        data.joined(data.sampler(hparams, spec=replace(spec, estimator=name, batch_size=256)), key, BATCHES)
+        for name, key in zip(("active", "iid"), keys, strict=False)
+    )
     rotation = prng.orthogonal(keys[2], spec.n_hidden, spec.n_hidden)
     turned = {name: rotation @ value if "hidden" in PARAMS[name].dims else value for name, value in params.items()}
-    bases = [_in_its_basis(hparams, these, batch, fresh, spec=spec) for these in (params, turned)]
+    bases = [_in_its_basis(hparams, these, batch, fresh.x, spec=spec) for these in (params, turned)]
     w = model.directions(params, spec=spec)
 
     def turned_alignment(number: Array) -> Array:

@@ -18,7 +18,8 @@ from superposition_jax.types import RECOVERY
 
 MATRICES = "trained", "random", "packed"
 DECODERS = "relu", "linear", "pursuit", "l1"
-_INPUTS, _FITTED, _STEPS, _AT_A_TIME = 512, 2048, 500, 4
+_BATCH, _FITTED, _INPUTS, _STEPS, _AT_A_TIME = 128, 16, 4, 500, 4
+"""Inputs of a batch, batches to fit on and to measure on; steps of packing, and models in memory together."""
 _AHEAD = 0.9
 """Of the linear decoder's error, what ℓ₁ must be below for the ReLU layer to be placed between them."""
 
@@ -47,7 +48,7 @@ def recovery(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
 
 def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Errors (model, matrix, decoder) of a group. Random and packed W are those of the seed."""
-    spec = replace(group.spec, estimator="active", batch_size=_INPUTS)
+    spec = replace(group.spec, estimator="active", batch_size=_BATCH)
     m, n, some = spec.n_hidden, spec.n_features, jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
 
     def stream(seed: Array, use: int) -> Array:
@@ -68,8 +69,8 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     def errors(seed: Array, density: Array, exponent: Array, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
         hparams = some.replace(density=density, value_exponent=exponent)
-        fitted = data.sampler(hparams, spec=replace(spec, batch_size=_FITTED))(stream(seed, 2))
-        batch = data.sampler(hparams, spec=spec)(stream(seed, 3))
+        sample = data.sampler(hparams, spec=spec)
+        fitted, batch = data.joined(sample, stream(seed, 2), _FITTED), data.joined(sample, stream(seed, 3), _INPUTS)
         rows = []
         for kind, one in enumerate(w):
             h, layer = one @ batch.x, decoders.fit_relu(one, fitted) if kind else (jnp.ones(n), b)
