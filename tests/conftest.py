@@ -15,6 +15,8 @@ jax.devices()
 
 from superposition_jax.types import Hparams, Spec  # noqa: E402
 
+pytest_plugins = ["browser"]
+
 
 def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
     """Numbers of one model, or on the host those of many where `points` is given: defaults, with any of them replaced."""

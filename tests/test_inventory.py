@@ -1,0 +1,160 @@
+"""What `info=` writes of run folders, good and bad."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+from shell import SWEEP, TINY, run
+
+import superposition_jax
+from superposition_jax import commands, config, inventory, manifest, pipeline
+from superposition_jax.errors import ConfigError
+from superposition_jax.store import Store
+
+
+def held(folder):
+    """Every file with its content and times."""
+    return {
+        path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in [folder, *sorted(folder.rglob("*"))]
+    }
+
+
+def told(folder):
+    """The rows about a folder by name, of equal names the last; the folder is as before."""
+    before = held(folder)
+    rows = dict(inventory.rows(folder))
+    assert held(folder) == before
+    return rows
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, superposition_jax.run(SWEEP, directory=folder)
+
+
+def test_a_finished_run(finished):
+    folder, dataset = finished
+    rows = told(folder)
+    best, median = dataset["loss"].min("seed"), dataset["loss"].median("seed")
+    ends = [f"{float(end):.4g}" for of in (best, median) for end in (of.min(), of.max())]
+    assert rows["loss"] == "best of seeds {} … {}, median {} … {} over 7 cells".format(*ends)
+    assert (rows["name"], rows["status"], rows["models"]) == ("sparsity", "finished", "21: 21 ok, 0 diverged, 0 missing")
+    axes = [text for name, text in inventory.rows(folder) if name == "axis"]
+    assert axes[0] == "sparsity (data.sparsity): 0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999"
+    assert axes[-1] == "seed (seed): 0, 1, 2"
+    assert f"jax {manifest.versions()['jax']}" in rows["versions"]
+    assert re.fullmatch(r"\d+\.\d s \(compile .*", rows["took"])
+    assert any(text.startswith("results.nc  ") for name, text in inventory.rows(folder) if name == "files")
+    assert rows["open"] == f"superposition_jax.load({str(folder)!r})"
+    assert "go on" not in rows
+
+
+def test_shards_and_diverged_models(tmp_path):
+    folder = tmp_path / "run"
+    overrides = [*TINY, "+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1.e+38]}"]
+    superposition_jax.run([*overrides, "runtime.shard=0/2"], directory=folder)
+    rows = told(folder)
+    assert rows["status"] == "not finished; nobody trains here"
+    assert rows["shards"] == "1 of 2 have parts; none of 1/2"
+    assert rows["models"].endswith("1 missing")
+    assert rows["go on"] == f"python -m superposition_jax.run resume={folder} runtime.shard=i/2"
+    dataset = superposition_jax.run([*overrides, "runtime.shard=1/2"], directory=folder)
+    rows = told(folder)
+    assert rows["models"] == "2: 1 ok, 1 diverged, 0 missing"
+    assert rows["loss"] == f"{float(dataset['loss'].sel(rate=0.01)):.4g}"
+    assert rows["go on"] == f"python -m superposition_jax.run merge={folder}"
+
+
+def test_who_trains_and_who_has_left(tmp_path):
+    experiment, folder = config.load(SWEEP), tmp_path / "a run"
+    with Store(folder, manifest.about(experiment), 60):
+        manifest.begin(experiment, folder)
+        rows = told(folder)
+        assert rows["status"] == f"process {os.getpid()} on {platform.node()} trains"
+        assert (rows["models"], rows["loss"]) == ("21: 0 ok, 0 diverged, 21 missing", "none yet")
+        assert "go on" not in rows
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for pid, host, words in (
+        (gone.pid, platform.node(), "has left it unfinished"),
+        (os.getpid(), "elsewhere", "trains, or has left: its machine is not this one"),
+    ):
+        (folder / "state").mkdir(exist_ok=True)
+        (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
+        rows = told(folder)
+        assert rows["status"] == f"process {pid} on {host} {words}"
+        assert rows["go on"] == pipeline.again(experiment, folder)
+        assert f"resume='{folder}'" in rows["go on"]
+
+
+def test_multiruns_and_folders_of_runs(tmp_path, finished):
+    experiment, folder = config.load(SWEEP), tmp_path / "multirun"
+    manifest.begin_all([experiment, experiment], folder / "unfinished" / "0_0")
+    assert told(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
+    assert run("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
+    rows = told(tmp_path / "multirun2")
+    assert (rows["jobs"], rows["models"]) == ("4, 2 failed", "4: 2 ok, 0 diverged, 2 missing")
+    assert "seed=1 data.sparsity=2: data.sparsity = 2: must be" in rows["failed"]
+    assert rows["files"].startswith("folders of 2 runs, ")
+    above = told(tmp_path)
+    assert sorted(above) == ["multirun2", "multirun2/0", "multirun2/2"]
+    assert all(text.startswith("finished, ") for text in above.values())
+
+
+def spoil(folder, name, change):
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("results.nc", lambda content: content[:-100]),
+        ("manifest.json", lambda content: content[:-100]),
+        ("manifest.json", lambda content: b"[]"),
+        ("manifest.json", lambda content: content.replace(b'"finished"', b'"running"').replace(b'"axes"', b'"other"')),
+        ("manifest.json", lambda content: content.replace(b'"all"', b'"none"')),
+    ],
+)
+def test_what_is_damaged_is_one_line(finished, tmp_path, name, change):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for file in ("results.nc", "manifest.json"):
+        (folder / file).write_bytes((finished[0] / file).read_bytes())
+    spoil(folder, name, change)
+    with pytest.raises(ConfigError, match="damaged") as refused:
+        commands.on_folder([f"info={folder}"])
+    assert "\n" not in str(refused.value)
+
+
+def test_a_stranger_does_not_steer_the_terminal(finished, tmp_path, capsys):
+    there = json.loads((finished[0] / "manifest.json").read_text()) | {"findings": ["\x1b[2Jtwo\nlines"]}
+    (tmp_path / "results.nc").write_bytes((finished[0] / "results.nc").read_bytes())
+    (tmp_path / "manifest.json").write_text(json.dumps(there))
+    assert commands.on_folder([f"info={tmp_path}"])
+    assert "found     [2Jtwolines\n" in capsys.readouterr().out
+
+
+def test_what_is_no_run_is_one_line(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    for folder in (tmp_path / "notes.txt", tmp_path / "nowhere"):
+        with pytest.raises(ConfigError, match="no run there"):
+            commands.on_folder([f"info={folder}"])
+    done = run(f"info={tmp_path}", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"superposition_jax: info = {str(tmp_path)!r}: no run there\n"
+    assert [*tmp_path.iterdir()] == [tmp_path / "notes.txt"]
+    with pytest.raises(ConfigError, match=r"train\.steps = '5': info=\. takes nothing beside it"):
+        commands.on_folder(["info=.", "train.steps=5"])
+
+
+def test_info_is_plain_in_a_pipe(finished, capsys, monkeypatch):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    assert commands.on_folder([f"info={finished[0]}"])
+    title, *lines, end = capsys.readouterr().out.splitlines()
+    assert (title, end) == (str(finished[0]), "")
+    assert [tuple(line.split(maxsplit=1)) for line in lines] == inventory.rows(finished[0])
