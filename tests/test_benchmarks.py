@@ -110,6 +110,7 @@ def test_torchs_recipe_finds_what_train_paper_finds():
     assert np.all(np.abs(losses.mean(1) - ours.mean(1)) < 4 * error + 1e-3 * ours.mean(1))
 
 
+@pytest.mark.slow
 def test_a_worker_is_a_process_of_its_own():
     run = worker.measure("engine", overrides=["model.n_features=3", "model.n_hidden=2", "train.steps=60"])
     assert run["models"] == 1

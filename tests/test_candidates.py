@@ -23,6 +23,7 @@ def test_candidates_of_two_features(p, r):
         np.testing.assert_allclose(found[name], expected_loss(p, w, b, [1, r]), rtol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "r"), [(0.7, 2.0), (0.1, 0.5)])
 def test_candidates_of_three_features(p, r):
     found = candidates.candidates_n3m2(p, r)

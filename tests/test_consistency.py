@@ -67,6 +67,7 @@ def test_tables_names_are_reserved():
     assert set(dataset.variables) - set(plain.variables) <= tables.NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ["active", "iid"])
 def test_repair_of_several_groups_with_seeds_and_noise(estimator):
     """Two sizes, two lengths of training; all models with three hidden dimensions are spoilt after training."""

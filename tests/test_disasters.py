@@ -149,6 +149,7 @@ def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
     np.testing.assert_allclose(results["loss"].reshape(7, 6), whole["loss"], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_rectangles_halve_when_memory_runs_out(whole, monkeypatch):
     from superposition_jax import config, rectangle
 

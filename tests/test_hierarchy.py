@@ -21,6 +21,7 @@ SWEEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEEPS)
 def test_any_sweep_has_levels_and_figures(name):
     dataset = superposition_jax.run([*TINY, *SWEEPS[name]])

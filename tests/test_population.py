@@ -42,6 +42,7 @@ def test_devices_chunks_and_padding_change_nothing(reference, devices, chunk, nu
     same(reference, run(group(numbers), devices, chunk))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [1, 4, 7])
 def test_equal_chunks_give_equal_bits_on_any_number_of_devices(chunk, numbers):
     one = run(group(numbers), 1, chunk)

@@ -109,6 +109,7 @@ def test_bad_sets_are_refused(overrides, words):
         config.load(overrides)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_kinds_of_sets():
     axis = "+sweep.axes.kind={path: data.sets.kind, values: [independent, correlated, anticorrelated]}"
     here = ["model.n_features=4", "model.n_hidden=2", "data.sets.sizes=2", "data.density=0.1", "train.steps=50", axis]

@@ -166,6 +166,7 @@ def command(cwd, *overrides, program=("-m", "superposition_jax.run"), expected=0
     return done
 
 
+@pytest.mark.slow
 def test_a_tracker_of_the_users_has_one_run_of_a_multirun(tmp_path):
     """In two batches, of which the second has a job that diverges."""
     (tmp_path / "mine.py").write_text(MODULE, encoding="utf-8")
