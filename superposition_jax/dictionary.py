@@ -53,16 +53,16 @@ def activations(hparams: Hparams, params: Params, *, spec: Spec, batches: int) -
     """A sampler of a model's hidden activations, in this module's units, by the estimator `active` without its empty input."""
     draw = data.sampler(hparams, spec=replace(spec, estimator="active", batch_size=BATCH))
 
-    def sample(key: Array, batches: int) -> tuple[Array, Array]:
-        x, _ = data.joined(draw, key, batches)
+    def raw(key: Array, count: int) -> tuple[Array, Array]:
+        x, _ = data.joined(draw, key, count)
         on = (x != 0).any(axis=0)
         return model.forward(params, x, spec=spec)[0], on / jnp.sum(on)
 
-    centre, variance = _moments(*sample(_evaluation(), BATCHES))
+    centre, variance = _moments(*raw(_evaluation(), BATCHES))
     scale = jnp.where(variance > 0, jnp.sqrt(variance), 1.0)
 
     def standard(key: Array) -> tuple[Array, Array]:
-        h, weight = sample(key, batches)
+        h, weight = raw(key, batches)
         return (h - centre[:, None]) / scale, weight
 
     return standard

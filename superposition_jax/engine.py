@@ -35,6 +35,7 @@ class Trainer:
         self.groups, self._chunk, self._keep = groups, chunk, keep
         self._shards, self._shares = shard[1], share(groups, *shard)
         self._mesh = population.make_mesh(devices)
+        self.devices = list(self._mesh.local_devices)
         self._programs: dict[int, tuple[population.Programs, tuple[int, int]]] = {}
         self._chunks: dict[int, int] = {}
 

@@ -24,6 +24,8 @@ EDGES = np.linspace(-1.5, 1.5, 61)
 POINTS, INPUTS, ORDER, MOST_SETS = 2**12, 128, 64, 5000
 FAINT = 0.01
 """Up to this an activation is none: training leaves orthogonal features so."""
+SMALL = 1e-5
+"""Share of the loss up to which interference costs nothing."""
 TOLERANCE = 0.1
 """Distance in the hidden layer up to which two inputs look alike, and the least value of a feature that is on."""
 

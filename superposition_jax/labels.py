@@ -106,6 +106,13 @@ def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
         yield here, dataset.isel(here)
 
 
+def across(dataset: xr.Dataset) -> str | None:
+    """The dimension along which most is lost or gained: that of density, or else the longest; None for a single cell."""
+    dims = cell_dims(dataset)
+    dense = [dim for dim in dims if values(dataset, dim).name == "density"]
+    return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
+
+
 def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
     """Dimension and values of the axis over a leaf of the config; data.density also reads an axis over data.sparsity."""
     for coordinate in dataset.coords.values():

@@ -6,7 +6,7 @@ another.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -138,14 +138,16 @@ def _block(spec: Spec, models: int) -> int:
     return next(size for size in range(min(most, models), 0, -1) if models % size == 0)
 
 
-def over_models(function: Callable[..., Any], *trees: Any, at_a_time: int | None = None) -> Any:
-    """What a function of one model's trees of arrays makes of those of many, (model, …): in one compiled program, on all of
-    this process's devices, on the host again.
+def over_models(
+    function: Callable[..., Any], *trees: Any, at_a_time: int | None = None, devices: Sequence[jax.Device] | None = None
+) -> Any:
+    """What a function of one model's trees of arrays makes of those of many, (model, …): in one compiled program, on some of
+    this process's devices (None: all), on the host again.
 
     `at_a_time` bounds how many models are in a device's memory together; None: all.
     """
     count = len(jax.tree.leaves(trees)[0])
-    devices = jax.local_devices()[: max(1, count)]
+    devices = (devices or jax.local_devices())[: max(1, count)]
     share = -(-count // len(devices))
     mesh, models = Mesh(np.asarray(devices), ("model",)), P("model")
     filled = jax.tree.map(lambda a: np.resize(np.asarray(a), (share * len(devices), *np.shape(a)[1:])), trees)

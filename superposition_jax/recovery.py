@@ -91,7 +91,7 @@ def matching_pursuit(w: Weights, h: Hidden) -> Inputs:
     Chosen directions are kept as an orthonormal basis q = W t, with t in the coordinates of features.
     """
     m, n, size = *w.shape, h.shape[1]
-    most = (m + 1) // 2
+    most = max(1, m // 2)
     norm = feature_norm(w)
     unit = jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0)[None, :], 0.0)
     free = jnp.broadcast_to((norm >= _DROPPED * norm.max())[:, None], (n, size))

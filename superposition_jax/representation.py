@@ -80,11 +80,11 @@ def information(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, "
 def information_share(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, " hidden"]:
     """`information` of a neuron and the feature it tells most of, over the larger entropy of the two being on.
 
-    1 for a neuron of one feature, about 1/k for one that k rare features share; NaN where features are always on.
+    1 for a neuron of one feature, about 1/k for one that k rare features share; NaN where all features are always on.
     """
     feature, neuron = (_entropy((values != 0) @ batch.weight) for values in (batch.x, h))
     most = jnp.maximum(neuron[:, None], feature[None, :])
-    return jnp.max(information(h, batch) / jnp.where(feature[None, :] > _CERTAIN, most, jnp.nan), axis=1)
+    return jnp.nanmax(information(h, batch) / jnp.where(feature[None, :] > _CERTAIN, most, jnp.nan), axis=1)
 
 
 def aligned(w: geometry.Weights) -> Float[Array, ""]:
@@ -113,7 +113,7 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
 
     null = jax.lax.map(turned_alignment, jnp.arange(ROTATIONS))
     found = jax.tree.map(lambda *values: jnp.stack(values), *bases)
-    above = jnp.mean(found["aligned"][:, None] > null[None, :], axis=1)
+    above = jnp.where(jnp.isnan(found["aligned"]), jnp.nan, jnp.mean(found["aligned"][:, None] > null[None, :], axis=1))
     return found | {"aligned_z": (found["aligned"] - null.mean()) / null.std(ddof=1), "aligned_above": above}
 
 

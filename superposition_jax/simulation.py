@@ -116,13 +116,16 @@ def simulated(params: Params, u: Float[Array, "output neuron"], neurons: Batch, 
 
 def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], kept: int) -> Float[Array, ""]:
     """The error where the `kept` neurons of greatest I_i Var a_i are exact and the others constant; Σ I_i Var a_i of these, if
-    they are independent.
+    they are independent. They are chosen by the inputs that measure them.
     """
     place = jnp.argsort(jnp.argsort(-jnp.sum(u * u, axis=0) * jnp.diagonal(spread)))
     return variance(jnp.where(place < kept, 0.0, u), spread)
 
 
 def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], kept: int) -> Float[Array, ""]:
-    """The least error of a linear ŷ through `kept` numbers: the eigenvalues of Cov y after the first so many."""
+    """The least error of a linear ŷ through `kept` numbers: the eigenvalues of Cov y after the first so many.
+
+    The code is fitted to the inputs that measure it, so it is somewhat too low where neurons are rarely active.
+    """
     values = eigenvalues(u @ spread @ u.T)
     return jnp.maximum(values[: max(0, u.shape[0] - kept)], 0.0).sum()

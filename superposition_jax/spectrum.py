@@ -23,9 +23,11 @@ def eigenvalues(matrix: Float[Array, "size size"]) -> Float[Array, " size"]:
         apart = jnp.diagonal(a)[half:] - jnp.diagonal(a)[:half]
         angle = jnp.arctan(2 * jnp.diagonal(a[:half, half:]) / jnp.where(apart == 0, 1e-30, apart))[:, None] / 2
         cos, sin = jnp.cos(angle), jnp.sin(angle)
-        for _side in ("rows", "columns"):
-            a = jnp.concatenate([cos * a[:half] - sin * a[half:], sin * a[:half] + cos * a[half:]])[order].T
-        return a
+
+        def of_rows(a: Array) -> Array:
+            return jnp.concatenate([cos * a[:half] - sin * a[half:], sin * a[:half] + cos * a[half:]])[order]
+
+        return of_rows(of_rows(a).T).T
 
     meetings = (4 + size.bit_length()) * (even - 1)
     turned = jax.lax.fori_loop(0, meetings, turn, jnp.pad(matrix, (0, even - size)))

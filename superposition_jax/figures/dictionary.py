@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
+from superposition_jax.tables.dictionary import SHOWN
 
 _ROWS = {
     "sae_features_found": "mean greatest cosine\nof features with latents",
@@ -18,20 +19,21 @@ _ROWS = {
     "sae_explained": "explained variance",
     "sae_latents": "living, distinct latents",
 }
-_SHOWN = 2.0
 
 
 def dictionary(dataset: xr.Dataset) -> Figure:
     """Recovery against the number of latents, a column each place on the longest axis: means and standard errors over seeds."""
     places, held = layout.columns(dataset, None)
-    margin, gap = (0.95, 1.2, 0.55, 0.65), (0.15, (0.18,))
+    margin, gap = (0.95, 1.5, 0.55, 0.65), (0.15, (0.18,))
     figure, grid = layout.panels(len(_ROWS), len(places), (1.5, 1.35), gap=gap, margin=margin)
     for column, (title, cell) in enumerate(places):
         for row, (axes, (name, words)) in enumerate(zip(grid[:, column], _ROWS.items(), strict=True)):
             for kind, style in _styles(dataset):
                 _line(axes, cell[name].sel(sae=kind), cell, {"label": kind, **style})
+                if name == "sae_features_found":
+                    _line(axes, cell["sae_chance"].sel(sae=kind), cell, {"color": style["color"], "ls": ":", "lw": 1})
             if name == "sae_features_found":
-                _line(axes, cell["sae_chance"].isel(sae=0), cell, {"label": "chance", "color": "0.5", "ls": ":"})
+                axes.plot([], [], color="0.5", ls=":", lw=1, label="chance, of as\nmany living latents")
             if name == "sae_latents":
                 true = cell["represented"].mean().item()
                 axes.axhline(true, color="black", ls="--", lw=1, label="true number")
@@ -44,16 +46,16 @@ def dictionary(dataset: xr.Dataset) -> Figure:
                 axes.set_ylabel(words, fontsize=8)
         grid[0, column].set_title(title, fontsize=9)
         grid[-1, column].set_xlabel("latents / feature, D/n", fontsize=8)
-    layout.common_legend(figure, grid)
+    layout.legend(figure)
     figure.suptitle(f"{dataset.attrs.get('name', '')}: mean and standard error, {_seeds(dataset)}{held}", fontsize=10)
     return figure
 
 
 def dictionary_count(dataset: xr.Dataset) -> Figure:
     """Estimated against true number of represented features, a panel each kind of autoencoder of D = 2n: every model."""
-    found = dataset["sae_latents"].sel(dictionary=_SHOWN).mean("sae_seed")
+    found = dataset["sae_latents"].sel(dictionary=SHOWN).mean("sae_seed")
     places, held = layout.columns(dataset.assign(found=found), None)
-    margin, gap = (0.65, 1.2, 0.6, 0.7), (0.12, (0.0,))
+    margin, gap = (0.65, 1.5, 0.6, 0.7), (0.12, (0.0,))
     figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=gap, margin=margin)
     most = 1.1 * max(float(found.max()), float(dataset["represented"].max()))
     for axes, kind in zip(grid[0], dataset["sae"].values, strict=True):
@@ -67,8 +69,8 @@ def dictionary_count(dataset: xr.Dataset) -> Figure:
         axes.tick_params(labelsize=8, labelleft=axes is grid[0, 0])
         axes.set_xlabel("represented", fontsize=9)
     grid[0, 0].set_ylabel("living, distinct latents", fontsize=9)
-    layout.common_legend(figure, grid)
-    name, what = dataset.attrs.get("name", ""), f"number of features by autoencoders of D = {_SHOWN:g}n against the true one"
+    layout.legend(figure)
+    name, what = dataset.attrs.get("name", ""), f"number of features by autoencoders of D = {SHOWN:g}n against the true one"
     figure.suptitle(f"{name}: {what}, every model{held}", fontsize=10)
     return figure
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
-from superposition_jax.tables.hierarchy import LEVELS, across, kinds, title
+from superposition_jax.tables.hierarchy import LEVELS, kinds, title
 
 _MOST = 6
 _COLOURS = mpl.colormaps["cividis"]
@@ -28,7 +28,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
 
     Elhage et al. 2022, "Definitions and Motivation".
     """
-    seed, along = labels.seed_dim(dataset), across(dataset)
+    seed, along = labels.seed_dim(dataset), labels.across(dataset)
     shown, more = _first(kinds(dataset, along))
     share, best = (dataset["kept"] if seed is None else dataset["kept"].mean(seed)), labels.best_seed(dataset)["kept"]
     count = 1 if along is None else dataset.sizes[along]
@@ -57,7 +57,7 @@ def bases(dataset: xr.Dataset) -> Figure:
 
     Dotted: the mean alignment 3/(m + 2) of random directions.
     """
-    seed, along = labels.seed_dim(dataset), across(dataset)
+    seed, along = labels.seed_dim(dataset), labels.across(dataset)
     shown, more = _first(kinds(dataset, along))
     margin = (0.85, 2.9, 0.6, 0.5)
     figure, grid = layout.panels(2, 3, (2.4, 2.1), gap=(0.85, (0.65,)), margin=margin)
@@ -78,7 +78,7 @@ def bases(dataset: xr.Dataset) -> Figure:
         else:
             axes.set_ylim(0, None)
             axes.yaxis.set_major_locator(MaxNLocator(5))
-        if name == "aligned":
+        if name == "aligned" and not labels.varies(dataset, "model.n_hidden"):
             axes.axhline(3 / (dataset.sizes["hidden"] + 2), color="0.3", ls=":")
     layout.legend(figure)
     bars = "median and range (band) of " if seed is not None else ""

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from superposition_jax import labels
 from superposition_jax.figures import layout
-from superposition_jax.tables.hierarchy import across
+from superposition_jax.interference import SMALL
+from superposition_jax.tables.interference import rare_interference
 
 _COLOURS = mpl.colormaps["cividis"]
 _SHOWN = 3
@@ -19,7 +20,7 @@ def interference(dataset: xr.Dataset) -> Figure:
     """Above: distribution of what a feature that is off gets from one, two, three others, before bias and activation. Below:
     its mean square at three stages, the cost of interference, and alternative explanations of an activation; mean over seeds and
     standard error. Further axes stay at their first value. Elhage et al. 2022, "Mathematical Understanding"."""
-    along, seed = across(dataset), labels.seed_dim(dataset)
+    along, seed = labels.across(dataset), labels.seed_dim(dataset)
     here = {dim: 0 for dim in labels.cell_dims(dataset) if dim != along}
     model = dataset.isel(here)
     figure, grid = layout.panels(2, 3, (2.6, 2.1), gap=(0.85, (0.7,)), margin=(0.85, 2.0, 0.65, 0.6))
@@ -31,9 +32,10 @@ def interference(dataset: xr.Dataset) -> Figure:
     for number, (stage, words) in enumerate(_STAGES.items()):
         _line(grid[1, 0], x, model["false_square"].sel(others=2, stage=stage), seed, number, words)
     for number, (name, words) in enumerate(_COSTS.items()):
-        _line(grid[1, 1], x, model[name].where(model[name] > 1e-5 * model["loss"]), seed, number, words)
+        mean = model[[name, "loss"]] if seed is None else model[[name, "loss"]].mean(seed)
+        _line(grid[1, 1], x, model[name].where(mean[name] > SMALL * mean["loss"]), seed, number, words)
     if along is not None and (p := labels.values(dataset, along)).name == "density":
-        rare = p * (1 - p) ** (dataset.sizes["feature"] - 1) * model["one_active_interference"]
+        rare = rare_interference(model, p, dataset.sizes["feature"])
         rare = rare if seed is None else rare.mean(seed)
         grid[1, 1].plot(x, rare.where(rare > 0), "k:", label="second term of L₁", lw=1)
     for number, k in enumerate(dataset["others"].values):
@@ -76,6 +78,5 @@ def _distributions(row, model: xr.Dataset, along: str | None, seed: str | None) 
 def _line(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, number: int, words: str) -> None:
     """Mean with its standard error over seeds."""
     colour, marker = _COLOURS([0.0, 0.5, 0.85][number]), "osD"[number]
-    middle = values if seed is None else values.mean(seed)
-    error = None if seed is None else np.atleast_1d(values.std(seed, ddof=1) / values.sizes[seed] ** 0.5)
+    middle, error = layout.mean_error(values, seed)
     axes.errorbar(x, np.atleast_1d(middle), error, color=colour, marker=marker, ms=4, capsize=2, label=words)

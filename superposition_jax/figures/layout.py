@@ -107,12 +107,7 @@ def fixed(dataset: xr.Dataset, across) -> str:
 
 def columns(dataset: xr.Dataset, across) -> tuple[list[tuple[str, xr.Dataset]], str]:
     """What is at each place of the longest other axis, with its name; and in words where further axes stay, at their first."""
-    dims = sorted((d for d in cell_dims(dataset) if d != across), key=lambda d: -dataset.sizes[d])
-    here = dataset.isel(dict.fromkeys(dims[1:], 0))
-    held = "".join(f", {label(dataset, d, 0)}" for d in dims[1:])
-    if not dims:
-        return [("", here)], held
-    return [(label(dataset, dims[0], place), here.isel({dims[0]: place})) for place in range(dataset.sizes[dims[0]])], held
+    return [(name, dataset.isel(here)) for name, here, _ in lines(dataset, across)], fixed(dataset, across)
 
 
 def spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,20 +118,13 @@ def spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def legend(figure: Figure) -> None:
-    """One legend for the figure, at its right, if its lines have labels."""
-    handles, words = figure.axes[0].get_legend_handles_labels()
-    if any(words):
-        right = figure.axes[-1].get_position().x1
-        figure.legend(handles, words, loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)
-
-
-def common_legend(figure: Figure, grid: np.ndarray) -> None:
-    """One legend of whatever any panel has, at the right."""
+    """One legend at the figure's right of whatever its panels have, if that has labels."""
     found = {}
-    for axes in grid.ravel():
+    for axes in figure.axes:
         found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    right = grid[0, -1].get_position().x1
-    figure.legend(found.values(), found.keys(), loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=8)
+    if any(found):
+        right = figure.axes[-1].get_position().x1
+        figure.legend(found.values(), found.keys(), loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)
 
 
 def mean_error(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray | None]:

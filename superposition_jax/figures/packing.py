@@ -29,7 +29,7 @@ def packing(dataset: xr.Dataset) -> Figure:
         axes.plot(fine, bounds.random_vectors(fine, epsilon), "--", color=_RANDOM, label="random directions (half of draws)")
         axes.plot(fine, bounds.johnson_lindenstrauss(fine, epsilon), ":", color=_RANDOM, label="Johnson–Lindenstrauss exp(mε²/4)")
         axes.plot(fine, fine, "-", color="0.8", lw=0.8, label="N = m", zorder=0)
-        lines = [(k, lines) for k, (lines, angle) in bounds.EQUIANGULAR.items() if abs(angle - epsilon) < 1e-9]
+        lines = [(k, count) for k, (count, angle) in bounds.EQUIANGULAR.items() if abs(angle - epsilon) < 1e-9]
         axes.plot(
             *np.reshape(lines, (-1, 2)).T, "*", ms=11, mfc="none", color=_TRAINED, label="greatest number of equiangular lines"
         )

@@ -21,8 +21,9 @@ def recovery(dataset: xr.Dataset) -> Figure:
     """Mean and standard error over seeds of E‖x − x'‖²/Σ Var x_i, with the densities up to which theory lets x be recovered."""
     across, density = labels.axis(dataset, "data.density")
     density = labels.values(dataset, across).values
-    seed, others = labels.seed_dim(dataset), [dim for dim in labels.cell_dims(dataset) if dim != across]
-    places = list(layout.lines(dataset, across))[:_COLUMNS]
+    seed = labels.seed_dim(dataset)
+    every = list(layout.lines(dataset, across))
+    places, more = every[:_COLUMNS], f"; {len(every) - _COLUMNS} more not shown" if len(every) > _COLUMNS else ""
     margin = (0.95, 2.9, 0.6, 0.8)
     figure, grid = layout.panels(len(_ROWS), len(places), (2.5, 1.9), gap=(0.2, (0.2,)), margin=margin)
     for column, (name, here, _) in enumerate(places):
@@ -31,9 +32,9 @@ def recovery(dataset: xr.Dataset) -> Figure:
         for axes, (kind, words) in zip(grid[:, column], _ROWS.items(), strict=True):
             for decoder, (style, colour, size, label) in _STYLES.items():
                 values = errors.sel(recovery_matrix=kind, recovery_decoder=decoder)
-                mean = values if seed is None else values.mean(seed)
-                spread = 0 * mean if seed is None else values.std(seed, ddof=1) / values.sizes[seed] ** 0.5
-                axes.errorbar(density, mean, spread, fmt=style, color=colour, ms=size, lw=1.2, mfc="none", label=label)
+                axes.errorbar(
+                    density, *layout.mean_error(values, seed), fmt=style, color=colour, ms=size, lw=1.2, mfc="none", label=label
+                )
             axes.axvline(bounds.l1_density(ratio), color="#123a7a", lw=1, ls=":", label="ℓ₁ threshold, n → ∞")
             axes.axvline(bounds.sensed_density(ratio), color="black", lw=1, ls="-.", label="m = −n(1−S) log(1−S)")
             layout.set_log(axes.xaxis, np.array([density.min() / 10, density.max()]))
@@ -45,7 +46,8 @@ def recovery(dataset: xr.Dataset) -> Figure:
         grid[0, column].set_title(f"{name + ', ' if name else ''}m/n = {ratio:.3g}", fontsize=10)
         grid[-1, column].set_xlabel("density 1 − S")
     layout.legend(figure)
-    held = layout.fixed(dataset, across) if others else ""
     words = "error of recovery / Σ Var x, mean and standard error of"
-    figure.suptitle(f"{dataset.attrs.get('name', '')}: {words} {layout.seeds_note(dataset)}{held}", fontsize=11)
+    figure.suptitle(
+        f"{dataset.attrs.get('name', '')}: {words} {layout.seeds_note(dataset)}{layout.fixed(dataset, across)}{more}", fontsize=11
+    )
     return figure

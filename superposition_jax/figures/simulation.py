@@ -22,9 +22,7 @@ def simulation(dataset: xr.Dataset) -> Figure:
 
     Elhage et al. 2022: a small network noisily simulates a larger, highly sparse one.
     """
-    dims = labels.cell_dims(dataset)
-    density = [d for d in dims if labels.values(dataset, d).name == "density"]
-    across = (density or sorted(dims, key=lambda d: -dataset.sizes[d]) or [None])[0]
+    across = labels.across(dataset)
     columns, held = layout.columns(dataset, across)
     figure, grid = layout.panels(1, len(columns), (2.1, 2.4), gap=(0.15, (0.0,)), margin=(0.8, 2.2, 0.6, 0.65))
     every = dataset[list(_LINES)].to_array()
@@ -40,7 +38,7 @@ def simulation(dataset: xr.Dataset) -> Figure:
         axes.tick_params(labelleft=axes is grid[0, 0], labelsize=8)
         axes.set_title(title, fontsize=9)
     grid[0, 0].set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
-    layout.common_legend(figure, grid)
+    layout.legend(figure)
     name, what = dataset.attrs.get("name", ""), f"{dataset.sizes['feature']} neurons in m = n_hidden dimensions"
     figure.suptitle(f"{name}: {what}, mean and standard error, {layout.seeds_note(dataset)}{held}", fontsize=10)
     return figure

@@ -1,11 +1,12 @@
 """Tables: what an experiment works out of its results and keeps beside them, by the name under which a sweep asks for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 
 import numpy as np
 import xarray as xr
 
+from superposition_jax import results
 from superposition_jax.engine import Trainer
 from superposition_jax.sweep import Group
 from superposition_jax.types import PARAMS
@@ -80,6 +81,13 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
         said = [dataset.attrs.get("findings", ""), table.attrs.get("findings", "")]
         dataset = dataset.assign(table.variables).assign_attrs(findings="\n".join(filter(None, said)))
     return dataset
+
+
+def told(dataset: xr.Dataset, table: xr.Dataset, sentences: Callable[[xr.Dataset], Iterable[str]]) -> xr.Dataset:
+    """The table without numbers of models that diverged, and with what `sentences` finds in it and the dataset."""
+    whole = results.without_diverged(dataset.assign(table.variables))
+    table = table.assign({name: whole[name].variable for name in table.data_vars})
+    return table.assign_attrs(findings="\n".join(sentences(whole)))
 
 
 def parameters(dataset: xr.Dataset, group: Group) -> dict[str, np.ndarray]:

@@ -27,7 +27,8 @@ KINDS = {
 """k (0: all) and λ of the sparse autoencoders, by name."""
 SEEDS = 2
 _AT_A_TIME = 32
-_SHOWN = 2.0
+SHOWN = 2.0
+"""D/n of which findings and the figure of counts tell."""
 
 _MEANINGS = {
     "sae_features_found": "mean over represented features of the greatest cosine of W_i with a living latent's direction",
@@ -37,7 +38,7 @@ _MEANINGS = {
     "sae_on": "mean number of latents that are on",
     "sae_dead": f"share of latents that are on for ≤ {ALIVE:.1%} of inputs",
     "sae_latents": f"living latents without one that is on more often within a cosine of {SAME}: estimated number of features",
-    "sae_chance": "expected greatest cosine of a direction with as many random ones as there are latents",
+    "sae_chance": "expected greatest cosine of a direction with as many random ones as there are living latents",
 }
 
 
@@ -52,7 +53,7 @@ def dictionary(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     ok = sweep.values.ravel() == results.STATUS.index("ok")
     for group in trainer.groups:
         there = ok[group.points]
-        for name, values in _of_group(group, parameters(dataset, group), cases).items():
+        for name, values in _of_group(group, parameters(dataset, group), cases, trainer.devices).items():
             full[name][group.points[there]] = values[there]
     coords = {"dictionary": [*SIZES], "sae": [*KINDS], "sae_seed": np.arange(SEEDS)}
     table = xr.Dataset(
@@ -66,7 +67,7 @@ def dictionary(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     return table.assign_attrs(findings="\n".join(_findings(dataset.merge(table))))
 
 
-def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...]) -> dict[str, np.ndarray]:
+def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...], devices) -> dict[str, np.ndarray]:
     """`_MEANINGS` of a group's models (model, size, kind, seed)."""
     n, m = group.spec.n_features, group.spec.n_hidden
     model, size, kind, seed = (index.ravel() for index in np.indices((len(group.points), *cases)))
@@ -77,15 +78,17 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
         *(group.seeds[model], seed, take(group.hparams, model), {name: values[model] for name, values in params.items()}),
         Setting(latents[size].astype(np.float32), kept[kind], weight[kind]),
         at_a_time=_AT_A_TIME,
+        devices=devices,
     )
     truth = np.asarray(ACTIVATIONS[group.spec.hidden_activation](params["W"]))  # what a feature alone makes of h
     norm, long = np.linalg.norm(truth, axis=1), np.linalg.norm(params["W"], axis=1) > REPRESENTED
     features = [(w / length)[:, there] for w, length, there in zip(truth, np.where(norm > 0, norm, 1), long, strict=True)]
-    pairs = zip(model, found.pop("decoder"), found.pop("alive"), strict=True)
-    cosines = np.array([numeric.recovery(features[k], decoder[:, alive]) for k, decoder, alive in pairs])
+    alive = found.pop("alive")
+    pairs = zip(model, found.pop("decoder"), alive, strict=True)
+    cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in pairs])
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
     arrays |= {f"sae_{name}": values for name, values in found.items()}
-    arrays["sae_chance"] = np.array([numeric.chance(m, D) for D in latents.tolist()])[size]
+    arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]
     return {name: values.reshape(-1, *cases) for name, values in arrays.items()}
 
 
@@ -96,12 +99,15 @@ def _one(model_seed, seed, hparams: Hparams, params: Params, setting: Setting, *
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    few = dataset[["sae_features_found", "sae_latents", "represented", "loss"]].sel(dictionary=_SHOWN).mean("sae_seed")
+    names = ["sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented", "loss"]
+    few = dataset[names].sel(dictionary=SHOWN).mean("sae_seed")
     for here, cell in labels.cells(few):
         words = [
-            f"{name} {mean_error(cell['sae_features_found'].sel(sae=name).values, '.3f')}, "
-            f"{mean_error(cell['sae_latents'].sel(sae=name).values, '.1f')} latents"
+            f"{name} {mean_error(cell['sae_features_found'].sel(sae=name).values, '.3f')} "
+            f"(chance {float(cell['sae_chance'].sel(sae=name).mean()):.2f}), "
+            f"{mean_error(cell['sae_latents'].sel(sae=name).values, '.1f')} latents, "
+            f"{mean_error(cell['sae_explained'].sel(sae=name).values, '.2f')} of variance"
             for name in KINDS
         ]
         true = mean_error(cell["represented"].values, ".1f")
-        yield f"{labels.place(dataset, here, ', ')}{true} features, D = {_SHOWN:g}n: cosine and estimate by {'; '.join(words)}"
+        yield f"{labels.place(dataset, here, ', ')}{true} features, D = {SHOWN:g}n: cosine and estimate by {'; '.join(words)}"

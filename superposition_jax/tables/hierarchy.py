@@ -8,7 +8,7 @@ import xarray as xr
 
 from superposition_jax import labels, representation
 from superposition_jax.engine import Trainer
-from superposition_jax.tables import models
+from superposition_jax.tables import models, told
 from superposition_jax.tables.words import mean_error
 from superposition_jax.types import Measure
 
@@ -47,7 +47,7 @@ LEVELS = {
 }
 """The paper's levels in its order; a basis is privileged where columns of W are sparser in it than in rotated ones."""
 _ARCHITECTURE = ("model.kind", "model.activation", "model.hidden_activation", "target.kind", "data.values.law")
-_SIGNS = {"abs": "|x|", "square": "x²", "max": "max(xᵢ, xᵢ₊₁)"}
+_TARGETS = {"abs": "|x|", "square": "x²", "max": "max(xᵢ, xᵢ₊₁)"}
 
 
 def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
@@ -57,19 +57,19 @@ def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """
     table = models.each(dataset, trainer, representation.describe, MEASURES)
     found = dataset.assign(table.variables).isel(basis=0)
-    kept = xr.concat([level.holds(found) for level in LEVELS.values()], "level").where(found["linear_share"].notnull())
+    kept = xr.concat([level.holds(found).astype("float32") for level in LEVELS.values()], "level")
     meaning = "whether a model is " + ", ".join(f"{name} ({level.words})" for name, level in LEVELS.items())
     kept = kept.drop_vars(list(kept.coords)).transpose(*found["status"].dims, "level").assign_attrs(long_name=meaning)
     table = table.assign(kept=kept).assign_coords(basis=[*representation.BASES], level=[*LEVELS])
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return told(dataset, table, _findings)
 
 
 def title(dataset: xr.Dataset, here: Mapping[str, int]) -> str:
     """A model at a place of the sweep by its formula, and the place on axes that the formula does not say."""
-    kind, f, g, target, _ = (labels.leaf(dataset, path, here) for path in _ARCHITECTURE)
+    kind, f, g, target, bias = (labels.leaf(dataset, path, here) for path in (*_ARCHITECTURE[:4], "model.bias"))
     into, out = ("W", "Wᵀ") if kind == "tied" else ("Wᵢₙ", "Wₒᵤₜᵀ")
-    formula = _applied(f, f"{out}{_applied(g, f'{into}x')} + b")
-    computed = f"{_SIGNS.get(target, target)} by " if target != "identity" else ""
+    formula = _applied(f, f"{out}{_applied(g, f'{into}x')}{' + b' if bias else ''}")
+    computed = f"{_TARGETS.get(target, target)} by " if target != "identity" else ""
     rest = {dim: k for dim, k in here.items() if not _paths(dataset, dim) <= set(_ARCHITECTURE)}
     return computed + formula + (f", {labels.place(dataset, rest)}" if rest else "")
 
@@ -82,13 +82,6 @@ def _paths(dataset: xr.Dataset, dim: str) -> set[str]:
     return {str(c.attrs.get("long_name")) for c in dataset.coords.values() if c.dims == (dim,)}
 
 
-def across(dataset: xr.Dataset) -> str | None:
-    """The dimension along which levels are lost: that of density, or else the longest."""
-    dims = labels.cell_dims(dataset)
-    dense = [dim for dim in dims if labels.values(dataset, dim).name == "density"]
-    return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
-
-
 def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
     """Places on the axes other than `along` and the seed's."""
     few = dataset[["loss"]]
@@ -99,18 +92,17 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
     few = dataset[[*(name for name, measure in MEASURES.items() if measure.dims == ("basis",)), "represented", "rank", "loss"]]
     for here, cell in labels.cells(few):
         trained, turned = ({name: values.values for name, values in cell.isel(basis=k).items()} for k in (0, 1))
-        with np.errstate(all="ignore"):  # of models that diverged
-            worse = np.log10(turned["basis_loss"] / trained["basis_loss"])
+        worse = np.log10(turned["basis_loss"] / trained["basis_loss"])
         yield (
             f"{title(dataset, here)}: R² {mean_error(trained['linear_share'], '.3f')}, "
-            f"interactions {mean_error(abs(trained['interaction_share']), '.1f', 100)} % of Var h, "
-            f"{np.median(trained['represented']):g} features at rank {np.median(trained['rank']):g}, "
+            f"interactions {mean_error(trained['interaction_share'], '.1f', 100)} % of Var h, "
+            f"{cell['represented'].median():g} features at rank {cell['rank'].median():g}, "
             f"alignment {mean_error(trained['aligned'], '.2f')} (z = {mean_error(trained['aligned_z'], '.1f')}), "
             f"{mean_error(trained['features_a_neuron'], '.1f')} features a neuron, "
             f"information {mean_error(trained['information_share'], '.2f')}, "
             f"log₁₀ loss up by {mean_error(worse, '.2f')} by a rotation"
         )
-    along, seed = across(dataset), labels.seed_dim(dataset)
+    along, seed = labels.across(dataset), labels.seed_dim(dataset)
     share = dataset["kept"] if seed is None else dataset["kept"].mean(seed)
     for here in kinds(dataset, along):
         lost = [_where(dataset, along, share.isel(here | {"level": k}).values, name) for k, name in enumerate(LEVELS)]

@@ -8,7 +8,7 @@ import xarray as xr
 from superposition_jax import interference as measured
 from superposition_jax import labels
 from superposition_jax.engine import Trainer
-from superposition_jax.tables import models
+from superposition_jax.tables import models, told
 from superposition_jax.tables.words import mean_error
 from superposition_jax.types import Measure
 
@@ -18,7 +18,9 @@ MEASURES = {
     "false_negative": Measure(("others",), f"share {_WHERE}, with z < −{measured.FAINT}"),
     "false_square": Measure(("others", "stage"), f"mean z², f(z)², f(z + b)² {_WHERE}"),
     "false_density": Measure(("others", "stage", "activation_value"), f"density of z, f(z), f(z + b) {_WHERE}"),
-    "alternatives": Measure(("others",), "sets of at most so many features that explain h of so many others, all at 1, to 0.1"),
+    "alternatives": Measure(
+        ("others",), f"sets of at most so many features that explain h of so many others, all at 1, to {measured.TOLERANCE}"
+    ),
     "ambiguous": Measure(("others",), "share of sets of so many features that others explain"),
     "linear_benefit": Measure((), "Σ_i I_i (1 − ‖W_i‖²)²"),
     "linear_interference": Measure((), "Σ_{i≠j} I_j (W_j·W_i)²"),
@@ -32,7 +34,20 @@ def interference(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     middle = (measured.EDGES[1:] + measured.EDGES[:-1]) / 2
     table = models.each(dataset, trainer, measured.describe, MEASURES)
     table = table.assign_coords(others=[*measured.OTHERS], stage=[*measured.STAGES], activation_value=middle)
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return told(dataset, table, _findings)
+
+
+def rare_interference(dataset: xr.Dataset, density: xr.DataArray, n: int) -> xr.DataArray:
+    """The second term of L₁: what interference costs while a single one of n features is on, all equally often."""
+    return density * (1 - density) ** (n - 1) * dataset["one_active_interference"]
+
+
+def _of_one(cell: xr.Dataset, n: int) -> str:
+    if "density" not in cell.coords:
+        return ""
+    share = rare_interference(cell, cell["density"], n) / cell["interference_loss"]
+    shown = share.where(cell["interference_loss"] > measured.SMALL * cell["loss"]).values
+    return f", {mean_error(shown, '.0f', 100)} % of that with a single feature on"
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
@@ -48,6 +63,7 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
         yield (
             f"{labels.place(dataset, here, ': ')}of two others z is {signs} of cases, mean square {mean_error(raw, '.2g')}; "
             f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
-            f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss; "
+            f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss"
+            f"{_of_one(cell, int(labels.leaf(dataset, 'model.n_features', here)))}; "
             f"alternatives to one, two, three features: {counts}"
         )

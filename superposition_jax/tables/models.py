@@ -24,7 +24,9 @@ def each(
     for group in trainer.groups:
         own = {name: values for name, values in parameters(dataset, group).items() if not np.isnan(values).all()}
         one = partial(function, spec=group.spec)
-        found = population.over_models(one, group.seeds.astype(np.uint32), group.hparams, own, at_a_time=_AT_A_TIME)
+        found = population.over_models(
+            one, group.seeds.astype(np.uint32), group.hparams, own, at_a_time=_AT_A_TIME, devices=trainer.devices
+        )
         for name, parts in flat.items():
             parts.append((group.points, found[name]))
     return xr.Dataset(

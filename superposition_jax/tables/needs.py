@@ -36,6 +36,7 @@ _EQUAL = Need(
 )
 _NOT_NEGATIVE = every(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
 _SETS = every(lambda spec: spec.correlation != "independent", "data.sets.kind = correlated or anticorrelated")
+_INDEPENDENT = every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent")
 
 NEEDS: dict[str, list[Need]] = {
     "solids": [_TIED],
@@ -63,9 +64,9 @@ NEEDS: dict[str, list[Need]] = {
         _NOT_NEGATIVE,
     ],
     "simulation": [every(lambda spec: spec.target == "identity", "target.kind = identity"), _NOT_NEGATIVE],
-    "hierarchy": [every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent")],
+    "hierarchy": [_INDEPENDENT],
     "interference": [
-        *(_TIED, every(lambda spec: spec.hidden_activation == "identity", "model.hidden_activation = identity")),
+        *(_TIED, _INDEPENDENT, every(lambda spec: spec.hidden_activation == "identity", "model.hidden_activation = identity")),
         every(lambda spec: spec.target == "identity", "target.kind = identity"),
         every(
             lambda spec: {"benefit_loss", "interference_loss"} <= set(spec.measures), "measures=[benefit_loss, interference_loss]"
@@ -85,8 +86,7 @@ NEEDS: dict[str, list[Need]] = {
             lambda spec: spec.activation == "relu" and spec.target == "identity",
             "model.activation = relu, target.kind = identity",
         ),
-        every(lambda spec: spec.correlation == "independent", "data.sets.kind = independent"),
-        _NOT_NEGATIVE,
+        *(_INDEPENDENT, _NOT_NEGATIVE),
         every(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
     ],
 }

@@ -1,6 +1,6 @@
 """How many almost orthogonal vectors there are, and how near trained features come to them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 import jax
@@ -10,6 +10,7 @@ import xarray as xr
 from superposition_jax import bounds, geometry, labels, population, prng
 from superposition_jax import packing as vectors
 from superposition_jax.engine import Trainer
+from superposition_jax.tables import told
 from superposition_jax.tables.words import mean_error
 from superposition_jax.types import PACKING
 
@@ -44,14 +45,15 @@ def packing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     """
     sweep = dataset["status"]
     w = labels.directions(dataset).transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
-    count, coherence, rms = population.over_models(vectors.spread, w.reshape(-1, *w.shape[-2:]))
+    count, coherence, rms = population.over_models(vectors.spread, w.reshape(-1, *w.shape[-2:]), devices=trainer.devices)
     hidden = np.empty(sweep.size, int)
     for group in trainer.groups:
         hidden[group.points] = group.spec.n_hidden
     own = list(zip(hidden.tolist(), count.tolist(), strict=True))
     dimensions = sorted(set(hidden.tolist()))
-    found = restarts({*own, *((m, size) for m in dimensions for size in _sizes(m))})
-    found |= restarts({(m, size) for m in dimensions for epsilon in EPSILONS for size in _between(found, m, epsilon)} or own)
+    found = restarts({*own, *((m, size) for m in dimensions for size in _sizes(m))}, trainer.devices)
+    left = {(m, size) for m in dimensions for epsilon in EPSILONS for size in _between(found, m, epsilon)}
+    found |= restarts(left, trainer.devices)
     columns = {
         "represented_coherence": coherence,
         "represented_rms": rms,
@@ -66,7 +68,7 @@ def packing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     variables["packing_vectors"] = xr.Variable(("packing_m", "packing_epsilon"), greatest, meaning)
     axes = {"packing_m": dimensions, "packing_epsilon": list(EPSILONS), "packing_quantile": list(_QUANTILES)}
     table = xr.Dataset(variables, coords=axes)
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return told(dataset, table, _findings)
 
 
 def _on(sweep: xr.DataArray, values: np.ndarray, meaning: str) -> xr.Variable:
@@ -75,7 +77,7 @@ def _on(sweep: xr.DataArray, values: np.ndarray, meaning: str) -> xr.Variable:
     return xr.Variable(dims, values.reshape((*sweep.shape, *values.shape[1:])), {"long_name": meaning})
 
 
-def restarts(pairs: Collection[tuple[int, int]]) -> Found:
+def restarts(pairs: Collection[tuple[int, int]], devices: Sequence[jax.Device] | None = None) -> Found:
     """Coherences that descent reaches from several starts, for all (m, N); one program for sizes between powers of two."""
     found: Found = {}
     padded = {pair: 1 << max(1, pair[1] - 1).bit_length() for pair in pairs}
@@ -84,7 +86,8 @@ def restarts(pairs: Collection[tuple[int, int]]) -> Found:
         times = int(np.clip(_PAIRS // columns**2, *_RESTARTS))
         m, size = np.repeat(here, times, axis=0).T
         reached = partial(_reached, rows=m.max().item(), columns=columns)
-        coherence = population.over_models(reached, np.tile(np.arange(times), len(here)), size, m, at_a_time=times)
+        starts = np.tile(np.arange(times), len(here))
+        coherence = population.over_models(reached, starts, size, m, at_a_time=times, devices=devices)
         found |= dict(zip(here, coherence.reshape(-1, times), strict=True))
     return found
 
@@ -131,4 +134,5 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
 
 def _count(m: int, size: int, epsilon: float) -> str:
     most = bounds.most_vectors(m, epsilon, 2 * MOST)
-    return f"{'≥ ' * (size >= MOST)}{size}{f' ({most})' * (most < 2 * MOST)} for m = {m}"
+    known = f" ({most})" if most < 2 * MOST else ""
+    return f"{'≥ ' if size >= MOST else ''}{size}{known} for m = {m}"

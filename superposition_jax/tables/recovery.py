@@ -1,6 +1,6 @@
 """How well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W, and the same for other W."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import jax
@@ -13,8 +13,9 @@ from superposition_jax import data, labels, packing, population, prng
 from superposition_jax import recovery as decoders
 from superposition_jax.engine import Trainer
 from superposition_jax.sweep import Group
+from superposition_jax.tables import told
 from superposition_jax.tables.words import mean_error
-from superposition_jax.types import RECOVERY
+from superposition_jax.types import RECOVERY, Hparams
 
 MATRICES = "trained", "random", "packed"
 DECODERS = "relu", "linear", "pursuit", "l1"
@@ -37,19 +38,19 @@ def recovery(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     errors = np.empty((sweep.size, len(MATRICES), len(DECODERS)), np.float32)
     for group in trainer.groups:
         m, n = group.spec.n_hidden, group.spec.n_features
-        errors[group.points] = _errors(group, w[group.points][:, :m, :n], b[group.points][:, :n])
+        errors[group.points] = _errors(group, w[group.points][:, :m, :n], b[group.points][:, :n], trainer.devices)
     dims = *sweep.dims, "recovery_matrix", "recovery_decoder"
     meaning = {"long_name": "E‖x − x'‖² / Σ Var x_i of x recovered from Wx"}
     found = xr.Variable(dims, errors.reshape((*sweep.shape, *errors.shape[1:])), meaning)
     axes = {"recovery_matrix": list(MATRICES), "recovery_decoder": list(DECODERS)}
     table = xr.Dataset({"recovery_error": found}, coords=axes)
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return told(dataset, table, _findings)
 
 
-def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.Device]) -> np.ndarray:
     """Errors (model, matrix, decoder) of a group. Random and packed W are those of the seed."""
     spec = replace(group.spec, estimator="active", batch_size=_BATCH)
-    m, n, some = spec.n_hidden, spec.n_features, jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
+    m, n = spec.n_hidden, spec.n_features
 
     def stream(seed: Array, use: int) -> Array:
         return jax.random.fold_in(jax.random.fold_in(prng.key(seed), RECOVERY), use)
@@ -60,15 +61,14 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         return random, packing.optimise(stream(seed, 1), size, dimension, rows=m, columns=n, steps=_STEPS)
 
     seeds, place = np.unique(group.seeds, return_inverse=True)
-    random, packed = population.over_models(others, seeds)
+    random, packed = population.over_models(others, seeds, devices=devices)
     first, second = data.LAWS[spec.law].moments(group.hparams.value_exponent[:, None])
     mean = group.hparams.density * np.asarray(first)
     variance = group.hparams.density * np.asarray(second) - mean**2
     matrices = np.stack([w, random[place], packed[place]], axis=1)
     a, c = decoders.least_squares(matrices, mean[:, None], variance[:, None])
 
-    def errors(seed: Array, density: Array, exponent: Array, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
-        hparams = some.replace(density=density, value_exponent=exponent)
+    def errors(seed: Array, hparams: Hparams, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
         sample = data.sampler(hparams, spec=spec)
         fitted, batch = data.joined(sample, stream(seed, 2), _FITTED), data.joined(sample, stream(seed, 3), _INPUTS)
         rows = []
@@ -83,9 +83,8 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray) -> np.ndarray:
             rows.append(jnp.stack([decoders.error(batch.x, x, batch.weight, variance) for x in found]))
         return jnp.stack(rows)
 
-    numbers = group.hparams.density, group.hparams.value_exponent, variance, b
-    arrays = group.seeds, *numbers, matrices, a.astype(np.float32), c.astype(np.float32)
-    return population.over_models(errors, *arrays, at_a_time=min(_AT_A_TIME, len(w)))
+    arrays = group.seeds, group.hparams, variance, b, matrices, a.astype(np.float32), c.astype(np.float32)
+    return population.over_models(errors, *arrays, at_a_time=_AT_A_TIME, devices=devices)
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:

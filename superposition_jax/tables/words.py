@@ -15,7 +15,7 @@ def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> st
     there = factor * np.ravel(values)[np.isfinite(np.ravel(values))]
     if not there.size:
         return "none"
-    mean = f"{there.mean():{form}}"
+    mean = f"{there.mean():z{form}}"
     if there.size == 1:
         return mean
     error = there.std(ddof=1) / there.size**0.5
