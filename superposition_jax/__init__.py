@@ -25,7 +25,7 @@ try:
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["check", "explore", "load", "run"]
+__all__ = ["check", "explore", "load", "measure", "run"]
 
 
 def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
@@ -104,6 +104,26 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
             raise ConfigError(f"{path}: nothing is finished yet")
         file = file or (path if path.is_dir() else path.parent) / explorer.FILE
     return explorer.make(run, Path(file) if file else None)
+
+
+def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.Dataset:
+    """A finished run with more tables: what an experiment measures, of models that are trained already.
+
+    Args:
+      run: its folder or results.nc, or its Dataset, whole.
+      tables: names as in `tables=[…]`, e.g. `["hierarchy", "packing"]`.
+
+    Returns:
+      The Dataset with the tables' variables; what they found is its attribute `findings`, a line each. Nothing is written.
+
+    Raises:
+      FileNotFoundError: if there is no run.
+      ConfigError: for a table that there is not, or that this run is not for, with one line. Names that a module of yours
+        added to registries must be there: import it first.
+    """
+    from superposition_jax import pipeline
+
+    return pipeline.measure(load(run) if isinstance(run, (str, Path)) else run, tables)
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:

@@ -1,5 +1,6 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
+import json
 import shlex
 import time
 from collections.abc import Generator, Sequence
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from superposition_jax import (
     batch,
+    config,
     consistency,
     engine,
     explorer,
@@ -153,6 +155,13 @@ def finish(
     if folder and experiment.tracker:
         track(experiment.tracker, dataset, folder, console)
     return dataset
+
+
+def measure(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """A run's Dataset with more tables; its config says what its models are, and no module that it names is imported."""
+    described = json.loads(dataset.attrs["config"]) | {"imports": [], "tables": [*names], "figures": []}
+    experiment = config.read(described)
+    return tables.add(dataset, names, trainer_for(experiment, experiment.groups))
 
 
 def draw(names: Sequence[str], dataset: xr.Dataset, folder: Path, console: Console) -> None:

@@ -6,6 +6,7 @@ import xarray as xr
 
 import superposition_jax
 from superposition_jax import config, figures, files, pipeline, results
+from superposition_jax.errors import ConfigError
 from superposition_jax.figures import crossing
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
@@ -196,3 +197,22 @@ def test_aligned_directions_differ_by_no_rotation_or_order():
     turned = np.linalg.qr(rng.normal(size=(2, 2)))[0] @ w[:, [0, 3, 1, 4, 2]]
     found = crossing.aligned(np.array([w, turned]))
     np.testing.assert_allclose(found[1], w, atol=1e-12)
+
+
+def test_tables_of_a_saved_run_are_those_it_would_have_had(tmp_path):
+    """Sizes, a zipped axis and no seeds: from the folder, without training."""
+    given = [
+        *("model.n_features=6", "train.steps=50", "data.importance.kind=uniform", "figures=[]"),
+        "+sweep.axes.m={path: model.n_hidden, values: [2, 3], zip: size}",
+        "+sweep.axes.p={path: data.density, values: [0.1, 0.3], zip: size}",
+    ]
+    superposition_jax.run(given, directory=tmp_path)
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    measured = superposition_jax.measure(tmp_path, ["superposed", "simulation"])
+    xr.testing.assert_equal(measured, superposition_jax.run([*given, "tables=[superposed, simulation]"]))
+    assert "without superposition" in measured.attrs["findings"]
+    assert files == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    with pytest.raises(ConfigError, match="tables = \\['nowhere'\\]"):
+        superposition_jax.measure(measured, ["nowhere"])
+    with pytest.raises(ConfigError, match=r"data\.sets\.kind"):
+        superposition_jax.measure(measured, ["partners"])

@@ -12,6 +12,8 @@ from superposition_jax.figures import layout
 from superposition_jax.tables.hierarchy import LEVELS, kinds, title
 
 _MOST = 6
+_LEAST = 0.01
+"""Top of a panel at least, so that rounding does not look like an effect."""
 _COLOURS = mpl.colormaps["cividis"]
 _PANELS = {
     "linear_share": ("linear: R² of Σ xᵢdᵢ", False),
@@ -68,7 +70,7 @@ def bases(dataset: xr.Dataset) -> Figure:
             for basis, style in enumerate(("-", "--")):
                 spread = layout.spread(dataset[name].isel(here | {"basis": basis}), seed)
                 middle, low, high = (np.atleast_1d(values) for values in spread)
-                text, fill = (title(dataset, here), None)[basis], (colour, "none")[basis]
+                text, fill = (_broken(title(dataset, here)), None)[basis], (colour, "none")[basis]
                 axes.plot(x, middle, style, color=colour, marker=marker, ms=3 + basis, mfc=fill, label=text)
                 if basis == 0:
                     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -76,7 +78,7 @@ def bases(dataset: xr.Dataset) -> Figure:
         if log:
             layout.set_log(axes.yaxis, dataset[name].values)
         else:
-            axes.set_ylim(0, None)
+            axes.set_ylim(0, max(axes.get_ylim()[1], _LEAST))
             axes.yaxis.set_major_locator(MaxNLocator(5))
         if name == "aligned" and not labels.varies(dataset, "model.n_hidden"):
             axes.axhline(3 / (dataset.sizes["hidden"] + 2), color="0.3", ls=":")

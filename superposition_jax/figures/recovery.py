@@ -24,7 +24,7 @@ def recovery(dataset: xr.Dataset) -> Figure:
     seed = labels.seed_dim(dataset)
     every = list(layout.lines(dataset, across))
     places, more = every[:_COLUMNS], f"; {len(every) - _COLUMNS} more not shown" if len(every) > _COLUMNS else ""
-    margin = (0.95, 2.9, 0.6, 0.8)
+    margin = (1.1, 2.9, 0.6, 0.8)
     figure, grid = layout.panels(len(_ROWS), len(places), (2.5, 1.9), gap=(0.2, (0.2,)), margin=margin)
     for column, (name, here, _) in enumerate(places):
         errors = dataset["recovery_error"].isel(here)
@@ -42,7 +42,7 @@ def recovery(dataset: xr.Dataset) -> Figure:
             axes.set(ylim=(1e-6, 3), xlim=(density.max() * 1.2, density.min() / 1.2))
             axes.tick_params(labelleft=column == 0, labelbottom=kind == "packed")
             if column == 0:
-                axes.set_ylabel(words)
+                axes.set_ylabel(f"{words}\nerror / Σ Var x")
         grid[0, column].set_title(f"{name + ', ' if name else ''}m/n = {ratio:.3g}", fontsize=10)
         grid[-1, column].set_xlabel("density 1 − S")
     layout.legend(figure)

@@ -89,14 +89,17 @@ def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
 
 
 def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    few = dataset[[*(name for name, measure in MEASURES.items() if measure.dims == ("basis",)), "represented", "rank", "loss"]]
+    names = [name for name, measure in MEASURES.items() if measure.dims == ("basis",)]
+    few = dataset[[*names, "represented", "rank", "condition", "loss"]]
     for here, cell in labels.cells(few):
+        n = int(labels.leaf(dataset, "model.n_features", here))
         trained, turned = ({name: values.values for name, values in cell.isel(basis=k).items()} for k in (0, 1))
         worse = np.log10(turned["basis_loss"] / trained["basis_loss"])
         yield (
             f"{title(dataset, here)}: R² {mean_error(trained['linear_share'], '.3f')}, "
             f"interactions {mean_error(trained['interaction_share'], '.1f', 100)} % of Var h, "
-            f"{cell['represented'].median():g} features at rank {cell['rank'].median():g}, "
+            f"{cell['represented'].median():g} features at rank {cell['rank'].median():g} "
+            f"(condition {cell['condition'].median():.3g}, WᵀW {_invertible(cell, n)}), "
             f"alignment {mean_error(trained['aligned'], '.2f')} (z = {mean_error(trained['aligned_z'], '.1f')}), "
             f"{mean_error(trained['features_a_neuron'], '.1f')} features a neuron, "
             f"information {mean_error(trained['information_share'], '.2f')}, "
@@ -107,6 +110,11 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
     for here in kinds(dataset, along):
         lost = [_where(dataset, along, share.isel(here | {"level": k}).values, name) for k, name in enumerate(LEVELS)]
         yield f"{title(dataset, here)}: levels that most seeds are not on: {'; '.join(filter(None, lost)) or 'none'}"
+
+
+def _invertible(cell: xr.Dataset, n: int) -> str:
+    share = float((cell["rank"] == n).mean())
+    return {0.0: "singular", 1.0: "invertible"}.get(share, f"invertible in {share:.0%}")
 
 
 def _where(dataset: xr.Dataset, along: str | None, share: np.ndarray, level: str) -> str:
