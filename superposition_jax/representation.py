@@ -82,7 +82,8 @@ def information_share(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Ar
 
     1 for a neuron of one feature, about 1/k for one that k rare features share; NaN where all features are always on.
     """
-    feature, neuron = (_entropy((values != 0) @ batch.weight) for values in (batch.x, h))
+    shares = (((values == 0) @ batch.weight, (values != 0) @ batch.weight) for values in (batch.x, h))
+    feature, neuron = (_entropy(jnp.minimum(*both)) for both in shares)  # exactly 0 of what is always on
     most = jnp.maximum(neuron[:, None], feature[None, :])
     return jnp.nanmax(information(h, batch) / jnp.where(feature[None, :] > _CERTAIN, most, jnp.nan), axis=1)
 

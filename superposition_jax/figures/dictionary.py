@@ -24,7 +24,7 @@ _ROWS = {
 def dictionary(dataset: xr.Dataset) -> Figure:
     """Recovery against the number of latents, a column each place on the longest axis: means and standard errors over seeds."""
     places, held = layout.columns(dataset, None)
-    margin, gap = (0.95, 1.5, 0.55, 0.65), (0.15, (0.18,))
+    margin, gap = (0.95, 1.9, 0.55, 0.65), (0.15, (0.18,))
     figure, grid = layout.panels(len(_ROWS), len(places), (1.5, 1.35), gap=gap, margin=margin)
     for column, (title, cell) in enumerate(places):
         for row, (axes, (name, words)) in enumerate(zip(grid[:, column], _ROWS.items(), strict=True)):
@@ -90,7 +90,8 @@ def _line(axes, values: xr.DataArray, cell: xr.Dataset, style: dict[str, Any]) -
 
 
 def _limits(axes, dataset: xr.Dataset, name: str) -> None:
-    values = dataset[name].values
+    means = dataset[name].mean("sae_seed")
+    values = means.values if (seed := labels.seed_dim(dataset)) is None else means.mean(seed).values
     if name == "sae_latents":
         layout.set_log(axes.yaxis, values)
         axes.set_ylim(0.8, 1.2 * np.nanmax(values))
