@@ -208,9 +208,9 @@ def test_tables_of_a_saved_run_are_those_it_would_have_had(tmp_path):
     ]
     superposition_jax.run(given, directory=tmp_path)
     files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
-    measured = superposition_jax.measure(tmp_path, ["superposed", "simulation"])
-    xr.testing.assert_equal(measured, superposition_jax.run([*given, "tables=[superposed, simulation]"]))
-    assert "without superposition" in measured.attrs["findings"]
+    measured = superposition_jax.measure(tmp_path, ["superposed", "demonstration"])
+    xr.testing.assert_equal(measured, superposition_jax.run([*given, "tables=[superposed, demonstration]"]))
+    assert "of them in superposition" in measured.attrs["findings"]
     assert files == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
     with pytest.raises(ConfigError, match="tables = \\['nowhere'\\]"):
         superposition_jax.measure(measured, ["nowhere"])
