@@ -24,7 +24,7 @@ def simulation(dataset: xr.Dataset) -> Figure:
     """
     across = labels.across(dataset)
     columns, held = layout.columns(dataset, across)
-    figure, grid = layout.panels(1, len(columns), (2.1, 2.4), gap=(0.15, (0.0,)), margin=(0.8, 2.2, 0.6, 0.65))
+    figure, grid = layout.panels(1, len(columns), (2.1, 2.4), gap=(0.15, (0.0,)), margin=(0.8, 2.5, 0.6, 0.65))
     every = dataset[list(_LINES)].to_array()
     least = float(every.where(every > 1e-6).min())  # 0 where no neuron is left out
     for axes, (title, cell) in zip(grid[0], columns, strict=True):
