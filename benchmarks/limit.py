@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.settings import PROBLEMS
-from superposition_jax import config, population, processes, sweep, tuning
+from superposition_jax import sweep
+from superposition_jax.config import run_config
+from superposition_jax.engine import devices, population, tiles, tuning
 
 PARTS = {
     "random numbers": ("draw",),
@@ -47,10 +49,10 @@ def _best(function, *arguments) -> float:
 
 def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int) -> dict[str, Any]:
     """Profile some steps of one rectangle of models: share of the peaks, and of the time by part."""
-    group = config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
+    group = run_config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     spec, mesh = group.spec, population.make_mesh(None)
-    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = sweep.rectangles(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
+    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
+    places = tiles.rectangles(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
     hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
     programs = population.build(spec, mesh, hparams, models=10**6)
     state, at = programs.start(seeds, hparams), 0
@@ -102,7 +104,7 @@ def _part(name: str, scope: str) -> str:
 
 def run(problems: list[str]) -> dict[str, Any]:
     """Peaks of the machine, then each problem with both recipes."""
-    processes.start(None)
+    devices.start_devices(None)
     peaks = machine()
     return {
         "machine": peaks,

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.settings import LOSSES, PROBLEMS
-from superposition_jax import config, evaluation, run
+from superposition_jax import run
+from superposition_jax.config import run_config
+from superposition_jax.core import evaluation
 
 STEPS = 10_000
 """Of the published recipe."""
@@ -32,7 +34,7 @@ def losses(problem: str) -> tuple[np.ndarray, str]:
 
 def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
     """Final losses (model,) of given parameters, by the evaluator that every run of the engine ends with."""
-    group = config.load([*PROBLEMS[problem].overrides("fast")]).groups[0]
+    group = run_config.load([*PROBLEMS[problem].overrides("fast")]).groups[0]
     one = jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
 
     @partial(jax.jit, static_argnames="spec")

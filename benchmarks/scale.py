@@ -17,8 +17,11 @@ import superposition_jax
 from benchmarks import limit
 from benchmarks.report import ROOT, replace_between
 from benchmarks.settings import PROBLEMS
-from superposition_jax import config, engine, population, processes, rectangle, sweep, tuning
-from superposition_jax.evaluation import evaluation_spec
+from superposition_jax import sweep
+from superposition_jax.config import run_config
+from superposition_jax.core.evaluation import evaluation_spec
+from superposition_jax.engine import devices, population, segments, tiles, tuning
+from superposition_jax.engine import trainer as engine
 
 SIZES = ("n=20, m=5", "n=400, m=30")
 _START, _END = "<!-- scale: written by `python -m benchmarks.scale`, not by hand -->", "<!-- end of scale -->"
@@ -48,9 +51,9 @@ CHIPS = (
 @functools.cache
 def counted(problem: str) -> dict[str, float]:
     """Operations and bytes of a model's step, from the compiled program of one device."""
-    group = config.load(PROBLEMS[problem].overrides("fast")).groups[0]
+    group = run_config.load(PROBLEMS[problem].overrides("fast")).groups[0]
     spec, mesh = group.spec, population.make_mesh(1)
-    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
+    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
     numbers = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(a.shape, np.float32), sweep.take(group.hparams, np.zeros((rows, cells), int))
     )
@@ -89,18 +92,18 @@ def here(problem: str) -> dict[str, float]:
     overrides = size.overrides("fast")
     peaks = limit.machine()
     step = limit.step(problem, "fast", **peaks, steps=40)
-    group = config.load(overrides).groups[0]
+    group = run_config.load(overrides).groups[0]
     mesh = population.make_mesh(None)
-    rows, cells = sweep.fitting(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
+    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
     reports: list[Any] = []
     many = [o.replace(f"range: {size.seeds}", f"range: {10 * rows * mesh.size}") for o in overrides]
-    experiment = config.load([*many, "train.steps=25", f"runtime.chunk={rows * cells}"])
+    experiment = run_config.load([*many, "train.steps=25", f"runtime.chunk={rows * cells}"])
     began = time.perf_counter()
     engine.Trainer(experiment.groups, devices=None, chunk=rows * cells).train(reports.append)
     spent = time.perf_counter() - began
-    compiled = sum(report.seconds for report in reports if isinstance(report, rectangle.Compiled))
-    trained = sum(report.seconds for report in reports if isinstance(report, rectangle.Advanced))
-    rectangles = sum(isinstance(report, rectangle.Finished) for report in reports)
+    compiled = sum(report.seconds for report in reports if isinstance(report, segments.Compiled))
+    trained = sum(report.seconds for report in reports if isinstance(report, segments.Advanced))
+    rectangles = sum(isinstance(report, segments.Finished) for report in reports)
     with tempfile.TemporaryDirectory() as folder:
         superposition_jax.run([*overrides, "figures=[]", "runtime.shard=0/1"], directory=folder)
         part = sum(path.stat().st_size for path in Path(folder, "parts").iterdir())
@@ -122,11 +125,12 @@ def points(problem: str, models: int = 200_000) -> tuple[float, float]:
     size = PROBLEMS[problem]
     overrides = [o.replace(f"range: {size.seeds}", f"range: {models // len(size.densities)}") for o in size.overrides("fast")]
     code = (
-        "import jax, resource, time; from superposition_jax import config, engine, processes; processes.start(None);"
-        "jax.devices(); config.load([]);"
+        "import jax, resource, time; from superposition_jax.config import run_config;"
+        "from superposition_jax.engine import devices, trainer as engine; devices.start_devices(None);"
+        "jax.devices(); run_config.load([]);"
         "memory = lambda: int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize();"
         "before, began = memory(), time.perf_counter();"
-        f"kept = config.load({overrides!r}); trainer = engine.Trainer(kept.groups, devices=None, chunk=None);"
+        f"kept = run_config.load({overrides!r}); trainer = engine.Trainer(kept.groups, devices=None, chunk=None);"
         "print(time.perf_counter() - began, memory() - before)"
     )
     seconds, memory = map(float, subprocess.check_output([sys.executable, "-c", code], text=True).split())
@@ -205,7 +209,7 @@ def _reckoned(problem: str, found: dict[str, float], models: int) -> dict[str, s
 
 def tables() -> str:
     """The tables of docs/scale.md."""
-    processes.start(None)
+    devices.start_devices(None)
     found = {problem: here(problem) for problem in SIZES}
     cores = f"measured on {jax.local_device_count()} CPU cores ({platform.machine()})"
     parts = [_table(cores, [_measured(problem, found[problem]) for problem in SIZES])]

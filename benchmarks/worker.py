@@ -46,9 +46,10 @@ def plain(problem: str, steps: int) -> dict[str, Any]:
 
 def engine(overrides: list[str]) -> dict[str, Any]:
     """A sweep by this engine, with all that a run does and saves; seconds of its parts by its manifest, `losses` (…, seed)."""
-    from superposition_jax import config, pipeline
+    from superposition_jax.command import pipeline
+    from superposition_jax.config import run_config
 
-    experiment = config.load(["runtime.keep_programs=false", *overrides])
+    experiment = run_config.load(["runtime.keep_programs=false", *overrides])
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         dataset = pipeline.run(experiment, directory=folder)

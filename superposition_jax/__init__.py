@@ -8,137 +8,30 @@ From Python::
     superposition_jax.explore("outputs/sparsity/<time>")
 """
 
-from __future__ import annotations
+from importlib import import_module
+from typing import Any
 
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING
+from superposition_jax.command.api import check, explore, load, measure, run
+from superposition_jax.version import __version__
 
-if TYPE_CHECKING:
-    import xarray
+__all__ = ["__version__", "check", "explore", "load", "measure", "run"]
 
-    from superposition_jax.explorer import Explorer
-
-try:
-    __version__ = version("superposition_jax")
-except PackageNotFoundError:  # a checkout that is not installed
-    __version__ = "0+unknown"
-
-__all__ = ["check", "explore", "load", "measure", "run"]
-
-
-def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
-    """Train the sweep that Hydra overrides describe, in compiled programs, and return its labelled results.
-
-    Args:
-      overrides: as on the command line, e.g. `["sweep=sparsity", "train.steps=500"]`.
-      directory: where to write results.nc, metrics.csv, manifest.json and figures; nothing is written without one.
-      progress: show a progress bar and the summary, as the command does.
-
-    Returns:
-      A Dataset whose dimensions are the axis names plus feature, hidden and step; `results.variables` says what its variables
-      are. Losses are sums over features.
-
-    Raises:
-      ConfigError: for a config that cannot be run, with one line that names the key.
-      StorageError: if the directory cannot be written.
-    """
-    from superposition_jax import config, pipeline, processes, shards
-    from superposition_jax.errors import ConfigError
-
-    for override in overrides:
-        if override.lstrip("+~").startswith("hydra"):
-            raise ConfigError(f"{override}: is of the command; here, give a directory")
-    experiment = config.load(overrides)
-    if experiment.distributed:
-        processes.join(experiment.devices)
-    if experiment.shard is None:
-        return pipeline.run(experiment, directory=directory, progress=progress)
-    shards.train(experiment, directory, progress=progress)
-    return load(str(directory))
+_MODULES = {
+    **{name: f"core.{name}" for name in ("data", "evaluation", "geometry", "model", "objective", "optimizer", "targets")},
+    **{name: f"experiments.{name}" for name in ("figures", "tables")},
+    **{
+        "trackers": "results.trackers",
+        "theory": "theory",
+        "bounds": "theory.bounds",
+        "candidates": "experiments.phase.candidates",
+    },
+    **{"extend": "extend", "types": "types"},
+}
+"""Modules by the names that users know: `from superposition_jax import data`."""
 
 
-def load(path: str | Path) -> xarray.Dataset:
-    """The Dataset of a run, from its folder or its results.nc; of an unfinished one what is finished, the rest `missing`.
-
-    Loading executes nothing that is stored there.
-
-    Args:
-      path: a run's folder, outputs/<name>/<time>, one that shards have in common, or a results.nc.
-
-    Returns:
-      What `run` returned, in memory.
-
-    Raises:
-      FileNotFoundError: if there is no run.
-      ConfigError: if its manifest.json is damaged. Damaged parts of an unfinished run count as missing.
-      OSError: if its results.nc is damaged.
-    """
-    from superposition_jax import manifest, results
-
-    return manifest.load(Path(path)) if Path(path).is_dir() else results.load(path)
-
-
-def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) -> Explorer:
-    """The page to explore a run: self-contained HTML, which a notebook shows.
-
-    Args:
-      run: its folder or results.nc, also of an unfinished run, or its Dataset.
-      file: where to write the page. Without it a run's goes to explorer.html in its folder, and a Dataset's is not written.
-
-    Returns:
-      The page and its file.
-
-    Raises:
-      FileNotFoundError: if there is no run.
-      ConfigError: if none of its models is finished.
-      ValueError: for a Dataset that lacks what the page shows, or has only some of the features.
-    """
-    from superposition_jax import explorer
-    from superposition_jax.errors import ConfigError
-
-    if isinstance(run, (str, Path)):
-        path, run = Path(run), load(run)
-        if "loss" not in run:
-            raise ConfigError(f"{path}: nothing is finished yet")
-        file = file or (path if path.is_dir() else path.parent) / explorer.FILE
-    return explorer.make(run, Path(file) if file else None)
-
-
-def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.Dataset:
-    """A finished run with more tables: what an experiment measures, of models that are trained already.
-
-    Args:
-      run: its folder or results.nc, or its Dataset, whole.
-      tables: names as in `tables=[…]`, e.g. `["hierarchy", "packing"]`.
-
-    Returns:
-      The Dataset with the tables' variables; what they found is its attribute `findings`, a line each. Nothing is written.
-
-    Raises:
-      FileNotFoundError: if there is no run.
-      ConfigError: for a table that there is not, or that this run is not for, with one line. Names that a module of yours
-        added to registries must be there: import it first.
-    """
-    from superposition_jax import pipeline
-
-    return pipeline.measure(load(run) if isinstance(run, (str, Path)) else run, tables)
-
-
-def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:
-    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `consistency`.
-
-    Args:
-      dataset: a run's, whole: its `loss`, `loss_stderr` and `loss_relative`, with their coordinates.
-      tolerance: a share of the neighbour's bound.
-
-    Returns:
-      True where a cell certainly got stuck, over the sweep's dimensions without the seed's.
-
-    Raises:
-      ValueError: if the Dataset lacks one of the three.
-    """
-    from superposition_jax import consistency
-
-    return consistency.check(dataset, tolerance)
+def __getattr__(name: str) -> Any:
+    """One of `_MODULES`, imported when it is asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'superposition_jax' has no attribute {name!r}")
+    return import_module(f"superposition_jax.{_MODULES[name]}")

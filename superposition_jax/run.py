@@ -17,25 +17,26 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import superposition_jax
-from superposition_jax import commands, completion, signals
-from superposition_jax.compose import VERSION_BASE, conf_dir, to_dict
+from superposition_jax.command import api, commands, completion
+from superposition_jax.config.compose import VERSION_BASE, conf_dir, to_dict
+from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, StorageError
 
 
 def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax import config, pipeline, shards  # JAX is imported late, so that --help is quick
+    from superposition_jax.command import pipeline, shards  # JAX is imported late, so that --help is quick
+    from superposition_jax.config import run_config
 
     try:
-        experiment, folder = config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+        experiment, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
         if experiment.distributed and HydraConfig.get().mode != RunMode.RUN:
             raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
         if experiment.shard is not None:
             shards.train(experiment, folder, progress=True)
             return None
         return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
-    except signals.Stopped:
+    except stopping.Stopped:
         if HydraConfig.get().mode != RunMode.RUN:
             folder = shlex.quote(str(HydraConfig.get().sweep.dir))
             sys.stdout.write(f"         or with all jobs: the same command with hydra.sweep.dir={folder}\n")
@@ -56,23 +57,23 @@ def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
     sys.argv[1:] = commands.expand(sys.argv[1:])
     sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
-    with signals.handled():
+    with stopping.handled():
         try:
             _run()
         except (ConfigError, StorageError, OSError) as error:
             _refuse(error)
-        except signals.Stopped as stopped:
+        except stopping.Stopped as stopped:
             sys.exit(stopped.status)
 
 
 def _run() -> None:
     if any(do(sys.argv[1:]) for do in (completion.answer, commands.catalogue, commands.on_folder)):
         return
-    experiment = commands.check(sys.argv[1:])
+    experiment = commands.checked_run(sys.argv[1:])
     if experiment and experiment.distributed and not commands.joined(experiment):
         return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
-    from superposition_jax import launcher
+    from superposition_jax.command import launcher
 
     launcher.register()
     failed = False
@@ -91,7 +92,7 @@ def _run() -> None:
 class _Callable(ModuleType):
     """`superposition_jax.run` is this module and a function: importing the one must not hide the other."""
 
-    __call__ = staticmethod(superposition_jax.run)
+    __call__ = staticmethod(api.run)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -1,9 +1,10 @@
-"""Sweeps: axes → labelled points → groups of equal Spec → rectangles of (seed, cell), and results back on their axes."""
+"""Sweeps: axes → labelled points → groups of equal Spec, joined, split and shared among processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -82,54 +83,6 @@ def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     return Hparams(**fields)
 
 
-class Tile(NamedTuple):
-    """A rectangle of models that runs at once: places in the group (seed, cell), and which are no padding."""
-
-    places: np.ndarray
-    real: np.ndarray
-
-
-_MANY = 4
-"""Rectangles of a device from which the last one's padding does not matter."""
-
-
-def fitting(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
-    """The rectangle (seeds, cells) of a device, of at most about `most` models, with which few rectangles cover all models.
-
-    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. For large sweeps it does
-    not depend on the number of devices.
-    """
-    _, counts = np.unique(seeds, return_counts=True)
-    cells = _even(int(counts.max()), most)
-    if int(np.sum(-(-counts // cells))) < devices:  # narrower rectangles give every device something to do
-        cells = _even(int(counts.max()), -(-len(seeds) // devices))
-    rows, most_rows = -(-int(np.sum(-(-counts // cells))) // devices), max(1, most // cells)
-    return most_rows if rows >= _MANY * most_rows else _even(rows, most_rows), cells
-
-
-def of_size(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
-    """The rectangle (seeds, cells) of a device of about `chunk` models, however many devices there are."""
-    cells = _even(int(np.unique(seeds, return_counts=True)[1].max()), chunk)
-    return max(1, chunk // cells), cells
-
-
-def rectangles(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> list[Tile]:
-    """Cover the models at some places by rectangles of a shape, one seed a row; padding repeats a model."""
-    order = places[np.argsort(seeds[places], kind="stable")]
-    runs = np.split(order, np.flatnonzero(np.diff(seeds[order])) + 1) if order.size else []
-    height, width = shape
-    lines = [run[start : start + width] for run in runs for start in range(0, len(run), width)]
-    tiles = []
-    for start in range(0, len(lines), height):
-        rows = lines[start : start + height]
-        rows += [rows[0][:0]] * (height - len(rows))
-        real = np.arange(width) < np.array([len(row) for row in rows])[:, None]
-        filled = np.array([row[0] if len(row) else rows[0][0] for row in rows])[:, None] + np.zeros_like(real, int)
-        filled[real] = np.concatenate(rows)
-        tiles.append(Tile(filled, real))
-    return tiles
-
-
 def owners(groups: Sequence[Group], count: int) -> list[np.ndarray]:
     """For every group, which of `count` shares each of its models is in: about equal in cost, of few groups and few seeds."""
     orders = [np.argsort(group.seeds, kind="stable") for group in groups]
@@ -149,6 +102,36 @@ def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
     return [np.flatnonzero(owner == index) for owner in owners(groups, count)]
 
 
-def _even(total: int, most: int) -> int:
-    """Size of the fewest equal pieces of at most `most` that cover `total`."""
-    return -(-total // -(-total // min(total, most)))
+Results = dict[str, np.ndarray]
+"""Arrays on the host by name, each (model, …)."""
+
+
+def join(experiments: Sequence[Sequence[Group]]) -> list[Group]:
+    """Groups of all experiments by Spec. Points are numbered through: those of an experiment follow those of the one before."""
+    shifted = [
+        Group(group.spec, group.hparams, group.seeds, group.points + first)
+        for groups, first in zip(experiments, _firsts(experiments), strict=True)
+        for group in groups
+    ]
+    return merge(shifted)
+
+
+def split(
+    experiments: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
+) -> list[tuple[list[Group], list[Results]]]:
+    """For every experiment its groups and their results."""
+    found: list[tuple[list[Group], list[Results]]] = [([], []) for _ in experiments]
+    ends = np.cumsum([sum(len(group.points) for group in groups) for groups in experiments])
+    for group, results in zip(joined, trained, strict=True):
+        owner = np.searchsorted(ends, group.points, side="right")
+        for number in np.unique(owner):
+            mine = np.flatnonzero(owner == number)
+            points = group.points[mine] - (ends[number - 1] if number else 0)
+            found[number][0].append(Group(group.spec, take(group.hparams, mine), group.seeds[mine], points))
+            found[number][1].append({name: values[mine] for name, values in results.items()})
+    return found
+
+
+def _firsts(experiments: Sequence[Sequence[Group]]) -> list[int]:
+    """The number of every experiment's first point."""
+    return [0, *accumulate(sum(len(group.points) for group in groups) for groups in experiments)][: len(experiments)]

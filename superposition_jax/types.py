@@ -118,7 +118,7 @@ class Batch(NamedTuple):
     weight: Float[Array, " batch"]
 
 
-class Record(PyTreeNode):
+class History(PyTreeNode):
     """What a model leaves behind on the way: the loss curve and, if asked for, parameters at the snapshot steps."""
 
     loss_curve: Float[Array, " step"]
@@ -133,7 +133,7 @@ class TrainState(PyTreeNode):
     opt_state: Any
     diverged_at: Int[Array, ""]
     """Step whose update was not finite (the parameters stay as before it), −1 if there was none."""
-    record: Record
+    history: History
 
 
 class StepInfo(NamedTuple):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from superposition_jax import data, model
+from superposition_jax.core import data, model
 from superposition_jax.types import Spec
 
 

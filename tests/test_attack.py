@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import attack, data, objective, tuning
+from superposition_jax.core import attack, data, objective
+from superposition_jax.engine import tuning
 from superposition_jax.types import Batch, Spec
 
 SPEC = Spec(12, 4, batch_size=512)

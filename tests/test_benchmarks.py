@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks import peers, plain_jax, published, report, worker
 from benchmarks.settings import FAST, LOSSES, PROBLEMS
-from superposition_jax import config
+from superposition_jax.config import run_config
 
 
 @pytest.mark.parametrize("recipe", ["fast", "paper"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_engine_gets_the_problems_models(problem, recipe):
     this, (density, importance) = PROBLEMS[problem], PROBLEMS[problem].cells
-    (group,) = config.load(this.overrides(recipe)).groups
+    (group,) = run_config.load(this.overrides(recipe)).groups
     assert len(group.points) == this.models
     np.testing.assert_allclose(group.hparams.density[:, 0], np.repeat(density, this.seeds), rtol=1e-6)
     np.testing.assert_allclose(group.hparams.importance, np.repeat(importance, this.seeds, axis=0), rtol=1e-6)
@@ -44,7 +44,7 @@ def test_a_higher_loss_shows_as_one(problem):
 def test_problems_differ_in_their_models_only():
     for problem, this in PROBLEMS.items():
         for other in (FAST[problem], LOSSES[problem]):
-            groups = [config.load(here.overrides("fast")).groups for here in (this, other)]
+            groups = [run_config.load(here.overrides("fast")).groups for here in (this, other)]
             assert [group.spec for group in groups[0]] == [group.spec for group in groups[1]]
     assert FAST["n=2, m=1"].models == 25_000
     assert LOSSES["n=2, m=1"].models == 4_000

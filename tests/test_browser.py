@@ -8,7 +8,7 @@ import pytest
 from browser import headings, pixels, point, row, settle
 
 import superposition_jax
-from superposition_jax import labels
+from superposition_jax.results import labels, select
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +93,7 @@ def test_training_time_moves_the_geometry(visit, sweep):
     assert page.locator("#time output").inner_text() == f"step {int(dataset['snapshot'][3])}"
     page.evaluate("state.time = times.length - 1")
     found = page.evaluate("geometryAt(state.cursor)")
-    best = labels.best_seed(dataset).isel(sparsity=3, rate=1, decay=1)
+    best = select.best_seed(dataset).isel(sparsity=3, rate=1, decay=1)
     for name in ("feature_norm", "superposition", "dimensionality"):
         np.testing.assert_allclose(found[name], best[name], rtol=0.01, atol=0.01, err_msg=name)
     page.locator("#play").click()
@@ -157,7 +157,7 @@ def test_downloads(visit, sweep, tmp_path):
         page.locator(".json").click()
     record.value.save_as(tmp_path / "cell.json")
     held = json.loads((tmp_path / "cell.json").read_text())
-    best = labels.best_seed(dataset).isel(sparsity=3, rate=1, decay=1)
+    best = select.best_seed(dataset).isel(sparsity=3, rate=1, decay=1)
     np.testing.assert_allclose(held["W"], best["W"], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(held["loss_curve"], best["loss_curve"], rtol=1e-3)
     assert held["measures"]["loss"] == pytest.approx(float(best["loss"]), rel=1e-6)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from superposition_jax import cache, engine, population
+from superposition_jax.engine import population, program_cache
+from superposition_jax.engine import trainer as engine
 from superposition_jax.sweep import Group
 from superposition_jax.types import Spec
 
@@ -49,13 +50,13 @@ def test_other_arguments_are_other_programs(numbers, compilations):
     train(numbers)
     train(numbers, spec=replace(SPEC, steps=11))
     train(numbers, devices=1)
-    assert len(compilations) == len(list(cache.folder().iterdir())) == 3
+    assert len(compilations) == len(list(program_cache.folder().iterdir())) == 3
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: whole[:50] + b"?" + whole[51:], lambda whole: b""])
 def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
     first = train(numbers)
-    (file,) = cache.folder().iterdir()
+    (file,) = program_cache.folder().iterdir()
     file.write_bytes(damage(file.read_bytes()))
     np.testing.assert_array_equal(train(numbers)["W"], first["W"])
     train(numbers)
@@ -68,14 +69,14 @@ def test_a_new_process_can_use_programs_of_orthogonal_starts(tmp_path):
     for _ in range(2):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert len(list(cache.folder().iterdir())) == 1
+    assert len(list(program_cache.folder().iterdir())) == 1
 
 
 def test_only_the_latest_files_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_KEPT", 2)
+    monkeypatch.setattr(program_cache, "_KEPT", 2)
     for number in range(4):
-        cache.save(cache.folder() / f"{number}", {})
-    assert len(list(cache.folder().iterdir())) == 2
+        program_cache.save(program_cache.folder() / f"{number}", {})
+    assert len(list(program_cache.folder().iterdir())) == 2
 
 
 def test_without_a_place_to_keep_them_programs_are_not_kept(numbers, tmp_path, monkeypatch):

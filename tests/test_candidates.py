@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from oracle import expected_loss
 
-from superposition_jax import candidates, theory
+from superposition_jax.experiments.phase import candidates
+from superposition_jax.theory import losses
 
 LAW_EXPONENTS = [("uniform", 1.0), ("upper", 1.0), ("exponential", 1.0), ("power", 0.5), ("power", 3.0), ("binary", 1.0)]
 
@@ -42,7 +43,7 @@ def test_candidates_of_three_features(p, r):
 
 @pytest.mark.parametrize(("law", "exponent"), LAW_EXPONENTS)
 def test_other_laws(law, exponent):
-    p, r, (first, _) = 0.4, 2.5, theory.moments(law, exponent)
+    p, r, (first, _) = 0.4, 2.5, losses.moments(law, exponent)
     found = candidates.candidates_n2m1(p, r, law, exponent)
     steep = law in ("exponential", "power") and exponent <= 1  # quantiles that the midpoint rule resolves slowly
     points, tolerance = ((100_000, 1500), 2e-3) if steep else ((10_000, 1000), 1e-6)

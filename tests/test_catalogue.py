@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from shell import run
 
-from superposition_jax import catalogue, commands
-from superposition_jax.compose import conf_dir
+from superposition_jax.command import commands, listing
+from superposition_jax.config.compose import conf_dir
+from superposition_jax.config.schema import LEAVES, Choice
 from superposition_jax.errors import ConfigError
-from superposition_jax.schema import LEAVES, Choice
 
 
 def test_everything_with_a_name_has_a_line():
-    sections = {section.title.partition("=")[0]: section.entries for section in catalogue.sections([])}
+    sections = {section.title.partition("=")[0]: section.entries for section in listing.sections([])}
     assert [name for entries in sections.values() for name, text in entries.items() if not text] == []
     for folder in Path(conf_dir()).iterdir():
         if folder.is_dir():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax.compose import conf_dir
+from superposition_jax.config.compose import conf_dir
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
 COMMAND = ["-m", "superposition_jax.run"]
@@ -122,7 +122,7 @@ def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
     assert "sweep=sparsity" in module.stdout
     assert "sweep: hidden, importance, learning_rate, none, sparsity" in module.stdout
     imported = {line.rpartition("|")[2].strip() for line in module.stderr.splitlines()}
-    assert "superposition_jax.compose" in imported
+    assert "superposition_jax.config.compose" in imported
     assert not imported & {"jax", "jaxlib", "matplotlib", "xarray"}
 
     script = python("--help", cwd=tmp_path, program=(Path(sys.executable).parent / "superposition-jax",))

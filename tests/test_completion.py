@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from shell import run
 
-from superposition_jax import completion
-from superposition_jax.compose import conf_dir
+from superposition_jax.command import completion
+from superposition_jax.config.compose import conf_dir
 from superposition_jax.errors import ConfigError
 
 OURS = {
@@ -63,7 +63,7 @@ def test_tab_does_not_wait_for_jax(tmp_path):
     done = run("-sc", "query=bash", cwd=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line)), PYTHONPROFILEIMPORTTIME="1")
     assert (done.returncode, done.stdout.split()) == (0, ["resume="])
     imported = {words.rpartition("|")[2].strip() for words in done.stderr.splitlines()}
-    assert "superposition_jax.completion" in imported
+    assert "superposition_jax.command.completion" in imported
     assert not imported & {"jax", "matplotlib", "xarray", "rich.console"}
 
 

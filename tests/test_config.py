@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.compose import compose, conf_dir
-from superposition_jax.config import load, read
+from superposition_jax.config.compose import compose, conf_dir
+from superposition_jax.config.run_config import load, read
 
 FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
 OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]

@@ -5,7 +5,10 @@ import pytest
 from oracle import midpoint
 
 import superposition_jax
-from superposition_jax import config, consistency, engine, tables
+from superposition_jax.config import run_config
+from superposition_jax.engine import trainer as engine
+from superposition_jax.experiments import tables
+from superposition_jax.results import neighbours
 
 GRID = ["experiment=phase_n2m1", "sweep.axes.importance.num=7", "sweep.axes.density.num=7", "tables=[]", "figures=[]"]
 
@@ -21,12 +24,12 @@ def test_no_parameters_break_the_bound(seed):
         values = (p, p) if path == "data.density" else (r, r)
         for one, other in ((here, there), (there, here)):
             place = 0 if path == "data.density" else 1
-            c = consistency._worst_weight(path, 2, values[0][[one[place]]], values[1][[other[place]]])
+            c = neighbours._worst_weight(path, 2, values[0][[one[place]]], values[1][[other[place]]])
             assert losses[one] <= c[0] * losses[other] * (1 + 1e-9)
 
 
 def test_bounds_by_axis():
-    worst = consistency._worst_weight
+    worst = neighbours._worst_weight
     np.testing.assert_allclose(worst("data.importance.list.1", 2, np.array([2.0, 0.5]), np.array([1.0, 1.0])), [2, 1])
     np.testing.assert_allclose(worst("data.density", 2, np.array([0.4]), np.array([0.5])), [(0.6 / 0.5) ** 2])
     np.testing.assert_allclose(worst("data.sparsity", 2, np.array([0.6]), np.array([0.5])), [(0.6 / 0.5) ** 2])
@@ -71,7 +74,7 @@ def test_tables_names_are_reserved():
 @pytest.mark.parametrize("estimator", ["active", "iid"])
 def test_repair_of_several_groups_with_seeds_and_noise(estimator):
     """Two sizes, two lengths of training; all models with three hidden dimensions are spoilt after training."""
-    experiment = config.load(
+    experiment = run_config.load(
         [
             *("model.n_features=4", "data.importance.kind=uniform", f"train.estimator={estimator}", "train.batch_size=64"),
             *("data.density=0.2", "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "train.curve_points=7"),
@@ -83,7 +86,7 @@ def test_repair_of_several_groups_with_seeds_and_noise(estimator):
     for group, part in zip(experiment.groups, trained, strict=True):
         if group.spec.n_hidden == 3:
             part["loss"][:], part["W"][:], part["b"][:], part["loss_curve"][:] = 9 + group.seeds, 0, 0, 5
-    dataset = consistency.repair(experiment.grid, trainer, trained)
+    dataset = neighbours.repair(experiment.grid, trainer, trained)
 
     three, two = dataset.sel(m=3), dataset.sel(m=2)
     assert dataset["repaired"].sel(m=3).sum("seed").values.tolist() == [1, 1]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from superposition_jax import data, model
+from superposition_jax.core import data, model
 from superposition_jax.types import Spec
 
 SIGMA = 4.5

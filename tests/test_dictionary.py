@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import data, dictionary, population, prng
-from superposition_jax.dictionary import Setting
-from superposition_jax.figures import draw
-from superposition_jax.tables import dictionary as table
+from superposition_jax.core import data, random
+from superposition_jax.engine import population
+from superposition_jax.experiments.autoencoder import numeric as dictionary
+from superposition_jax.experiments.autoencoder import table
+from superposition_jax.experiments.autoencoder.numeric import Setting
+from superposition_jax.experiments.figures import draw
 from superposition_jax.types import Spec
 
 SPEC = Spec(n_features=6, n_hidden=3)
@@ -83,7 +85,7 @@ def test_top_one_finds_features_that_are_active_one_at_a_time(numbers):
 
     def one(seed):
         sample = one_at_a_time(numbers, w)
-        return dictionary.evaluate(dictionary.learn(prng.key(seed), sample, setting, shape=(3, 14)), sample, setting)
+        return dictionary.evaluate(dictionary.learn(random.key(seed), sample, setting, shape=(3, 14)), sample, setting)
 
     found = population.over_models(one, np.arange(4))
     best = int(found["explained"].argmax())
@@ -114,7 +116,7 @@ def test_latents_of_one_direction_count_once_and_dead_ones_not():
 def test_activations_have_mean_zero_and_unit_variance(numbers):
     hparams = numbers(SPEC, density=np.full(6, 0.05))
     sample = dictionary.activations(hparams, {"W": jnp.asarray(some_directions(3, 6)), "b": jnp.zeros(6)}, spec=SPEC, batches=1)
-    h, weight = jax.jit(jax.vmap(sample))(jax.vmap(prng.key)(jnp.arange(64)))
+    h, weight = jax.jit(jax.vmap(sample))(jax.vmap(random.key)(jnp.arange(64)))
     h, weight = jnp.hstack([*h]), weight.ravel() / 64
     mean, variance = dictionary._moments(h, weight)
     np.testing.assert_allclose(mean, 0, atol=0.05)
@@ -128,7 +130,7 @@ def test_results_follow_their_models_when_those_are_shuffled(numbers):
     def one(hparams, w, size):
         params, setting = {"W": w, "b": jnp.zeros(6)}, ALL._replace(size=size)
         sample = dictionary.activations(hparams, params, spec=SPEC, batches=1)
-        return dictionary.learn(prng.key(0), sample, setting, shape=(3, 8), steps=20)
+        return dictionary.learn(random.key(0), sample, setting, shape=(3, 8), steps=20)
 
     sizes = np.array([4, 6, 8, 5, 3], np.float32)
     whole = population.over_models(one, hparams, w, sizes, at_a_time=2)

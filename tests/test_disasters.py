@@ -10,8 +10,10 @@ import pytest
 from bits import same
 
 import superposition_jax
-from superposition_jax import engine, memory, store
+from superposition_jax.engine import memory
+from superposition_jax.engine import trainer as engine
 from superposition_jax.errors import ConfigError, StorageError
+from superposition_jax.storage import checkpoint as store
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
 
@@ -23,14 +25,14 @@ def whole():
 
 def fail_after(monkeypatch, writes, error):
     """Let the disk fail after so many parts."""
-    write, done = store.Store.write, []
+    write, done = store.RunStore.write, []
 
     def failing(*arguments):
         if len(done) == writes:
             raise error
         done.append(write(*arguments))
 
-    monkeypatch.setattr(store.Store, "write", failing)
+    monkeypatch.setattr(store.RunStore, "write", failing)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
@@ -122,14 +124,14 @@ def test_a_folder_that_cannot_be_made(tmp_path, place):
 def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch):
     import shutil
 
-    write = store.Store.write
+    write = store.RunStore.write
 
     def vanish(self, *arguments):
         shutil.rmtree(tmp_path / "run")
         (tmp_path / "run").write_text("a file in its place")
         write(self, *arguments)
 
-    monkeypatch.setattr(store.Store, "write", vanish)
+    monkeypatch.setattr(store.RunStore, "write", vanish)
     with pytest.raises(StorageError, match=rf"{tmp_path / 'run'}\S*: Not a directory"):
         superposition_jax.run(SWEEP, directory=tmp_path / "run")
 
@@ -139,11 +141,12 @@ def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
     """The compiled program says what it takes; the free memory is pretended."""
     reports = []
     monkeypatch.setattr(memory, "free", lambda device: 4e6)
-    from superposition_jax import config, rectangle
+    from superposition_jax.config import run_config
+    from superposition_jax.engine import segments
 
-    experiment = config.load([*SWEEP, "runtime.chunk=1000"])
+    experiment = run_config.load([*SWEEP, "runtime.chunk=1000"])
     [results] = engine.Trainer(experiment.groups, devices=1, chunk=1000).train(reports.append)
-    shrunk = [report for report in reports if isinstance(report, rectangle.Shrunk)]
+    shrunk = [report for report in reports if isinstance(report, segments.ChunkReduced)]
     assert all(report.needed > report.free == 4e6 for report in shrunk)
     assert 1 <= shrunk[-1].chunk < 42
     np.testing.assert_allclose(results["loss"].reshape(7, 6), whole["loss"], rtol=1e-4, atol=1e-6)
@@ -151,21 +154,22 @@ def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
 
 @pytest.mark.slow
 def test_rectangles_halve_when_memory_runs_out(whole, monkeypatch):
-    from superposition_jax import config, rectangle
+    from superposition_jax.config import run_config
+    from superposition_jax.engine import segments
 
-    advance, reports = rectangle._advance, []
+    advance, reports = segments._advance, []
 
     def small_machine(programs, group, tile, *rest):
         if tile.real.size > 12:
             raise MemoryError
         return advance(programs, group, tile, *rest)
 
-    monkeypatch.setattr(rectangle, "_advance", small_machine)
-    experiment = config.load(SWEEP)
+    monkeypatch.setattr(segments, "_advance", small_machine)
+    experiment = run_config.load(SWEEP)
     [results] = engine.Trainer(experiment.groups, devices=1, chunk=42).train(reports.append)
-    assert [report.chunk for report in reports if isinstance(report, rectangle.Shrunk)] == [21, 10]
+    assert [report.chunk for report in reports if isinstance(report, segments.ChunkReduced)] == [21, 10]
     np.testing.assert_allclose(results["loss"].reshape(7, 6), whole["loss"], rtol=1e-4, atol=1e-6)
-    monkeypatch.setattr(rectangle, "_advance", lambda *_: 1 / 0)
+    monkeypatch.setattr(segments, "_advance", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         engine.Trainer(experiment.groups, devices=1, chunk=42).train(reports.append)
 

@@ -12,10 +12,11 @@ import xarray as xr
 from hypothesis import strategies as st
 
 import superposition_jax
-from superposition_jax import explorer, labels
+from superposition_jax import explorer
 from superposition_jax.explorer import command
 from superposition_jax.explorer.content import content, layout
 from superposition_jax.explorer.packing import pack, size
+from superposition_jax.results import select
 
 SMALL = ["train.steps=30", "train.batch_size=8", "train.curve_points=4"]
 ONE = ["sweep=sparsity", "sweep.axes.seed.range=1", "sweep.axes.sparsity.values=[0.9]"]
@@ -84,7 +85,7 @@ def test_the_page_has_all_that_the_dataset_has(run):
     assert held["seed"] == "seed"
     assert held["left_out"] == []
     ok = dataset["status"] == 1
-    best = labels.best_seed(dataset.assign(loss=dataset["loss"].where(ok)))
+    best = select.best_seed(dataset.assign(loss=dataset["loss"].where(ok)))
     (ok_seeds,) = [measure for measure in held["measures"] if measure["name"] == "ok_seeds"]
     np.testing.assert_array_equal(unpack(ok_seeds["values"]["best"]), ok.sum("seed"))
     for measure in held["measures"]:
@@ -146,7 +147,7 @@ def test_importances(given, expected):
 
 def test_a_page_that_would_be_too_large_holds_less_and_says_so(run):
     dataset, _ = run
-    whole, least = labels.best_seed(dataset)["loss"].isel(rate=0, sparsity=0), 2000
+    whole, least = select.best_seed(dataset)["loss"].isel(rate=0, sparsity=0), 2000
     seen = []
     for most in np.geomspace(sum(size(values) for values in dataset.data_vars.values()) * 2, least, 24).astype(int):
         held = content(dataset, most)

@@ -7,8 +7,8 @@ import pytest
 from jaxtyping import TypeCheckError
 from scipy.stats import ortho_group
 
-from superposition_jax import geometry
-from superposition_jax.spectrum import eigenvalues
+from superposition_jax.core import geometry
+from superposition_jax.core.linalg import eigenvalues
 
 
 def polygon(k):
@@ -70,7 +70,7 @@ def test_rank_and_condition_are_those_of_numpy(m, n):
     low = w[:, :1] @ w[:1]  # of rank 1
     for matrix in (w, low, np.diag(np.geomspace(1, 0.03, min(m, n))), np.diag([1.0, 0.005, 0])):
         values = np.linalg.svd(matrix, compute_uv=False)
-        rank = np.linalg.matrix_rank(matrix, tol=geometry.TOLERANCE * values[0])
+        rank = np.linalg.matrix_rank(matrix, tol=geometry.RANK_TOLERANCE * values[0])
         assert geometry.rank(jnp.asarray(matrix, jnp.float32)) == rank
         np.testing.assert_allclose(geometry.condition(jnp.asarray(matrix, jnp.float32)), values[0] / values[rank - 1], rtol=2e-3)
     assert (geometry.rank(jnp.zeros((m, n))), geometry.condition(jnp.zeros((m, n)))) == (0, np.inf)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import figures
 from superposition_jax.errors import ConfigError
-from superposition_jax.tables import hierarchy
+from superposition_jax.experiments import figures
+from superposition_jax.experiments.hierarchy import table as hierarchy
 
 TINY = ["tables=[hierarchy]", "figures=[]", "model.n_features=4", "model.n_hidden=2", "train.steps=50", "data.density=0.3"]
 SWEEPS = {

@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from omegaconf import OmegaConf
 
-from superposition_jax.compose import compose, conf_dir
+from superposition_jax.config.compose import compose, conf_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import data, figures, interference, objective, theory
+from superposition_jax import theory
+from superposition_jax.core import data, objective
 from superposition_jax.errors import ConfigError
+from superposition_jax.experiments import figures
+from superposition_jax.experiments.interference import numeric as interference
 from superposition_jax.types import Spec
 
 MEASURES = "measures=[benefit_loss, interference_loss]"
@@ -19,7 +22,7 @@ def losses(numbers, params, p=0.3, **fields):
     spec = Spec(n, m, estimator="quadrature", order=20, **fields)
     hparams = numbers(spec, density=np.full(n, p))
     batch = data.sampler(hparams, spec=spec)(jax.random.key(0))
-    functions = (objective.loss, interference.benefit_loss, interference.interference_loss)
+    functions = (objective.loss, objective.benefit_loss, objective.interference_loss)
     return [float(function(hparams, params, batch, spec=spec)) for function in functions]
 
 

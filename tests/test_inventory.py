@@ -11,9 +11,11 @@ import pytest
 from shell import SWEEP, TINY, run
 
 import superposition_jax
-from superposition_jax import commands, config, inventory, manifest, pipeline
+from superposition_jax.command import commands, info, pipeline
+from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
-from superposition_jax.store import Store
+from superposition_jax.storage import manifest
+from superposition_jax.storage.checkpoint import RunStore
 
 
 def held(folder):
@@ -26,7 +28,7 @@ def held(folder):
 def told(folder):
     """The rows about a folder by name, of equal names the last; the folder is as before."""
     before = held(folder)
-    rows = dict(inventory.rows(folder))
+    rows = dict(info.rows(folder))
     assert held(folder) == before
     return rows
 
@@ -44,12 +46,12 @@ def test_a_finished_run(finished):
     ends = [f"{float(end):.4g}" for of in (best, median) for end in (of.min(), of.max())]
     assert rows["loss"] == "best of seeds {} … {}, median {} … {} over 7 cells".format(*ends)
     assert (rows["name"], rows["status"], rows["models"]) == ("sparsity", "finished", "21: 21 ok, 0 diverged, 0 missing")
-    axes = [text for name, text in inventory.rows(folder) if name == "axis"]
+    axes = [text for name, text in info.rows(folder) if name == "axis"]
     assert axes[0] == "sparsity (data.sparsity): 0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999"
     assert axes[-1] == "seed (seed): 0, 1, 2"
     assert f"jax {manifest.versions()['jax']}" in rows["versions"]
     assert re.fullmatch(r"\d+\.\d s \(compile .*", rows["took"])
-    assert any(text.startswith("results.nc  ") for name, text in inventory.rows(folder) if name == "files")
+    assert any(text.startswith("results.nc  ") for name, text in info.rows(folder) if name == "files")
     assert rows["open"] == f"superposition_jax.load({str(folder)!r})"
     assert "go on" not in rows
 
@@ -71,8 +73,8 @@ def test_shards_and_diverged_models(tmp_path):
 
 
 def test_who_trains_and_who_has_left(tmp_path):
-    experiment, folder = config.load(SWEEP), tmp_path / "a run"
-    with Store(folder, manifest.about(experiment), 60):
+    experiment, folder = run_config.load(SWEEP), tmp_path / "a run"
+    with RunStore(folder, manifest.about(experiment), 60):
         manifest.begin(experiment, folder)
         rows = told(folder)
         assert rows["status"] == f"process {os.getpid()} on {platform.node()} trains"
@@ -93,7 +95,7 @@ def test_who_trains_and_who_has_left(tmp_path):
 
 
 def test_multiruns_and_folders_of_runs(tmp_path, finished):
-    experiment, folder = config.load(SWEEP), tmp_path / "multirun"
+    experiment, folder = run_config.load(SWEEP), tmp_path / "multirun"
     manifest.begin_all([experiment, experiment], folder / "unfinished" / "0_0")
     assert told(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
     assert run("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
@@ -157,4 +159,4 @@ def test_info_is_plain_in_a_pipe(finished, capsys, monkeypatch):
     assert commands.on_folder([f"info={finished[0]}"])
     title, *lines, end = capsys.readouterr().out.splitlines()
     assert (title, end) == (str(finished[0]), "")
-    assert [tuple(line.split(maxsplit=1)) for line in lines] == inventory.rows(finished[0])
+    assert [tuple(line.split(maxsplit=1)) for line in lines] == info.rows(finished[0])

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import superposition_jax
+from superposition_jax.config.schema import LEAVES, RUNTIME, Choice, Integer, Number
 from superposition_jax.errors import ConfigError
-from superposition_jax.schema import LEAVES, RUNTIME, Choice, Integer, Number
 
 RULES = {key: rule for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, (Choice, Integer, Number))}
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from superposition_jax import model, objective
+from superposition_jax.core import model, objective
 from superposition_jax.types import Batch, Spec
 
 

@@ -14,8 +14,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import superposition_jax
-from superposition_jax.compose import VERSION_BASE, conf_dir
-from superposition_jax.launcher import Composer, save_config
+from superposition_jax.command.launcher import Composer, save_config
+from superposition_jax.config.compose import VERSION_BASE, conf_dir
 
 TINY = ["train.steps=30", "model.n_features=6"]
 

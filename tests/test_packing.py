@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import bounds, figures, packing, prng, results, tables
-from superposition_jax.figures import packing as drawn
-from superposition_jax.tables.packing import restarts
-from superposition_jax.theory import polygon
+from superposition_jax.core import random
+from superposition_jax.experiments import figures, tables
+from superposition_jax.experiments.packing import figure as drawn
+from superposition_jax.experiments.packing import numeric as packing
+from superposition_jax.experiments.packing.table import restarts
+from superposition_jax.results import status
+from superposition_jax.theory import bounds
+from superposition_jax.theory.losses import polygon
 
 TINY = ["data.importance.kind=uniform", "data.density=0.05", "tables=[packing]", "train.steps=300"]
 
@@ -48,7 +52,7 @@ def test_as_many_vectors_as_dimensions_are_orthogonal(coherences):
 
 def test_padding_changes_nothing_but_the_order_of_sums():
     given = {"size": jnp.asarray(5), "dimension": jnp.asarray(3), "columns": 8, "steps": 30}
-    small, large = (np.asarray(packing.optimise(prng.key(3), rows=rows, **given)) for rows in (3, 7))
+    small, large = (np.asarray(packing.optimise(random.key(3), rows=rows, **given)) for rows in (3, 7))
     np.testing.assert_allclose(large[:3], small, atol=1e-4)
     np.testing.assert_array_equal(large[3:], 0)
     np.testing.assert_array_equal(small[:, 5:], 0)
@@ -120,7 +124,7 @@ def test_the_table_of_one_model_and_of_one_that_diverged():
     assert figures.draw("coherence", one).axes
     rates = "+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}"
     two = superposition_jax.run([*TINY, "model.n_features=5", "model.n_hidden=2", rates])
-    assert results.diverged(two) == 1
+    assert status.diverged(two) == 1
     assert np.isnan(two["packed_coherence"].sel(rate=1e30))
     assert figures.draw("coherence", two).axes
     assert {"packed_coherence", "packing_m", "packing_epsilon"} <= tables.NAMES

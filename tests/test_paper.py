@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import labels
-from superposition_jax.tables.solids import arrangement
+from superposition_jax.experiments.solids.table import arrangement
+from superposition_jax.results import select
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def nearest_cosine(model):
 def test_intro():
     """Two features when dense, two antipodal pairs, a pentagon: the best seed, and most seeds."""
     dataset = run("intro")
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     for sparsity, what in ((0.0, "2 singles"), (0.8, "2 digons"), (0.9, "pentagon")):
         assert arrangement(best.sel(sparsity=sparsity)) == what
         assert share_of(dataset.sel(sparsity=sparsity), what) > 0.6
@@ -77,7 +77,7 @@ def test_correlated_partners_lie_orthogonally():
 def test_anticorrelated_partners_lie_antipodally_in_the_best_models():
     """Not in all: models with the pairs across sets are as stable, but lose more."""
     dataset = run("anticorrelated")
-    assert np.all(labels.best_seed(dataset)["within"] < -0.95)
+    assert np.all(select.best_seed(dataset)["within"] < -0.95)
     antipodal = dataset["within"] < -0.8
     for density in dataset["density"]:
         here = dataset.sel(density=density)
@@ -87,7 +87,7 @@ def test_anticorrelated_partners_lie_antipodally_in_the_best_models():
 
 def test_three_correlated_pairs_are_a_hexagon_with_partners_side_by_side():
     dataset = run("correlated_crowded", "sweep.axes.density.values=[0.03]").isel(density=0)
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     assert arrangement(best) == "hexagon"
     assert 0.2 < float(best["within"]) < 0.8
 
@@ -104,7 +104,7 @@ def test_local_bases():
 def test_collapse():
     """Pairs merge one by one as density grows: six directions, five, then four, three."""
     dataset = run("collapse", "sweep.axes.density.values=[0.03, 0.1, 0.2, 0.5]")
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     found = [arrangement(best.isel(density=k)) for k in range(4)]
     assert found == ["hexagon", "pentagon of 6 features", "2 digons of 3 features", "triangle of 6 features"]
 
@@ -153,7 +153,7 @@ def test_triangles_save_more_than_digons_where_features_are_denser():
 def test_perturbed():
     """Two digons where one feature is much sparser, a pentagon where it is as dense as the others; they cross in between."""
     dataset = run("perturbed")
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     assert arrangement(best.isel(first=0)) == "2 digons"
     assert arrangement(best.sel(first=0.05, method="nearest")) == "pentagon"
     place, error = dataset.attrs["crossing"], dataset.attrs["crossing_error"]
@@ -214,7 +214,7 @@ def test_adversarial_training_reduces_superposition():
 def test_privileged_basis():
     """One feature a neuron when dense, every pair of five neurons one of ten features when sparse: for the best of many seeds."""
     dataset = run("privileged", "sweep.axes.sparsity.values=[0.0, 0.7, 0.99]", "sweep.axes.seed.range=1000")
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     np.testing.assert_array_equal(best["features_per_neuron"].sel(sparsity=0.0), 1)
     assert 0 < int((best["features_per_neuron"].sel(sparsity=0.7) > 1).sum()) < 5
     sparse = best.sel(sparsity=0.99)
@@ -226,7 +226,7 @@ def test_privileged_basis():
 
 def test_absolute_value_of_few_features_takes_two_neurons_each():
     dataset = run("absolute_small")
-    best = labels.best_seed(dataset)
+    best = select.best_seed(dataset)
     np.testing.assert_array_equal(best["neurons_per_feature"], 2)
     np.testing.assert_array_equal(best["features_per_neuron"], 1)
     assert np.all(best["loss_relative"] < 1e-4)

@@ -7,10 +7,15 @@ import xarray as xr
 from scipy.optimize import minimize
 
 import superposition_jax
-from superposition_jax import candidates, config, figures, geometry, labels, theory
+from superposition_jax import theory
+from superposition_jax.config import run_config
+from superposition_jax.core import geometry
 from superposition_jax.errors import ConfigError
-from superposition_jax.figures.phase import colours
-from superposition_jax.tables import phase
+from superposition_jax.experiments import figures
+from superposition_jax.experiments.phase import candidates
+from superposition_jax.experiments.phase import table as phase
+from superposition_jax.experiments.phase.figure import colours
+from superposition_jax.results import select
 
 PHASE = ["experiment=phase_n2m1"]
 UNSET = ["sweep.axes.importance.geomspace=null", "sweep.axes.importance.num=null"]
@@ -58,7 +63,7 @@ def test_phases_are_the_optimised_candidates(two):
 
 def test_the_other_variables_are_what_they_say(two):
     np.testing.assert_array_equal(two["best_loss"], two["loss"].min("seed"))
-    share = (two["loss"] <= 1.01 * two["best_loss"] + labels.floor(two)).mean("seed")
+    share = (two["loss"] <= 1.01 * two["best_loss"] + select.floor(two)).mean("seed")
     np.testing.assert_allclose(two["reached"], share.transpose(*two["reached"].dims), rtol=1e-6)
     cell = two.isel(importance=3, density=8)
     rest = np.delete(np.arange(8), int(cell["loss"].argmax("seed")))
@@ -111,7 +116,7 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
     assert (tmp_path / "figures" / "phase.png").is_file()
     figure = figures.draw("phase", dataset)
     (mesh,) = (part for part in figure.axes[0].collections if hasattr(part, "get_coordinates"))
-    best = labels.best_seed(dataset).isel(feature=-1, activation=0)
+    best = select.best_seed(dataset).isel(feature=-1, activation=0)
     expected = colours(*(best[name].transpose("importance", "density").values for name in ("feature_norm", "superposition")))
     np.testing.assert_allclose(mesh.get_array(), expected)
     edges = mesh.get_coordinates()
@@ -150,7 +155,7 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
 )
 def test_what_cannot_be_is_refused(overrides, words):
     with pytest.raises(ConfigError, match=words):
-        config.load(overrides)
+        run_config.load(overrides)
 
 
 @pytest.mark.slow

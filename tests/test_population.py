@@ -5,7 +5,9 @@ import jax.extend
 import numpy as np
 import pytest
 
-from superposition_jax import engine, population, prng, rectangle, train
+from superposition_jax.core import random, train
+from superposition_jax.engine import population, segments
+from superposition_jax.engine import trainer as engine
 from superposition_jax.sweep import Group, take
 from superposition_jax.types import Spec
 
@@ -64,11 +66,11 @@ def test_a_model_does_not_depend_on_its_neighbours(reference, numbers):
 def test_mapping_equals_a_loop(reference, numbers):
     whole, place = group(numbers), 7
     hparams = jax.tree.map(lambda a: jax.numpy.asarray(a[place]), whole.hparams)
-    key = prng.key(int(whole.seeds[place]))
+    key = random.key(int(whole.seeds[place]))
     state = train.init_state(key, hparams, spec=SPEC)
     state = jax.jit(train.train_steps, static_argnames="spec")(key, hparams, state, SPEC.steps, spec=SPEC)
     np.testing.assert_allclose(reference["W"][place], state.params["W"], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(reference["loss_curve"][place], state.record.loss_curve, rtol=1e-4)
+    np.testing.assert_allclose(reference["loss_curve"][place], state.history.loss_curve, rtol=1e-4)
 
 
 def test_a_poisoned_model_leaves_its_neighbours_bit_identical(reference, numbers):
@@ -158,10 +160,10 @@ def test_one_trace_a_spec(numbers, monkeypatch):
     assert {spec: traces.count(spec) for spec in traces} == in_rectangles
     assert set(in_rectangles) == {SPEC, other}
     kinds = [type(report) for report in reports]
-    assert kinds.count(rectangle.Compiled) == 2
-    assert kinds.count(rectangle.Finished) > 4
-    assert sum(report.models for report in reports if isinstance(report, rectangle.Finished)) == 30
-    assert {report.chunk for report in reports if isinstance(report, rectangle.Compiled)} == {3}
+    assert kinds.count(segments.Compiled) == 2
+    assert kinds.count(segments.Finished) > 4
+    assert sum(report.models for report in reports if isinstance(report, segments.Finished)) == 30
+    assert {report.chunk for report in reports if isinstance(report, segments.Compiled)} == {3}
 
 
 @pytest.mark.parametrize("at_a_time", [None, 1, 2, 5])

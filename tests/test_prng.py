@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from superposition_jax import prng
+from superposition_jax.core import linalg, random
 
 SIGMA = 5
 
@@ -19,10 +19,10 @@ def keys(how):
     """256 related keys: consecutive seeds, consecutive steps of one seed, or the parts of a split key."""
     numbers = jnp.arange(256)
     if how == "seeds":
-        return jax.vmap(prng.key)(numbers)
+        return jax.vmap(random.key)(numbers)
     if how == "steps":
-        return jax.vmap(lambda step: jax.random.fold_in(prng.key(7), step))(numbers)
-    return jax.random.split(prng.key(7), 256)
+        return jax.vmap(lambda step: jax.random.fold_in(random.key(7), step))(numbers)
+    return jax.random.split(random.key(7), 256)
 
 
 @pytest.fixture(scope="module", params=["seeds", "steps", "split"])
@@ -52,9 +52,9 @@ def test_neighbours_are_independent(table, axis, lag):
 
 
 def test_one_bit_of_the_seed_changes_half_of_the_bits():
-    first = bits(prng.key(12345), 4096)
+    first = bits(random.key(12345), 4096)
     for bit in range(32):
-        flipped = np.unpackbits((first ^ bits(prng.key(np.uint32(12345 ^ (1 << bit))), 4096)).view(np.uint8)).mean()
+        flipped = np.unpackbits((first ^ bits(random.key(np.uint32(12345 ^ (1 << bit))), 4096)).view(np.uint8)).mean()
         assert abs(flipped - 0.5) < SIGMA * 0.5 / np.sqrt(32 * 4096), bit
 
 
@@ -64,7 +64,7 @@ def test_related_keys_are_all_different():
 
 
 def test_normal_numbers_are_normal():
-    z = np.asarray(jax.random.normal(prng.key(3), (2**18,)))
+    z = np.asarray(jax.random.normal(random.key(3), (2**18,)))
     moments = [z.mean(), z.var() - 1, (z**3).mean(), (z**4).mean() - 3]
     errors = np.sqrt(np.array([1, 2, 15, 96]) / z.size)
     assert np.all(np.abs(moments) < SIGMA * errors)
@@ -72,13 +72,13 @@ def test_normal_numbers_are_normal():
 
 def test_other_widths_are_refused():
     with pytest.raises(NotImplementedError, match="32 bits"):
-        jax.random.bits(prng.key(0), (3,), jnp.uint8)
+        jax.random.bits(random.key(0), (3,), jnp.uint8)
 
 
 def test_random_bases_prefer_no_direction():
     """Of a uniform Q in O(5): Q_ij² ~ Beta(½, 2) for each entry (Kolmogorov & Smirnov), E tr Q = 0, E (tr Q)² = 1."""
     draws = 4000
-    q = np.asarray(jax.vmap(lambda key: prng.orthogonal(key, 5, 5))(jax.random.split(prng.key(0), draws)))
+    q = np.asarray(jax.vmap(lambda key: linalg.orthogonal(key, 5, 5))(jax.random.split(random.key(0), draws)))
     np.testing.assert_allclose(q @ q.transpose(0, 2, 1), np.broadcast_to(np.eye(5), q.shape), atol=1e-5)
     for entry in (q[:, 0, 0], q[:, 4, 0], q[:, 2, 3], q[:, 4, 4]):
         assert stats.kstest(entry**2, stats.beta(0.5, 2).cdf).pvalue > 1e-4
@@ -89,5 +89,5 @@ def test_random_bases_prefer_no_direction():
 
 def test_random_bases_of_many_models_call_no_lapack():
     """Batches of its calls on several devices may wait for each other for ever."""
-    lowered = jax.jit(jax.vmap(lambda key: prng.orthogonal(key, 4, 9))).lower(jax.random.split(prng.key(0), 3))
+    lowered = jax.jit(jax.vmap(lambda key: linalg.orthogonal(key, 4, 9))).lower(jax.random.split(random.key(0), 3))
     assert "lapack" not in lowered.as_text()

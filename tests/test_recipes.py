@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from superposition_jax import config
+from superposition_jax.config import run_config
 
 RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
 
@@ -50,4 +50,4 @@ def test_what_the_recipes_run_is_a_config(name, shard):
     given = re.search(r"runtime\.shard=\"?([^\s\"]+)", text)[1]
     filled = re.sub(r"\$\(?(\w+)\)?", lambda variable: str(NUMBERS[variable[1]]), given)
     assert filled == shard
-    assert config.load([re.search(r"experiment=\w+", text)[0], f"runtime.shard={filled}"]).shard == shard
+    assert run_config.load([re.search(r"experiment=\w+", text)[0], f"runtime.shard={filled}"]).shard == shard

@@ -8,7 +8,9 @@ from scipy.optimize import linprog
 from scipy.stats import ortho_group
 
 import superposition_jax
-from superposition_jax import bounds, figures, recovery
+from superposition_jax.experiments import figures
+from superposition_jax.experiments.recovery import numeric as recovery
+from superposition_jax.theory import bounds
 from superposition_jax.types import Batch
 
 GIVEN = ["model.n_features=12", "data.importance.kind=uniform", "tables=[recovery]", "train.steps=500"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from superposition_jax.config import load
+from superposition_jax.config.run_config import load
 from superposition_jax.errors import ConfigError
 
 

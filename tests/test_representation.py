@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from superposition_jax import data, model, representation
+from superposition_jax.core import data, model
+from superposition_jax.experiments.hierarchy import numeric as representation
 from superposition_jax.types import Batch, Spec
 
 N, M = 6, 4

@@ -5,9 +5,13 @@ import pytest
 import xarray as xr
 
 import superposition_jax
-from superposition_jax import config, figures, files, pipeline, results
+from superposition_jax import files
+from superposition_jax.command import pipeline
+from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
-from superposition_jax.figures import crossing
+from superposition_jax.experiments import figures
+from superposition_jax.experiments.crossing import figure as crossing
+from superposition_jax.results import assemble, netcdf, status
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
 
@@ -50,13 +54,13 @@ def test_every_value_lands_at_its_label():
         "+sweep.axes.m={path: model.n_hidden, values: [2, 1]}",
         "+sweep.axes.rate={path: train.learning_rate, values: [3, 4, 5]}",
     ]
-    experiment = config.load(["model.n_features=3", "train.steps=4", *axes, "+sweep.axes.seed={path: seed, values: [7, 5]}"])
+    experiment = run_config.load(["model.n_features=3", "train.steps=4", *axes, "+sweep.axes.seed={path: seed, values: [7, 5]}"])
     trained = []
     for group in experiment.groups:
         code = 100 * group.spec.n_hidden + 10 * group.hparams.learning_rate + group.seeds
         shape = (len(code), group.spec.n_hidden, 3)
         trained.append({"W": np.broadcast_to(code[:, None, None], shape), "loss": code, "diverged_at": np.full(len(code), -1)})
-    dataset = results.assemble(experiment.grid, [*map(results.Part.of, experiment.groups[::-1], trained[::-1])])
+    dataset = assemble.assemble(experiment.grid, [*map(assemble.Part.of, experiment.groups[::-1], trained[::-1])])
     expected = 100 * dataset["m"] + 10 * dataset["rate"] + dataset["seed"]
     np.testing.assert_array_equal(dataset["loss"], expected)
     np.testing.assert_array_equal(dataset["W"].isel(hidden=0, feature=2), expected)
@@ -83,8 +87,8 @@ def test_coordinates_are_the_configured_values_in_double_precision(hidden):
 
 
 def test_diverged_models_are_marked_and_others_are_not(hidden):
-    assert (hidden["status"].sel(rate=0.01) == results.STATUS.index("ok")).all()
-    assert (hidden["status"].sel(rate=1e30) == results.STATUS.index("diverged")).all()
+    assert (hidden["status"].sel(rate=0.01) == status.STATUS.index("ok")).all()
+    assert (hidden["status"].sel(rate=1e30) == status.STATUS.index("diverged")).all()
 
 
 def test_every_variable_says_what_it_is(hidden):
@@ -93,7 +97,7 @@ def test_every_variable_says_what_it_is(hidden):
 
 
 def test_saved_results_come_back_equal_and_nothing_half_written_stays(tmp_path):
-    experiment = config.load([*SMALL, "train.snapshots=3"])
+    experiment = run_config.load([*SMALL, "train.snapshots=3"])
     dataset = pipeline.run(experiment, directory=tmp_path / "run")
     loaded = superposition_jax.load(tmp_path / "run")
     xr.testing.assert_identical(loaded, dataset)
@@ -186,7 +190,7 @@ def test_a_second_dataset_of_the_same_form_is_written_as_itself(tmp_path):
     """Small ones take the bytes of the first and their own numbers and attributes."""
     first, second = (superposition_jax.run(["model.n_features=3", "train.steps=5", f"seed={seed}"]) for seed in (1, 2))
     for number, dataset in enumerate((first, second, first)):
-        results.save(dataset, tmp_path / str(number))
+        netcdf.save(dataset, tmp_path / str(number))
         xr.testing.assert_identical(superposition_jax.load(tmp_path / str(number)), dataset)
     assert first.attrs["config"] != second.attrs["config"]
 

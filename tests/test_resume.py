@@ -12,7 +12,7 @@ import pytest
 from bits import same
 
 import superposition_jax
-from superposition_jax import engine, signals
+from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
@@ -24,33 +24,33 @@ def whole():
     return superposition_jax.run([*SWEEP, *OFTEN])
 
 
-def stop_after(monkeypatch, segments):
+def stop_after(monkeypatch, count):
     """Ask to stop after so many segments, as a signal does."""
-    asked, advance = [], engine.rectangle._advance
+    asked, advance = [], segments._advance
 
     def counted(programs, group, tile, report, store, start):
         def told(event):
             report(event)
-            if isinstance(event, engine.rectangle.Advanced):
+            if isinstance(event, segments.Advanced):
                 asked.append(event)
 
         return advance(programs, group, tile, told, store, start)
 
-    monkeypatch.setattr(engine.rectangle, "_advance", counted)
-    monkeypatch.setattr(signals, "asked", lambda: len(asked) == segments)
+    monkeypatch.setattr(segments, "_advance", counted)
+    monkeypatch.setattr(stopping, "asked", lambda: len(asked) == count)
 
     def check():
-        if len(asked) == segments:
-            raise signals.Stopped(signal.SIGTERM)
+        if len(asked) == count:
+            raise stopping.Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr(signals, "check", check)
+    monkeypatch.setattr(stopping, "stop_if_asked", check)
 
 
-@pytest.mark.parametrize("segments", [1, 3, 6, 7, 12])
-def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, segments):
+@pytest.mark.parametrize("count", [1, 3, 6, 7, 12])
+def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, count):
     with monkeypatch.context() as patch:
-        stop_after(patch, segments)
-        with pytest.raises(signals.Stopped):
+        stop_after(patch, count)
+        with pytest.raises(stopping.Stopped):
             superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
     same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
@@ -61,7 +61,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, se
 def test_a_damaged_state_is_not_used(whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 3)
-        with pytest.raises(signals.Stopped):
+        with pytest.raises(stopping.Stopped):
             superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     [state] = (tmp_path / "state").glob("*.npz")
     content = bytearray(state.read_bytes())
@@ -183,14 +183,14 @@ def test_two_processes_in_one_folder(tmp_path):
 
 
 def test_a_run_that_died_while_it_drew_is_drawn_without_training(whole, tmp_path, monkeypatch):
-    from superposition_jax import figures, rectangle
+    from superposition_jax.experiments import figures
 
     draws = [*SWEEP, *OFTEN, "figures=[summary]"]
     with monkeypatch.context() as patch:
         patch.setattr(figures, "draw", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             superposition_jax.run(draws, directory=tmp_path)
-    monkeypatch.setattr(rectangle, "_advance", lambda *_: 1 / 0)
+    monkeypatch.setattr(segments, "_advance", lambda *_: 1 / 0)
     same(superposition_jax.run(draws, directory=tmp_path), whole)
     assert (tmp_path / "figures" / "summary.png").exists()
     assert not (tmp_path / "parts").exists()

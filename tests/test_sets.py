@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import config, data, objective, prng, sets
+from superposition_jax.config import run_config
+from superposition_jax.core import data, objective, random, sets
 from superposition_jax.errors import ConfigError
 from superposition_jax.types import Spec
 
@@ -46,7 +47,7 @@ def test_features_are_on_together_as_they_should(case, estimator, numbers):
         code = ((x > 0) * np.array([[1], [2], [4], [8]])).sum(axis=0)
         return (weight[None, :] * (code[None, :] == np.arange(16)[:, None])).sum(axis=1)
 
-    found = jax.lax.map(jax.jit(chances), jax.random.split(prng.key(1), 2000), batch_size=200)
+    found = jax.lax.map(jax.jit(chances), jax.random.split(random.key(1), 2000), batch_size=200)
     mean, stderr = found.mean(axis=0), found.std(axis=0) / 2000**0.5
     masks = numpy_masks(kind, density, sizes, 400_000, np.random.default_rng(0))
     expected = np.bincount((masks * np.array([[1], [2], [4], [8]])).sum(axis=0), minlength=16) / 400_000
@@ -68,7 +69,7 @@ def test_estimators_agree_on_a_models_loss(case, numbers):
         hparams = numbers(spec, density=density)
         sample = data.sampler(hparams, spec=spec)
         one = jax.jit(lambda key: objective.loss(hparams, params, sample(key), spec=spec))
-        found = jax.lax.map(one, jax.random.split(prng.key(0), count))
+        found = jax.lax.map(one, jax.random.split(random.key(0), count))
         return found.mean(), found.std() / count**0.5
 
     exact, _ = losses(2, estimator="quadrature", order=14)
@@ -79,7 +80,7 @@ def test_estimators_agree_on_a_models_loss(case, numbers):
 
 def test_values_in_a_correlated_set_are_independent(numbers):
     spec = Spec(n_features=3, n_hidden=1, correlation="correlated", set_sizes=(3,), estimator="active", batch_size=2**14)
-    x, _ = data.sampler(numbers(spec, density=[0.2] * 3), spec=spec)(prng.key(0))
+    x, _ = data.sampler(numbers(spec, density=[0.2] * 3), spec=spec)(random.key(0))
     on = np.asarray(x[:, np.asarray((x > 0).all(axis=0))])
     assert on.shape[1] > 2**13
     assert np.all(np.abs(np.corrcoef(on) - np.eye(3)) < 0.05)
@@ -89,7 +90,7 @@ def test_values_in_a_correlated_set_are_independent(numbers):
 def test_sets_of_one_are_independent_features(numbers):
     alone = Spec(n_features=3, n_hidden=2, batch_size=16, steps=30)
     ones = Spec(n_features=3, n_hidden=2, batch_size=16, steps=30, correlation="correlated", set_sizes=(1, 1, 1))
-    batches = [data.sampler(numbers(spec, density=[0.2, 0.5, 0.9]), spec=spec)(prng.key(3)) for spec in (alone, ones)]
+    batches = [data.sampler(numbers(spec, density=[0.2, 0.5, 0.9]), spec=spec)(random.key(3)) for spec in (alone, ones)]
     np.testing.assert_array_equal(batches[0].x, batches[1].x)
 
 
@@ -106,7 +107,7 @@ def test_sets_of_one_are_independent_features(numbers):
 )
 def test_bad_sets_are_refused(overrides, words):
     with pytest.raises(ConfigError, match=words):
-        config.load(overrides)
+        run_config.load(overrides)
 
 
 @pytest.mark.slow

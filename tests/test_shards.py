@@ -13,8 +13,9 @@ import pytest
 from bits import same
 
 import superposition_jax
-from superposition_jax import manifest, shards
+from superposition_jax.command import shards
 from superposition_jax.errors import ConfigError
+from superposition_jax.storage import manifest
 
 SWEEP = [
     *("sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"),

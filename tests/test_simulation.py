@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import data, population, prng, simulation
-from superposition_jax.figures import draw
+from superposition_jax.core import data, random
+from superposition_jax.engine import population
+from superposition_jax.experiments.figures import draw
+from superposition_jax.experiments.simulation import numeric as simulation
 from superposition_jax.types import Batch, Spec
 
 SPEC = Spec(n_features=12, n_hidden=4)
@@ -22,8 +24,8 @@ def test_a_network_has_the_features_densities_squares_and_importances(numbers):
     hparams = numbers(SPEC, density=densities)
     network, inputs = (jax.jit(partial(function, spec=SPEC)) for function in (simulation.network, simulation.inputs))
     for seed in range(8):
-        net = network(prng.key(seed), hparams)
-        x, weight = inputs(prng.key(100 + seed), hparams)
+        net = network(random.key(seed), hparams)
+        x, weight = inputs(random.key(100 + seed), hparams)
         a = np.maximum(net.v @ x - net.threshold[:, None], 0)
         ratios.append([((a > 0) @ weight / densities).mean(), (a**2 @ weight / (densities / 3)).mean()])
         np.testing.assert_allclose(np.sum(net.u**2, axis=0), hparams.importance, rtol=1e-5)
@@ -40,7 +42,7 @@ def test_orthogonal_directions_simulate_exactly(density, numbers):
     w = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
     params = {"W": jnp.asarray(w), "b": jnp.zeros(12)}
     errors = jax.jit(partial(simulation.errors, spec=spec))
-    found = errors(prng.key(0), numbers(spec, density=np.full(12, density)), params)
+    found = errors(random.key(0), numbers(spec, density=np.full(12, density)), params)
     for name in ("error", "independent", "dedicated", "linear"):
         assert abs(float(found[name])) < 1e-6, name
     assert abs(float(found["density"]) / density - 1) < 0.1
@@ -51,9 +53,9 @@ def test_without_superposition_the_error_is_its_closed_form(density, numbers):
     """Independent neurons: Σ I_i Var a_i of those that are not kept. Within four standard errors of 16 estimates."""
     hparams = numbers(SPEC, density=np.full(12, density))
     terms = np.asarray(hparams.importance) * (density / 3 - density**2 / 4)
-    u = simulation.network(prng.key(0), hparams, spec=SPEC).u
+    u = simulation.network(random.key(0), hparams, spec=SPEC).u
     draw = data.sampler(hparams, spec=SPEC)
-    spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(prng.key(seed)))))(jnp.arange(16))
+    spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(random.key(seed)))))(jnp.arange(16))
     found = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
     assert abs(found.mean() - terms[4:].sum()) < 4 * found.std(ddof=1) / 4
     spread = jnp.diag(terms / np.asarray(hparams.importance))
@@ -82,12 +84,12 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
     hparams = numbers(SPEC, density=np.full(12, 0.1))
     rng = np.random.default_rng(0)
     params = {"W": jnp.asarray(rng.normal(size=(4, 12)), jnp.float32) / 2, "b": jnp.full(12, -0.1)}
-    u = simulation.network(prng.key(0), hparams, spec=SPEC).u
+    u = simulation.network(random.key(0), hparams, spec=SPEC).u
     draw = data.sampler(hparams, spec=SPEC)
 
     def both(seed):
-        x, weight = simulation.inputs(prng.key(seed), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
-        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(prng.key(100 + seed))
+        x, weight = simulation.inputs(random.key(seed), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
+        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(random.key(100 + seed))
         return jnp.stack([simulation.simulated(params, u, part, spec=SPEC) for part in (own, given)])
 
     difference = np.diff(jax.jit(jax.vmap(both))(jnp.arange(32)), axis=1)
@@ -100,7 +102,7 @@ def test_results_follow_their_models_when_those_are_shuffled(numbers):
     params = {"W": rng.normal(size=(5, 4, 12)).astype(np.float32), "b": np.zeros((5, 12), np.float32)}
 
     def one(seed, hparams, params):
-        return simulation.errors(prng.key(seed), hparams, params, spec=SPEC)
+        return simulation.errors(random.key(seed), hparams, params, spec=SPEC)
 
     def take(tree):
         return jax.tree.map(lambda a: a[order], tree)

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 import superposition_jax
-from superposition_jax import store
+from superposition_jax.storage import checkpoint as store
 
 
 @pytest.mark.slow
@@ -48,8 +48,8 @@ def test_saving_takes_less_than_two_percent(tmp_path, monkeypatch, tell):
 
         return call
 
-    for name in ("write", "hold", "__enter__", "remove"):
-        monkeypatch.setattr(store.Store, name, timed(getattr(store.Store, name)))
+    for name in ("write", "save_state", "__enter__", "remove"):
+        monkeypatch.setattr(store.RunStore, name, timed(getattr(store.RunStore, name)))
     began = time.perf_counter()
     sweep = [
         "sweep=sparsity",

@@ -5,7 +5,9 @@ import pytest
 from scipy.stats import ortho_group
 
 import superposition_jax
-from superposition_jax import figures, solids, theory
+from superposition_jax.experiments import components as solids
+from superposition_jax.experiments import figures
+from superposition_jax.theory import losses
 
 
 def simplex(m):
@@ -25,9 +27,9 @@ def antiprism():
 SOLIDS = {
     "single": np.ones((1, 1)),
     "digon": np.array([[1.0, -1.0]]),
-    "triangle": theory.polygon(3),
-    "pentagon": theory.polygon(5),
-    "hexagon": theory.polygon(6),
+    "triangle": losses.polygon(3),
+    "pentagon": losses.polygon(5),
+    "hexagon": losses.polygon(6),
     "tetrahedron": simplex(3),
     "4-simplex": simplex(4),
     "square antiprism": antiprism(),
@@ -64,7 +66,7 @@ def test_factors_of_a_tegum_product_are_told_apart():
 
 
 def test_features_in_one_direction_are_one_point():
-    found = solids.components(np.repeat(theory.polygon(3), 2, axis=1))
+    found = solids.components(np.repeat(losses.polygon(3), 2, axis=1))
     assert found.features.tolist() == [6] * 6
     assert found.points.tolist() == [3] * 6
     assert solids.name(6, 3, 2) == "triangle of 6 features"

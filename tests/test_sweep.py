@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.sweep import Axis, Grid, Group, fitting, merge, of_size, rectangles, share, take
+from superposition_jax.engine.tiles import fitting, of_size, rectangles
+from superposition_jax.sweep import Axis, Grid, Group, merge, share, take
 from superposition_jax.types import Spec
 
 

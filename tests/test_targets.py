@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import data, targets
+from superposition_jax.core import data, targets
 from superposition_jax.types import Spec
 
 DEFINITIONS = {

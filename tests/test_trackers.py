@@ -1,4 +1,4 @@
-"""Experiment trackers: what is logged, of which sweeps, and what the real ones then have (marker `trackers`)."""
+"""RunConfig trackers: what is logged, of which sweeps, and what the real ones then have (marker `trackers`)."""
 
 import csv
 import json
@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax import commands, config, shards, trackers
+from superposition_jax.command import commands, shards
+from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
+from superposition_jax.results import trackers
 
 SMALL = ["model.n_features=6", "model.n_hidden=2", "+sweep.axes.seed={path: seed, range: 3}"]
 STEPS = "+sweep.axes.steps={path: train.steps, values: [20, 45]}"
@@ -134,7 +136,7 @@ def test_a_tracker_without_its_package_is_refused_before_training(name, monkeypa
 
     monkeypatch.setattr(trackers.importlib.metadata, "version", missing)
     message = rf"^runtime.tracker = '{name}': needs its package, which the extra \[{name}\] installs$"
-    for refuse in (config.load, commands.check, lambda overrides: commands.check(["-m", *overrides])):
+    for refuse in (run_config.load, commands.check, lambda overrides: commands.checked_run(["-m", *overrides])):
         with pytest.raises(ConfigError, match=message):
             refuse([f"runtime.tracker={name}"])
 

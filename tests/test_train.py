@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from superposition_jax import data, evaluation, model, objective, optimizer, train
+from superposition_jax.core import data, evaluation, model, objective, optimizer, train
 from superposition_jax.types import DATA, Spec
 
 SPEC = Spec(n_features=6, n_hidden=2, batch_size=32, steps=60, curve_points=12)
@@ -77,7 +77,7 @@ def test_blocks_change_nothing_but_rounding(estimator, numbers):
     blocked = jax.jit(partial(train.train_steps, spec=spec, blocks=4))(key, hparams, state, spec.steps)
     whole = run(key, hparams, spec)
     for a, b in zip(
-        jax.tree.leaves((blocked.params, blocked.record)), jax.tree.leaves((whole.params, whole.record)), strict=True
+        jax.tree.leaves((blocked.params, blocked.history)), jax.tree.leaves((whole.params, whole.history)), strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -88,7 +88,7 @@ def test_mean_reduction_is_the_same_loss_scaled_for_the_optimizer(numbers):
     mean = replace(base, reduction="mean")
     scaled = run(jax.random.key(1), numbers(mean, learning_rate=0.06, weight_decay=0), mean)
     np.testing.assert_allclose(summed.params["W"], scaled.params["W"], rtol=2e-4, atol=1e-6)
-    np.testing.assert_allclose(summed.record.loss_curve, scaled.record.loss_curve, rtol=2e-4)
+    np.testing.assert_allclose(summed.history.loss_curve, scaled.history.loss_curve, rtol=2e-4)
 
 
 def test_curve_holds_the_mean_loss_of_every_interval(numbers):
@@ -106,13 +106,13 @@ def test_curve_holds_the_mean_loss_of_every_interval(numbers):
         losses.append(float(info.loss))
     edges = [0, *SPEC.curve_steps]
     expected = [np.mean(losses[a:b]) for a, b in itertools.pairwise(edges)]
-    np.testing.assert_allclose(run(key, hparams, SPEC).record.loss_curve, expected, rtol=1e-4)
+    np.testing.assert_allclose(run(key, hparams, SPEC).history.loss_curve, expected, rtol=1e-4)
 
 
 def test_snapshots_are_the_parameters_of_their_step(numbers):
     spec, key = replace(SPEC, snapshots=6), jax.random.key(3)
     hparams = numbers(spec)
-    saved = run(key, hparams, spec).record.snapshots["W"]
+    saved = run(key, hparams, spec).history.snapshots["W"]
     assert spec.snapshot_steps[0] == 0
     assert spec.snapshot_steps[-1] == spec.steps
     np.testing.assert_array_equal(saved[0], train.init_state(key, hparams, spec=spec).params["W"])

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from superposition_jax import labels, results
+from superposition_jax.core.data import IMPORTANCES
 from superposition_jax.explorer.packing import size
-from superposition_jax.schema import IMPORTANCES
+from superposition_jax.results import select, status
 
 _NO_MEASURE = ("status", "diverged_at")
 _DIVERGING = 1e3
@@ -40,9 +40,9 @@ class Arrays(NamedTuple):
 
 
 def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
-    seed, over = labels.seed_dim(dataset), {*dataset["loss"].dims, "feature"}
-    ok, dataset = dataset["status"] == results.STATUS.index("ok"), results.without_diverged(dataset)
-    best, found = labels.best_seed(dataset), {}
+    seed, over = select.seed_dim(dataset), {*dataset["loss"].dims, "feature"}
+    ok, dataset = dataset["status"] == status.STATUS.index("ok"), status.without_diverged(dataset)
+    best, found = select.best_seed(dataset), {}
     for name, values in dataset.data_vars.items():
         if not set(values.dims) <= over or values.dtype.kind not in "fiub" or name in _NO_MEASURE:
             continue
@@ -59,12 +59,12 @@ def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
 
 
 def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    seed, curve = labels.seed_dim(dataset), dataset["loss_curve"]
-    dataset = results.without_diverged(dataset)
+    seed, curve = select.seed_dim(dataset), dataset["loss_curve"]
+    dataset = status.without_diverged(dataset)
     most = _DIVERGING * dataset["loss_curve"].max()  # of models that did not diverge
     models = {}
     for end in ("", "_snapshots") if "snapshot" in dataset.dims else ("",):
-        w, read = labels.directions(dataset, end), labels.read_out(dataset, end)
+        w, read = select.directions(dataset, end), select.read_out(dataset, end)
         models |= {f"W{end}": w, f"b{end}": dataset[f"b{end}"]} | ({} if read.equals(w) else {f"read_out{end}": read})
     models |= {name: dataset[name] for name in ("feature_norm", "superposition", "dimensionality")}
     if dataset.sizes["hidden"] > 3:
@@ -85,7 +85,7 @@ def _principal(w: xr.DataArray) -> xr.DataArray:
 
 def _importance(dataset: xr.Dataset) -> xr.DataArray:
     """Importances I_i of the features (…, feature), over the axes that change them."""
-    given, i = labels.leaf(dataset, "data.importance.list", {}), dataset["feature"].drop_vars("feature")
+    given, i = select.leaf(dataset, "data.importance.list", {}), dataset["feature"].drop_vars("feature")
     if given:
         values = xr.DataArray(np.array(given, float), dims="feature")
         for coordinate in dataset.coords.values():
@@ -99,7 +99,7 @@ def _importance(dataset: xr.Dataset) -> xr.DataArray:
 
     def leaf(path: str) -> np.ndarray:
         if path not in along:
-            return np.asarray(labels.leaf(dataset, path, {}))
+            return np.asarray(select.leaf(dataset, path, {}))
         return along[path].variable.set_dims(sizes).transpose(*sizes).values[..., None]
 
     n, kind, decay = map(leaf, paths)

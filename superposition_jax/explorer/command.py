@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from superposition_jax.compose import compose, flatten
+from superposition_jax.config.compose import compose, flatten
 
 _ELSEWHERE = ("name", "figures", "tables", "sweep", "runtime")
 """Keys of the config that decide no model."""

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from superposition_jax import labels
 from superposition_jax.explorer import command
 from superposition_jax.explorer.arrays import Arrays
 from superposition_jax.explorer.fitting import fit
 from superposition_jax.explorer.packing import pack
+from superposition_jax.results import labels, select
 
 MOST_BYTES = 20_000_000
 """Of the arrays in a page."""
@@ -24,7 +24,7 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         "name": dataset.attrs.get("name", ""),
         "held": [f"{name} = {_shown(c.item())}" for name, c in dataset.coords.items() if not c.dims and "long_name" in c.attrs],
         "axes": axes,
-        "seed": labels.seed_dim(dataset),
+        "seed": select.seed_dim(dataset),
         "left_out": left_out.words,
         "measures": [
             {"name": name, **_meaning(own["best"]), "values": {key: pack(values) for key, values in own.items()}}

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from superposition_jax import labels
 from superposition_jax.explorer.arrays import Arrays
+from superposition_jax.results import labels, select
 
 _OF_EVERY_SEED = ("status", "diverged_at", "best")
 
@@ -22,7 +22,7 @@ class LeftOut(NamedTuple):
 
 def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut]:
     """As much as takes at most so many bytes: first of all cells the best seeds, in the end of some cells only."""
-    seed, best, words, every = labels.seed_dim(dataset), arrays.models.get("best"), [], 1
+    seed, best, words, every = select.seed_dim(dataset), arrays.models.get("best"), [], 1
 
     def of_best(values: xr.DataArray) -> xr.DataArray:
         return values.isel({seed: best}) if seed in values.dims else values
@@ -47,7 +47,7 @@ def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut
     for left_out, shrink in steps.items():
         if arrays.size > most and (smaller := shrink(arrays)).size < arrays.size:
             arrays, words = smaller, [*words, left_out]
-    dim = max(labels.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default="")
+    dim = max(select.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default="")
     whole = arrays
     while arrays.size > most and every < dataset.sizes.get(dim, 1):
         every += 1

@@ -1,0 +1,1 @@
+"""The command line and the Python functions of the same names: runs, multiruns, shards, and commands on a run’s folder."""

@@ -1,0 +1,115 @@
+"""Hydra's part: YAML files and overrides become one plain, resolved dict. No JAX here, so that `--help` is quick."""
+
+import difflib
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from superposition_jax.errors import ConfigError
+
+VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
+"""What Hydra 1.3 asks for and later ones do not."""
+PLUGIN = "hydra_plugins.superposition_jax"
+ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
+
+
+def conf_dir() -> str:
+    """The folder of YAML files: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return str(next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir()))
+
+
+@contextmanager
+def _own_hydra() -> Generator[None]:
+    """Hydra on our configs, also inside an application of Hydra's, ours or somebody else's."""
+    instance = GlobalHydra.instance()
+    outer, instance.hydra = instance.hydra, None
+    try:
+        with initialize_config_dir(conf_dir(), **VERSION_BASE):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer  # which may be another instance by now
+
+
+def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, Any]:
+    """The config that Hydra overrides describe.
+
+    Raises:
+      ConfigError: an override that Hydra does not take, with the nearest key where a key is unknown.
+    """
+    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+        raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
+    try:
+        with _own_hydra():
+            return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_plain(error, overrides)) from error
+
+
+def to_dict(composed: Any) -> Any:
+    """A composed config, or a part of one, as plain values with every interpolation resolved."""
+    try:
+        return OmegaConf.to_container(composed, resolve=True) if OmegaConf.is_config(composed) else composed
+    except OmegaConfBaseException as error:
+        raise ConfigError(_plain(error, [])) from error
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dicts as (dotted path, value)."""
+    if not isinstance(tree, dict):
+        yield prefix, tree
+        return
+    for key, value in tree.items():
+        yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def nearest(key: str, known: Sequence[str]) -> str:
+    """`; did you mean …?`, or where to find all that there is."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else "; --help lists all keys"
+
+
+def _known(overrides: Sequence[str]) -> list[str]:
+    """All keys, with the overrides' own choice of options, and the options' groups themselves."""
+    groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
+    chosen = [override for override in overrides if override.partition("=")[0] in groups]
+    with _own_hydra():
+        try:
+            composed = hydra_compose(config_name="config", overrides=chosen)
+        except (HydraException, OmegaConfBaseException):
+            composed = hydra_compose(config_name="config")
+    return [*groups, *(key for key, _ in flatten(to_dict(composed)))]
+
+
+def _plain(error: Exception, overrides: Sequence[str]) -> str:
+    """Hydra's complaint as one line."""
+    text = f"{error} {error.__cause__ or ''}"
+    if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        key, known = unknown[1], _known(overrides)
+        if any(other.startswith(f"{key}.") for other in known):
+            return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
+        return f"{key}: no such key{nearest(key, known)}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
+    if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:
+        options = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
+        close = difflib.get_close_matches(bare[0], [option.partition("=")[2] for option in options], n=1, cutoff=0.6)
+        meant = [option for option in options if close and option.endswith(f"={close[0]}")]
+        return f"{bare[0]}: must be key=value{f'; did you mean {meant[0]}?' if meant else ''}"
+    if option := re.search(r"Could not find '([^']+)'", text):
+        there = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
+        known = f"; there are: {', '.join(there[1].split())}" if there else ""
+        return f"{option[1].replace('/', '=', 1)}: no such option{known}"
+    given = "" if isinstance(error, HydraException) else f", in {' '.join(overrides)}"
+    return " ".join(str(error).split()) + given

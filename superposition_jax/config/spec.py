@@ -1,0 +1,104 @@
+"""From the leaves of a config to what is compiled in, with every check on how they go together."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from superposition_jax.config.schema import reject
+from superposition_jax.core import evaluation, sets, targets
+from superposition_jax.engine import memory
+from superposition_jax.errors import ConfigError
+from superposition_jax.types import Spec
+
+
+def read_spec(leaves: dict[str, Any]) -> Spec:
+    """The Spec of leaves that are each allowed; raises ConfigError where they do not go together."""
+    n = leaves["model.n_features"]
+    spec = Spec(
+        n_features=n,
+        n_hidden=leaves["model.n_hidden"],
+        kind=leaves["model.kind"],
+        activation=leaves["model.activation"],
+        hidden_activation=leaves["model.hidden_activation"],
+        bias=leaves["model.bias"],
+        init=leaves["model.init.kind"],
+        init_models=leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1,
+        law=leaves["data.values.law"],
+        correlation=leaves["data.sets.kind"],
+        set_sizes=set_sizes(leaves),
+        target=leaves["target.kind"],
+        estimator=leaves["train.estimator"],
+        batch_size=leaves["train.batch_size"] or _fast_batch_size(n),
+        order=leaves["train.order"],
+        steps=leaves["train.steps"] or _fast_steps(n),
+        optimizer=leaves["train.optimizer"],
+        schedule=leaves["train.schedule.kind"],
+        reduction=leaves["train.reduction"],
+        penalty=leaves["train.penalty.kind"],
+        adversarial=leaves["train.adversarial"],
+        measures=tuple(leaves["measures"]),
+        curve_points=leaves["train.curve_points"],
+        snapshots=leaves["train.snapshots"],
+    )
+    if spec.estimator == "quadrature" and n > evaluation.QUADRATURE_FEATURES:
+        raise ConfigError(
+            f"train.estimator = 'quadrature': takes about (order + 1)^n points, so model.n_features must be ≤ "
+            f"{evaluation.QUADRATURE_FEATURES}, not {n}"
+        )
+    if (arity := targets.TARGETS[spec.target].arity) > n:
+        raise ConfigError(
+            f"target.kind = {spec.target!r}: joins {arity} features, so model.n_features must be ≥ {arity}, not {n}"
+        )
+    if spec.penalty is None and leaves["train.penalty.weight"]:
+        weight = leaves["train.penalty.weight"]
+        raise ConfigError(f"train.penalty.weight = {weight}: changes nothing with train.penalty.kind = null; it needs l1")
+    if targets.TARGETS[spec.target].arity > 1 and spec.correlation != "independent":
+        raise ConfigError(f"target.kind = {spec.target!r}: joins neighbours, so data.sets.kind must be independent")
+    attacks = spec.adversarial or "attacked_loss" in spec.measures
+    if attacks and (spec.kind, spec.hidden_activation) != ("tied", "identity"):
+        key = "train.adversarial = True" if spec.adversarial else f"measures = {list(spec.measures)}"
+        raise ConfigError(
+            f"{key}: the attack is known for model.kind = tied with model.hidden_activation = identity, "
+            f"not for {spec.kind} with {spec.hidden_activation}"
+        )
+    if spec.init == "polygon" and spec.n_hidden < 2:
+        raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
+    _check_memory(spec)
+    return spec
+
+
+def set_sizes(leaves: dict[str, Any]) -> tuple[int, ...]:
+    """Sizes of the sets, none where features are independent."""
+    if leaves["data.sets.kind"] == "independent":
+        return ()
+    n, given = leaves["model.n_features"], leaves["data.sets.sizes"]
+    sizes = sets.sizes(leaves["data.sets.kind"], given, n)
+    if sum(sizes) != n:
+        raise reject("data.sets.sizes", given, f"one size that divides model.n_features = {n}, or a list of sizes that sum to it")
+    return sizes
+
+
+def _fast_batch_size(n: int) -> int:
+    """The power of two from 6n on, between 32 and 256."""
+    return int(np.clip(2 ** np.ceil(np.log2(6 * n)), 32, 256))
+
+
+def _fast_steps(n: int) -> int:
+    """1,000 steps up to n = 20, then more in the power 0.3 of n, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
+
+    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
+    """
+    return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
+
+
+def _check_memory(spec: Spec) -> None:
+    """Refuse a single model that this machine cannot hold."""
+    needed, there = memory.of_model(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed <= there:
+        return
+    batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"
+    raise ConfigError(
+        f"model.n_features = {spec.n_features}, model.n_hidden = {spec.n_hidden}, {batch}: one model needs about "
+        f"{needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g} GiB"
+    )

@@ -1,0 +1,1 @@
+"""One toy model as pure functions of its numbers, on one (feature, batch) matrix. Nothing here maps over models or compiles."""

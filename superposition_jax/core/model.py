@@ -1,0 +1,165 @@
+"""The toy models: activations, initial parameters, and the forward pass x → (h, x') of one model on one batch."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from superposition_jax.core import linalg, targets
+from superposition_jax.types import Hparams, Params, Spec, described
+
+ACTIVATIONS = {
+    "relu": jax.nn.relu,
+    "gelu": described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
+    "softplus": jax.nn.softplus,
+    "identity": described("z", lambda z: z),
+}
+"""f and g by name, elementwise; with `identity` for both the tied model is the linear one of the paper."""
+
+
+def _gaussian(meaning, std):
+    return described(meaning, lambda key, spec: std(spec) * jax.random.normal(key, (spec.n_hidden, spec.n_features)))
+
+
+def _orthogonal(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
+    """Orthonormal rows (columns where m > n)."""
+    return linalg.orthogonal(key, spec.n_hidden, spec.n_features)
+
+
+def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
+    """Feature i at the angle 2πi/n of the first two hidden dimensions, norm 1."""
+    turn = 2 * jnp.pi * jnp.arange(spec.n_features) / spec.n_features
+    plane = jnp.stack([jnp.cos(turn), jnp.sin(turn)])[: spec.n_hidden]
+    return jnp.pad(plane, ((0, spec.n_hidden - plane.shape[0]), (0, 0)))
+
+
+INITS = {
+    "xavier": _gaussian(
+        "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010",
+        lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5,
+    ),
+    "normal": _gaussian("normal, standard deviation 1", lambda spec: 1.0),
+    "orthogonal": _orthogonal,
+    "polygon": _polygon,
+    "notebook": _gaussian(
+        "as the paper's public notebook: normal, standard deviation √(2/((n + models)·m))",
+        lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5,
+    ),
+}
+"""W (hidden, feature) by name, from a key and a Spec, before it is multiplied by `init_scale`.
+
+`notebook` is the scale that the paper's public notebook arrives at by reading fan-in and fan-out off the three-dimensional
+tensor of `init_models` models: √(2/((n + models)·m)).
+"""
+
+
+class Model(NamedTuple):
+    """An architecture. `b` and the output's activation are common to all; the hidden layer has no bias."""
+
+    init: Callable[[Array, Spec], Params]
+    """Weights, without `init_scale`."""
+    forward: Callable[[Params, Array, Spec], tuple[Array, Array]]
+    """Hidden activations h, and what x' = f(· + b) is applied to."""
+    directions: str
+    """The array whose column i is feature i's direction in the hidden layer."""
+    read_out: str
+    """The array whose column i is what output i reads from it."""
+    measured: Callable[[Params], Float[Array, "hidden feature"]] | None = None
+    """Directions as `geometry` measures them, where that is not the array itself."""
+    gauge: Callable[[Params, Spec], Params] = lambda params, spec: params
+    """Weights of the same function in a standard form, for results. May have further axes before the last two."""
+    meaning: str = ""
+
+
+_UNROLLED = 8
+"""Up to so many hidden dimensions Wᵀh is written as a sum, which compilers fuse with what follows: a pass over memory less."""
+
+
+@jax.custom_vjp
+def read_out(w: Float[Array, "hidden feature"], h: Float[Array, "hidden batch"]) -> Float[Array, "feature batch"]:
+    """Wᵀh. Its gradient is written out, dW = h gᵀ and dh = Wg, so that none is made of the sum's terms one by one."""
+    return _read_out(w, h)[0]
+
+
+def _read_out(w, h):
+    if w.shape[0] > _UNROLLED:
+        return w.T @ h, (w, h)
+    return sum(w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), (w, h)
+
+
+read_out.defvjp(_read_out, lambda kept, g: (kept[1] @ g.T, kept[0] @ g))
+
+
+def _tied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
+    h = ACTIVATIONS[spec.hidden_activation](params["W"] @ x)
+    return h, read_out(params["W"], h)
+
+
+def _untied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
+    h = ACTIVATIONS[spec.hidden_activation](params["W_in"] @ x)
+    return h, read_out(params["W_out"], h)
+
+
+def _init_untied(key: Array, spec: Spec) -> Params:
+    return {name: INITS[spec.init](key, spec) for name, key in zip(("W_in", "W_out"), jax.random.split(key), strict=True)}
+
+
+def _largest_is_one(params: Params, spec: Spec) -> Params:
+    """Each neuron's largest input weight has absolute value 1, its output weights make up for it; for homogeneous g only."""
+    if spec.hidden_activation not in ("relu", "identity"):
+        return params
+    scale = jnp.abs(params["W_in"]).max(axis=-1, keepdims=True)
+    scale = jnp.where(scale > 0, scale, 1.0)
+    return params | {"W_in": params["W_in"] / scale, "W_out": params["W_out"] * scale}
+
+
+def _balanced(params: Params) -> Float[Array, "hidden feature"]:
+    """W_in with each neuron's input and output weights of equal length: of all scales that compute the same, the least norm."""
+    squares = (jnp.sum(params[name] ** 2, axis=1, keepdims=True) for name in ("W_in", "W_out"))
+    own, out = squares
+    return params["W_in"] * jnp.where(own > 0, out / jnp.where(own > 0, own, 1.0), 0.0) ** 0.25
+
+
+MODELS = {
+    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
+    "untied": Model(
+        *(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one), meaning="h = g(W_in x), x' = f(W_outᵀh + b)"
+    ),
+}
+"""Architectures by name, with f and g the activations of output and hidden layer; of `untied` each neuron's scale is free for a
+homogeneous g."""
+
+
+def directions(params: Params, *, spec: Spec) -> Float[Array, "hidden feature"]:
+    """W whose column i is feature i's direction, as `geometry` measures it."""
+    kind = MODELS[spec.kind]
+    return kind.measured(params) if kind.measured else params[kind.directions]
+
+
+def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
+    """Initial parameters of one model.
+
+    `b` starts at `init_bias` times the target's mean E y_i (0 where the model has no bias): with b = 0 textbook Xavier leaves
+    ReLU outputs dead for ever in the dense regime.
+    """
+    mean, _ = targets.moments(hparams, spec=spec)
+    start = hparams.init_bias if spec.bias else 0.0
+    weights = MODELS[spec.kind].init(key, spec)
+    return {**{name: hparams.init_scale * w for name, w in weights.items()}, "b": start * mean}
+
+
+def preactivation(params: Params, x: Float[Array, "feature batch"], *, spec: Spec) -> tuple[Array, Array]:
+    """h (hidden, batch), and what x' = f(·) is applied to (feature, batch)."""
+    h, z = MODELS[spec.kind].forward(params, x, spec)
+    return h, z + params["b"][:, None] if spec.bias else z
+
+
+def forward(
+    params: Params, x: Float[Array, "feature batch"], *, spec: Spec
+) -> tuple[Float[Array, "hidden batch"], Float[Array, "feature batch"]]:
+    """h and x'. Elhage et al. 2022, "Demonstrating Superposition", "Superposition in a Privileged Basis", "Computation"."""
+    h, z = preactivation(params, x, spec=spec)
+    return h, ACTIVATIONS[spec.activation](z)

@@ -1,0 +1,68 @@
+"""The importance-weighted squared error, a sum over features and a mean over data as in the paper, and what is added to it."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from superposition_jax.core import attack, model, targets
+from superposition_jax.types import Batch, Hparams, Params, Spec, described
+
+PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
+    "l1": described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
+}
+"""Functions of h whose expectation `penalty_weight` multiplies, by name."""
+
+
+def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """Estimate of L = E Σ_i I_i (y_i − x'_i)², y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
+    return _error(hparams, batch, model.forward(params, batch.x, spec=spec)[1], spec=spec)
+
+
+def _error(hparams: Hparams, batch: Batch, output: Array, *, spec: Spec) -> Float[Array, ""]:
+    error = targets.target(batch.x, spec=spec) - output
+    return jnp.sum((hparams.importance @ (error * error)) * batch.weight)
+
+
+def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """The same loss, of the outputs for attacked inputs (`attack.perturb`) against the target of the clean ones."""
+    x = attack.perturb(hparams, params, batch, spec=spec)
+    return _error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
+
+
+def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """What training minimises: the loss, on attacked inputs where `spec.adversarial`, plus `penalty_weight` times the penalty."""
+    x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
+    h, output = model.forward(params, x, spec=spec)
+    total = _error(hparams, batch, output, spec=spec)
+    if spec.penalty is None:
+        return total
+    return total + hparams.penalty_weight * jnp.sum(PENALTIES[spec.penalty](h) * batch.weight)
+
+
+def constant_loss(hparams: Hparams, *, spec: Spec) -> Float[Array, ""]:
+    """Loss of the best constant predictor, Σ_i I_i Var y_i; for U[0,1] values and y = x it is Σ_i I_i (p_i/3 − p_i²/4)."""
+    mean, square = targets.moments(hparams, spec=spec)
+    return jnp.sum(hparams.importance * (square - mean * mean))
+
+
+def benefit_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """E Σ_i I_i (y_i − x'_i)² with x'_i as if no feature but i could be on: what would be lost without any interference."""
+    kind = model.MODELS[spec.kind]
+    rows = (params[kind.directions], params[kind.read_out])
+
+    def add(z: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
+        into, out = row
+        return z + out[:, None] * model.ACTIVATIONS[spec.hidden_activation](into[:, None] * batch.x), None
+
+    z, _ = jax.lax.scan(add, jnp.zeros_like(batch.x), rows)
+    bias = params["b"][:, None] if spec.bias else 0.0
+    error = targets.target(batch.x, spec=spec) - model.ACTIVATIONS[spec.activation](z + bias)
+    return (hparams.importance @ (error * error)) @ batch.weight
+
+
+def interference_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """The loss less `benefit_loss`: what features cost, or save, by changing each other's outputs; 0 for orthogonal ones."""
+    return loss(hparams, params, batch, spec=spec) - benefit_loss(hparams, params, batch, spec=spec)

@@ -1,0 +1,49 @@
+"""What a model is to compute: y_i = t(x_i, x_{i+1}, …), features counted cyclically, importance I_i for output i."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from superposition_jax.core import data
+from superposition_jax.types import Hparams, Spec
+
+
+class Target(NamedTuple):
+    """A function t, elementwise in its arguments, of a feature and the `arity` − 1 that follow it."""
+
+    function: Callable[..., Array]
+    arity: int = 1
+    meaning: str = ""
+
+
+TARGETS = {
+    "identity": Target(lambda x: x, meaning="y = x, reconstruction"),
+    "abs": Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
+    "square": Target(jnp.square, meaning="y = x²"),
+    "max": Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
+}
+"""Targets by name."""
+
+_ORDER = 32
+
+
+def target(x: Float[Array, "feature batch"], *, spec: Spec) -> Float[Array, "feature batch"]:
+    """y_i for every output i and input, from inputs x."""
+    function, arity, _ = TARGETS[spec.target]
+    return function(*(jnp.roll(x, -k, axis=0) for k in range(arity)))
+
+
+def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
+    """E y_i and E y_i²: in closed form for the identity, else by quadrature; features that a target joins are independent."""
+    if spec.target == "identity":
+        return data.moments(hparams, spec=spec)
+    function, arity, _ = TARGETS[spec.target]
+    node, weight = data.rule(hparams, _ORDER, spec=spec)
+    joint = jnp.ones((spec.n_features, 1))
+    for k in range(arity):
+        joint = (joint[:, :, None] * jnp.roll(weight, -k, axis=0)[:, None, :]).reshape(spec.n_features, -1)
+    y = function(*(part.ravel() for part in jnp.meshgrid(*[node] * arity, indexing="ij")))
+    return joint @ y, joint @ (y * y)

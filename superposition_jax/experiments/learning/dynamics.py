@@ -1,0 +1,50 @@
+"""Learning in time, from snapshots: dimensionality of features over the loss."""
+
+import jax
+import jax.numpy as jnp
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from superposition_jax.core.geometry import dimensionality
+from superposition_jax.experiments import layout
+from superposition_jax.experiments.components import LEVELS
+from superposition_jax.results import labels, select
+
+
+def dynamics(dataset: xr.Dataset) -> Figure:
+    """D_i of every feature against the step, with the values of solids, and the training loss below, on one logarithmic axis.
+
+    Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
+    """
+    model = select.first_best(dataset)
+    model, w = select.snapshots(model)
+    d = np.asarray(jax.lax.map(dimensionality, jnp.asarray(w)))
+    figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
+    above, below = grid[:, 0]
+    steps = np.maximum(model["snapshot"].values, 0.8)  # the start, which has no place on a logarithmic axis, at the left
+    colours = mpl.colormaps["cividis"](np.linspace(0, 0.9, d.shape[1]))
+    for i in np.argsort(d[-1]):
+        above.plot(steps, d[:, i], color=colours[i], lw=0.6, alpha=0.7)
+    for text, value in LEVELS.items():
+        above.axhline(value, color="#c06000", lw=0.7, ls=":")
+        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
+        above.text(1.01, value, text, transform=above.get_yaxis_transform(), va=side, fontsize=8)
+    above.set(ylabel="feature dimensionality Dᵢ", ylim=(0, 1.05))
+    below.plot(model["step"], model["loss_curve"], color="#123a7a")
+    below.set(xlabel="step", ylabel="training loss")
+    if model["loss_curve"].max() > 3 * model["loss_curve"].min():
+        layout.set_log(below.yaxis, model["loss_curve"].values)
+    for axes in (above, below):
+        layout.set_log(axes.xaxis, steps)
+        axes.set_xlim(max(steps[0], steps[-1] / 1000), steps[-1])
+    above.tick_params(labelbottom=False)
+    n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
+    where = labels.place(dataset, dict.fromkeys(select.cell_dims(dataset), 0))
+    words = f"{dataset.attrs.get('name', '')}: n = {n}, m = {m}, best of {layout.seeds_note(dataset)}"
+    above.set_title(f"{words}, {where}" if where else words, fontsize=10)
+    shown = model["loss_curve"].values[model["step"].values >= max(steps[0], steps[-1] / 1000)]
+    if np.isfinite(shown).any() and np.nanmin(shown) < np.nanmax(shown):
+        below.set_ylim(np.nanmin(shown) * 0.998, np.nanmax(shown) * 1.002)
+    return figure

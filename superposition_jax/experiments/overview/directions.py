@@ -1,0 +1,66 @@
+"""Feature directions W_i of the best seeds as arrows: in the plane for two hidden dimensions, else in three."""
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
+
+from superposition_jax.experiments import layout
+from superposition_jax.experiments.solids.table import arrangement
+from superposition_jax.results import labels, select
+
+_COLUMNS, _ROWS = 6, 6
+_MARKERS = "osD^vP*Xhp<>d8"
+
+
+def directions(dataset: xr.Dataset) -> Figure:
+    """A panel a cell, 36 at most: arrows W_i, coloured and marked by feature; the circle has norm 1.
+
+    Elhage et al. 2022, introduction and "Learning dynamics".
+    """
+    places = list(select.cells(dataset))
+    best, flat = select.best_seed(dataset), dataset.sizes["hidden"] <= 2
+    columns = min(_COLUMNS, len(places))
+    rows = min(_ROWS, -(-len(places) // columns))
+    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=(0.3, 1.2, 0.25, 1.05))
+    for axes in grid.ravel()[len(places) :]:
+        axes.remove()
+    for axes, (here, _) in zip(grid.ravel(), places, strict=False):
+        model, panel = best.isel(here), axes if flat else _solid(figure, axes)
+        _arrows(panel, model)
+        lines = [labels.label(dataset, d, k) for d, k in here.items()] + [f"loss {float(model['loss']):.3g}"]
+        panel.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
+    handles, words = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="center right", title="feature i", fontsize=8, frameon=False)
+    name, m = dataset.attrs.get("name", ""), dataset.sizes["hidden"]
+    space = "" if m <= 3 else f", first 3 of {m} principal directions"
+    figure.suptitle(f"{name}: columns Wᵢ, best of {layout.seeds_note(dataset)}{space}", fontsize=11)
+    return figure
+
+
+def _solid(figure: Figure, axes):
+    """A 3-D panel in the place of a flat one."""
+    box = axes.get_position()
+    axes.remove()
+    return figure.add_axes(box, projection="3d")
+
+
+def _arrows(axes, model: xr.Dataset) -> None:
+    w = select.directions(model).fillna(0.0).values
+    if w.shape[0] > 3:
+        w = np.linalg.svd(w)[0].T[:3] @ w
+    w = np.pad(w, ((0, max(0, 2 - w.shape[0])), (0, 0)))
+    reach = max(1.1, 1.1 * float(np.linalg.norm(w, axis=0).max()))
+    turn = np.linspace(0, 2 * np.pi, 100)
+    zero = [np.zeros(100)] * (w.shape[0] - 2)
+    axes.plot(np.cos(turn), np.sin(turn), *zero, color="0.7", lw=0.7, ls=":")
+    for i, column in enumerate(w.T):
+        style = {"color": mpl.colormaps["cividis"](i / max(1, w.shape[1] - 1)), "lw": 1.5}
+        marker = _MARKERS[i % len(_MARKERS)]
+        axes.plot(*([0, end] for end in column), marker=marker, markevery=[1], ms=5, label=str(i), **style)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    if w.shape[0] > 2:
+        axes.set(zlim=(-reach, reach), zticks=[])
+    else:
+        axes.set_aspect("equal")

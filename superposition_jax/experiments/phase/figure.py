@@ -1,0 +1,191 @@
+"""The phase diagram: norm and superposition of the extra feature on one two-dimensional colour scale, theory beside training."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from superposition_jax.experiments import layout
+from superposition_jax.experiments.phase import table
+from superposition_jax.results import labels, select
+
+_ALONE, _SHARED = np.array(mpl.colors.to_rgb("#123a7a")), np.array(mpl.colors.to_rgb("#f0a030"))
+"""Full norm alone is dark, in superposition of middle brightness, no norm white: apart in grey and for the colour-blind."""
+
+
+def colours(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
+    """RGB (…, 3) of a norm, 0 to 1, and a superposition, 0 to 1; grey where there is none."""
+    shared, strength = np.clip(superposition, 0, 1)[..., None], np.clip(norm, 0, 1)[..., None]
+    rgb = 1 - strength * (1 - ((1 - shared) * _ALONE + shared * _SHARED))
+    return np.where(np.isnan(rgb), 0.85, rgb)
+
+
+def phase(dataset: xr.Dataset) -> Figure:
+    """One setting: trained (best seed), the paper's candidates, optimised candidates, the excess of the trained loss over theirs,
+    and the share of seeds that found the best. Several: trained, and that share, for each.
+
+    Lines: boundaries of the optimised candidates (full) and of the paper's (dashed). Elhage et al. 2022, "Superposition as a
+    Phase Change".
+    """
+    settings, seeds = list(table.settings(dataset)), layout.seeds_note(dataset)
+    if len(settings) == 1:
+        panels = (_TRAINED, *(_THEORY if settings[0][1] else ()), _REACHED)
+        shown = [[(draw, settings[0]) for draw in panels]]
+    else:
+        shown = [[(draw, setting) for setting in settings] for draw in (_TRAINED, _REACHED)]
+    rows, columns = len(shown), len(shown[0])
+    figure, grid = layout.panels(rows, columns, (2.2, 2.2), gap=(0.3, (0.35,)), margin=(0.85, 1.9, 1.15, 0.75))
+    for axes, (panel, (here, known)) in zip(grid.ravel(), itertools.chain(*shown), strict=True):
+        _draw(axes, panel, dataset.isel(here), known)
+    for column, (panel, (here, _)) in enumerate(shown[0]):
+        words = ", ".join(labels.label(dataset, dim, place) for dim, place in here.items())
+        grid[0][column].set_title(words if rows > 1 else panel.title.format(seeds=seeds), fontsize=9)
+    if rows > 1:
+        for axes, row in zip(grid[:, 0], shown, strict=True):
+            axes.set_ylabel(f"{row[0][0].title.format(seeds=seeds)}\n{axes.get_ylabel()}")
+    _share_labels(grid)
+    _legend(figure, grid, shown)
+    n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
+    what = f"{dataset.attrs.get('name', '')}: {n} features in {m} hidden dimension{'s' * (m > 1)}"
+    fixed = [f"{key} {select.leaf(dataset, path, {})}" for key, path in _NAMED.items() if not select.varies(dataset, path)]
+    figure.suptitle(", ".join([what, *fixed]), fontsize=11)
+    return figure
+
+
+_NAMED = {"activation": "model.activation", "law": "data.values.law"}
+
+
+class _Panel(NamedTuple):
+    """What a panel shows: its title, the function Dataset → RGB (importance, density, 3), and its colour bar."""
+
+    title: str
+    colours: Callable[[xr.Dataset], np.ndarray]
+    bar: tuple[Any, Any, str, str] | None = None
+    boundaries: bool = True
+
+
+def _scaled(bar, values: Callable[[xr.Dataset], xr.DataArray]) -> Callable[[xr.Dataset], np.ndarray]:
+    return lambda dataset: bar[0](bar[1](100 * _on_plane(dataset, values(dataset))[0]))[..., :3]
+
+
+def _trained(dataset: xr.Dataset) -> np.ndarray:
+    best = select.best_seed(dataset[["loss", "feature_norm", "superposition"]]).isel(feature=-1)
+    return colours(*_on_plane(dataset, best["feature_norm"], best["superposition"]))
+
+
+def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
+    def of(dataset: xr.Dataset) -> np.ndarray:
+        least = table.least(dataset, which)
+        return colours(*_on_plane(dataset, least["norm"], least["superposition"]))
+
+    return of
+
+
+_EXCESS_BAR = mpl.colormaps["cividis"], Normalize(-1, 1), "% above the optimised candidates", "both"
+_REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within {table.REACHED:.0%} of the best", "neither"
+_TRAINED = _Panel("trained, best of {seeds}", _trained)
+_REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d["reached"]), _REACHED_BAR, boundaries=False)
+_THEORY = (
+    _Panel("paper's candidates", _candidates("candidate")),
+    _Panel("optimised candidates", _candidates("optimised")),
+    _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, table.excess), _EXCESS_BAR),
+)
+
+
+def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
+    x, y = table.coordinates(dataset)
+    axes.pcolormesh(_edges(x), _edges(y), panel.colours(dataset), rasterized=True)
+    there = np.isfinite(_on_plane(dataset, select.best_seed(dataset[["loss"]])["loss"])[0])
+    left, low = _edges(x), _edges(y)
+    for row, column in zip(*np.nonzero(~there), strict=True):
+        corner = left[column], low[row]
+        size = left[column + 1] - left[column], low[row + 1] - low[row]
+        axes.add_patch(Rectangle(corner, *size, **layout.DIVERGED))
+    for axis, values, name in ((axes.xaxis, x, "density 1 − S"), (axes.yaxis, y, "importance of the extra feature")):
+        layout.set_log(axis, values)
+        axis.set_label_text(name)
+    axes.tick_params(labelsize=8)
+    axes.set(xlim=sorted(_edges(x)[[0, -1]], reverse=True), ylim=sorted(_edges(y)[[0, -1]]))
+    if known and panel.boundaries:
+        _boundaries(axes, dataset, x, y)
+
+
+def _share_labels(grid: np.ndarray) -> None:
+    for axes in grid[:-1].ravel():
+        axes.set_xlabel("")
+        axes.tick_params(labelbottom=False)
+    for axes in grid[:, 1:].ravel():
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
+
+
+def _on_plane(dataset: xr.Dataset, *values: xr.DataArray) -> list[np.ndarray]:
+    across, up = table.plane(dataset)
+    return [value.transpose(up, across).values for value in values]
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Edges of cells around log-spaced centres."""
+    logs = np.log(centres)
+    if len(logs) == 1:
+        return np.exp(logs + np.array([-0.1, 0.1]))
+    middle = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate([[2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]]]))
+
+
+def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None:
+    """Where the least losses of two phases' candidates are equal, and no other phase's is lower."""
+    across, up = table.plane(dataset)
+    if min(len(x), len(y)) < _FEWEST:
+        return
+    for which, (style, colour, width) in _LINES.items():
+        every = table.theory(dataset, which).transpose("candidate", up, across)
+        loss, phases = every["loss"].values, every["phase"].values
+        by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(table.PHASES))])
+        for one, other in itertools.combinations(range(len(table.PHASES)), 2):
+            third = np.delete(by_phase, (one, other), axis=0)[0]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                ahead = np.clip(np.log(by_phase[one] / by_phase[other]), -1, 1)
+            ahead = np.where(third < 0.999 * np.minimum(by_phase[one], by_phase[other]), np.nan, ahead)
+            if np.isfinite(ahead).any() and np.nanmin(ahead) < 0 < np.nanmax(ahead):
+                axes.contour(x, y, ahead, [0.0], colors=colour, linewidths=width, linestyles=[style])
+
+
+_FEWEST = 10
+"""Cells a side from which boundaries are drawn: between fewer they would be guesses."""
+_LINES = {"optimised": ("solid", "black", 0.9), "candidate": ("dashed", "#a02020", 1.1)}
+
+
+def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
+    """The two-dimensional colour scale and the lines at the right, colour bars under their panels."""
+    corner, width, height = grid[0][-1].get_position(), figure.get_figwidth(), figure.get_figheight()
+    scale = figure.add_axes((corner.x1 + 0.6 / width, corner.y1 - 1.1 / height, 1.1 / width, 1.1 / height))
+    ticks = np.linspace(0, 1, 64)
+    scale.imshow(colours(*np.meshgrid(ticks, ticks, indexing="ij")), origin="lower", extent=(0, 1, 0, 1), aspect="auto")
+    scale.set(xticks=[0, 1], yticks=[0, 1])
+    scale.set_xlabel("its superposition", labelpad=0, fontsize=8)
+    scale.set_ylabel("its norm ‖Wᵢ‖", labelpad=-3, fontsize=8)
+    scale.set_title("extra feature", fontsize=9)
+    for x, y, text in ((0.5, 0.08, "not represented"), (0.26, 0.8, "dedi-\ncated"), (0.76, 0.8, "super-\nposed")):
+        scale.text(x, y, text, ha="center", va="center", fontsize=6.5, color="white" if text.startswith("dedi") else "black")
+    if any(known and panel.boundaries for row in shown for panel, (_, known) in row):
+        lines = [Line2D([], [], color=colour, lw=width, ls=style) for style, colour, width in _LINES.values()]
+        words = ["boundary, optimised", "boundary, paper's"]
+        place = (corner.x1 + 0.1 / width, scale.get_position().y0 - 0.4 / height)
+        figure.legend(lines, words, loc="upper left", bbox_to_anchor=place, fontsize=8, frameon=False)
+    drawn = set()
+    for axes, (panel, _) in zip(grid[-1], shown[-1], strict=True):
+        if panel.bar and panel.title not in drawn:
+            drawn.add(panel.title)
+            cmap, norm, text, extend = panel.bar
+            box = axes.get_position()
+            bar = figure.add_axes((box.x0, 0.42 / height, box.width, 0.1 / height))
+            figure.colorbar(mpl.cm.ScalarMappable(norm, cmap), cax=bar, orientation="horizontal", extend=extend)
+            bar.set_xlabel(text, fontsize=8)

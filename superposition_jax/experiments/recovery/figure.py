@@ -1,0 +1,54 @@
+"""Error of recovery against density: a row a kind of W, a column a value of another axis, a line a decoder."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from superposition_jax.experiments import layout
+from superposition_jax.results import labels, select
+from superposition_jax.theory import bounds
+
+_COLUMNS = 4
+_STYLES = {
+    "linear": ("s--", "0.45", 3, "best linear"),
+    "pursuit": ("^-", "#56a0d3", 4, "orthogonal matching pursuit"),
+    "l1": ("D-", "#123a7a", 3, "ℓ₁ minimisation"),
+    "relu": ("o:", "#c06000", 7, "ReLU layer"),
+}
+_ROWS = {"trained": "W trained", "random": "W Gaussian", "packed": "W optimised packing"}
+
+
+def recovery(dataset: xr.Dataset) -> Figure:
+    """Mean and standard error over seeds of E‖x − x'‖²/Σ Var x_i, with the densities up to which theory lets x be recovered."""
+    across, density = select.axis(dataset, "data.density")
+    density = labels.values(dataset, across).values
+    seed = select.seed_dim(dataset)
+    every = list(layout.lines(dataset, across))
+    places, more = every[:_COLUMNS], f"; {len(every) - _COLUMNS} more not shown" if len(every) > _COLUMNS else ""
+    margin = (1.1, 2.9, 0.6, 0.8)
+    figure, grid = layout.panels(len(_ROWS), len(places), (2.5, 1.9), gap=(0.2, (0.2,)), margin=margin)
+    for column, (name, here, _) in enumerate(places):
+        errors = dataset["recovery_error"].isel(here)
+        ratio = int(select.leaf(dataset, "model.n_hidden", here)) / int(select.leaf(dataset, "model.n_features", here))
+        for axes, (kind, words) in zip(grid[:, column], _ROWS.items(), strict=True):
+            for decoder, (style, colour, size, label) in _STYLES.items():
+                values = errors.sel(recovery_matrix=kind, recovery_decoder=decoder)
+                axes.errorbar(
+                    density, *layout.mean_error(values, seed), fmt=style, color=colour, ms=size, lw=1.2, mfc="none", label=label
+                )
+            axes.axvline(bounds.l1_density(ratio), color="#123a7a", lw=1, ls=":", label="ℓ₁ threshold, n → ∞")
+            axes.axvline(bounds.sensed_density(ratio), color="black", lw=1, ls="-.", label="m = −n(1−S) log(1−S)")
+            layout.set_log(axes.xaxis, np.array([density.min() / 10, density.max()]))
+            layout.set_log(axes.yaxis, np.array([1e-6, 3.0]))
+            axes.set(ylim=(1e-6, 3), xlim=(density.max() * 1.2, density.min() / 1.2))
+            axes.tick_params(labelleft=column == 0, labelbottom=kind == "packed")
+            if column == 0:
+                axes.set_ylabel(f"{words}\nerror / Σ Var x")
+        grid[0, column].set_title(f"{name + ', ' if name else ''}m/n = {ratio:.3g}", fontsize=10)
+        grid[-1, column].set_xlabel("density 1 − S")
+    layout.legend(figure)
+    words = "error of recovery / Σ Var x, mean and standard error of"
+    figure.suptitle(
+        f"{dataset.attrs.get('name', '')}: {words} {layout.seeds_note(dataset)}{layout.fixed(dataset, across)}{more}", fontsize=11
+    )
+    return figure

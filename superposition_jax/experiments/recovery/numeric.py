@@ -1,0 +1,141 @@
+"""Recovery of sparse x from h = Wx: by a ReLU layer, linearly, by matching pursuit and by ℓ₁ minimisation.
+
+All but the linear decoder use that x ≥ 0, and all know W. Inputs are (feature, batch), h is (hidden, batch).
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
+
+from superposition_jax.core import linalg
+from superposition_jax.core.geometry import Weights, feature_norm
+from superposition_jax.types import Batch
+
+Hidden = Float[Array, "hidden batch"]
+Inputs = Float[Array, "feature batch"]
+_RATE, _STEPS = 0.03, 400
+"""Of the fit of gains and biases."""
+_SOLVED = 1e-4
+"""Matching pursuit stops where ‖residual‖ is below this share of ‖h‖."""
+_DROPPED = 0.1
+"""And leaves out features whose ‖W_i‖ is below this share of the greatest: what is left of others would be blown up to them."""
+_PENALTY, _ITERATIONS, _FALLING = 1e-3, 1200, 0.8
+"""Of ℓ₁: the last λ relative to max Wᵀh, where x = 0 from 1 on, and the share of the iterations in which λ falls to it."""
+
+
+def error(x: Inputs, found: Inputs, weight: Float[Array, " batch"], variance: Float[Array, " feature"]) -> Float[Array, ""]:
+    """E‖x − x'‖² over Σ Var x_i, which the best constant loses."""
+    return jnp.sum(weight * jnp.sum((x - found) ** 2, axis=0)) / variance.sum()
+
+
+def relu(w: Weights, h: Hidden, gain: Float[Array, " feature"], b: Float[Array, " feature"]) -> Inputs:
+    """ReLU(g_i W_i·h + b_i), the model's own decoder where g = 1."""
+    return _layer(w.T @ h, gain, b)
+
+
+def _layer(z: Inputs, gain: Float[Array, " feature"], b: Float[Array, " feature"]) -> Inputs:
+    return jax.nn.relu(gain[:, None] * z + b[:, None])
+
+
+def fit_relu(w: Weights, batch: Batch) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
+    """Gains and biases with which `relu` loses least on a batch: the best layer for a W as it is, by Adam.
+
+    Outputs share no numbers, so each is fitted by itself, from the best affine function of its W_i·h, which no input turns off.
+    That is more freedom than a tied model has, whose norms serve for writing as well.
+    """
+    z, optimizer = w.T @ (w @ batch.x), optax.adam(optax.cosine_decay_schedule(_RATE, _STEPS))
+    mean_x, mean_z = batch.x @ batch.weight, z @ batch.weight
+    dx, dz = batch.x - mean_x[:, None], z - mean_z[:, None]
+    spread = jnp.sqrt((dz * dz) @ batch.weight)
+    scale = jnp.where(spread > 0, jnp.sqrt((dx * dx) @ batch.weight) / jnp.where(spread > 0, spread, 1.0), 0.0)
+    size = jnp.sum(batch.x**2 @ batch.weight)
+
+    def loss(fitted: tuple[Array, Array]) -> Array:
+        gain, b = fitted
+        error = batch.x - _layer(z, gain * scale, b)
+        return jnp.sum((error * error) @ batch.weight) / size
+
+    def step(state: tuple, _: None) -> tuple[tuple, None]:
+        fitted, opt_state = state
+        updates, opt_state = optimizer.update(jax.grad(loss)(fitted), opt_state)
+        return (jax.tree.map(jnp.add, fitted, updates), opt_state), None
+
+    slope = jnp.where(spread > 0, (dx * dz) @ batch.weight / jnp.where(spread > 0, spread, 1.0) ** 2, 0.0)
+    start = jnp.where(scale > 0, slope / jnp.where(scale > 0, scale, 1.0), 0.0), mean_x - slope * mean_z
+    ((gain, b), _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=_STEPS)
+    return gain * scale, b
+
+
+def least_squares(w: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """A = VWᵀ (W V Wᵀ)⁺ (…, feature, hidden) and c = (1 − A W) E x (…, feature), with which A h + c is the best linear decoder.
+
+    Of independent x_i with these moments, V = diag(variance); on the host, in double precision, for any number of models.
+    """
+    w, mean, variance = (np.asarray(values, np.float64) for values in (w, mean, variance))
+    across = variance[..., :, None] * np.swapaxes(w, -1, -2)
+    a = across @ np.linalg.pinv(w @ across, hermitian=True)
+    return a, mean - np.einsum("...nm,...mk,...k->...n", a, w, mean)
+
+
+def matching_pursuit(w: Weights, h: Hidden) -> Inputs:
+    """Orthogonal matching pursuit (Pati et al. 1993): least squares over chosen features, one more a step.
+
+    The next one is that of the largest cosine with the residual; the end is where nothing is left of it, or half of m are chosen
+    (of a generic W no two x of so few features have the same h: Donoho & Elad 2003). For x ≥ 0 the cosine counts with its sign
+    (as in Bruckstein et al. 2008), and what is negative at the end becomes 0. Features that W all but drops are never chosen.
+    Chosen directions are kept as an orthonormal basis q = W t, with t in the coordinates of features.
+    """
+    m, n, size = *w.shape, h.shape[1]
+    most = max(1, m // 2)
+    norm = feature_norm(w)
+    unit = jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0)[None, :], 0.0)
+    free = jnp.broadcast_to((norm >= _DROPPED * norm.max())[:, None], (n, size))
+    least = _SOLVED * jnp.sqrt(jnp.sum(h * h, axis=0))
+
+    def step(state: tuple, number: Array) -> tuple[tuple, None]:
+        x, residual, basis, back, free = state
+        place = jnp.argmax(jnp.where(free, unit.T @ residual, -jnp.inf), axis=0)
+        chosen = jax.nn.one_hot(place, n, axis=0)
+        q, t = unit @ chosen, chosen
+        for _ in range(2):  # once more, for orthogonality in single precision
+            share = jnp.einsum("mkb,mb->kb", basis, q)
+            q, t = q - jnp.einsum("mkb,kb->mb", basis, share), t - jnp.einsum("nkb,kb->nb", back, share)
+        length = jnp.sqrt(jnp.sum(q * q, axis=0))
+        go = (jnp.sqrt(jnp.sum(residual * residual, axis=0)) > least) & (length > _SOLVED)
+        inverse = jnp.where(go, 1 / jnp.where(go, length, 1.0), 0.0)[None, :]
+        q, t = q * inverse, t * inverse
+        along = jnp.sum(q * residual, axis=0)[None, :]
+        state = x + t * along, residual - q * along, basis.at[:, number].set(q), back.at[:, number].set(t), free & (chosen == 0)
+        return state, None
+
+    start = jnp.zeros((n, size)), h, jnp.zeros((m, most, size)), jnp.zeros((n, most, size)), free
+    (x, *_), _ = jax.lax.scan(step, start, jnp.arange(most))
+    return jax.nn.relu(jnp.where(norm > 0, 1 / jnp.where(norm > 0, norm, 1.0), 0.0)[:, None] * x)
+
+
+def l1(w: Weights, h: Hidden) -> Inputs:
+    """argmin ½‖h − Wx‖² + λ Σ x_i over x ≥ 0, λ a thousandth of max Wᵀh: nearly the x ≥ 0 of least Σ x_i with Wx = h.
+
+    FISTA (Beck & Teboulle 2009), which loses its momentum where that leads uphill (O'Donoghue & Candès 2015), with a λ that
+    falls geometrically to its value (continuation; Hale, Yin & Zhang 2008).
+    """
+    seen = w.T @ h
+    most = jnp.max(seen, axis=0, keepdims=True)
+    rate = 1 / jnp.maximum(linalg.greatest_eigenvalue(w @ w.T), 1e-12)
+
+    def step(state: tuple, number: Array) -> tuple[tuple, None]:
+        x, y, t = state
+        penalty = most * _PENALTY ** jnp.minimum(number / (_FALLING * _ITERATIONS), 1.0)
+        after = jax.nn.relu(y - rate * (w.T @ (w @ y) - seen + penalty))
+        uphill = jnp.sum((y - after) * (after - x), axis=0, keepdims=True) > 0
+        t = jnp.where(uphill, 1.0, t)
+        later = (1 + jnp.sqrt(1 + 4 * t * t)) / 2
+        return (after, after + jnp.where(uphill, 0.0, (t - 1) / later) * (after - x), later), None
+
+    start = jnp.zeros_like(seen), jnp.zeros_like(seen), jnp.ones((1, h.shape[1]))
+    (x, _, _), _ = jax.lax.scan(step, start, jnp.arange(_ITERATIONS))
+    return x

@@ -1,0 +1,48 @@
+"""Every registry to which a module of yours may add a name, and the types of its entries.
+
+# mine.py, which the command imports first: imports=[mine]
+import jax.numpy as jnp
+from superposition_jax import extend
+
+extend.TARGETS["product"] = extend.Target(jnp.multiply, arity=2, meaning="y_i = x_i · x_{i+1}")
+"""
+
+from superposition_jax.core.data import ESTIMATORS, IMPORTANCES, LAWS, Estimator, Law
+from superposition_jax.core.evaluation import ESTIMATES
+from superposition_jax.core.geometry import MEASURES
+from superposition_jax.core.model import ACTIVATIONS, INITS, MODELS, Model
+from superposition_jax.core.objective import PENALTIES
+from superposition_jax.core.optimizer import OPTIMIZERS, SCHEDULES
+from superposition_jax.core.targets import TARGETS, Target
+from superposition_jax.experiments.figures import FIGURES
+from superposition_jax.experiments.tables import TABLES
+from superposition_jax.results.trackers import TRACKERS, Record
+from superposition_jax.types import PARAMS, Batch, Hparams, Measure, Spec
+
+__all__ = [
+    "ACTIVATIONS",
+    "ESTIMATES",
+    "ESTIMATORS",
+    "FIGURES",
+    "IMPORTANCES",
+    "INITS",
+    "LAWS",
+    "MEASURES",
+    "MODELS",
+    "OPTIMIZERS",
+    "PARAMS",
+    "PENALTIES",
+    "SCHEDULES",
+    "TABLES",
+    "TARGETS",
+    "TRACKERS",
+    "Batch",
+    "Estimator",
+    "Hparams",
+    "Law",
+    "Measure",
+    "Model",
+    "Record",
+    "Spec",
+    "Target",
+]

@@ -1,0 +1,1 @@
+"""The labelled Dataset of a sweep: put together, saved, loaded, selected from and checked."""

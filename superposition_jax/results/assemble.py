@@ -1,0 +1,92 @@
+"""Results: groups' arrays on the sweep's labelled axes, as one Dataset, on disk and back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax.core import evaluation, geometry
+from superposition_jax.results.status import STATUS
+from superposition_jax.sweep import Grid, Group
+from superposition_jax.types import PARAMS, Measure
+
+
+def variables() -> dict[str, Measure]:
+    """Dimensions (after the sweep's) and meaning of every result."""
+    after = "after the snapshot's number of steps"
+    return {
+        **PARAMS,
+        **evaluation.MEASURES,
+        **{function.__name__: measure for function, measure in (evaluation.ESTIMATES | geometry.MEASURES).items()},
+        "loss_curve": Measure(("step",), "training estimate of what is minimised, mean over the steps since the point before"),
+        "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
+        **{f"{name}_snapshots": Measure(("snapshot", *param.dims), f"{name} {after}") for name, param in PARAMS.items()},
+    }
+
+
+class Part(NamedTuple):
+    """Results of some models of a sweep."""
+
+    points: np.ndarray
+    """Their flat places in the sweep, (point,)."""
+    arrays: dict[str, np.ndarray]
+    """By name, (point, …)."""
+    steps: dict[str, np.ndarray]
+    """The steps at which their curves and snapshots have points, by dimension."""
+
+    @classmethod
+    def of(cls, group: Group, arrays: dict[str, np.ndarray]) -> "Part":
+        """A group's results."""
+        return cls(group.points, arrays, {"step": group.spec.curve_steps, "snapshot": group.spec.snapshot_steps})
+
+
+def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
+    """One Dataset of all parts, of which a later one counts: results at their labels, NaN where models are smaller or missing.
+
+    A curve or snapshot has NaN at the steps of others.
+    """
+    data, known = {}, variables()
+    dims = parts[0].steps if parts else ()
+    steps = {dim: np.unique(np.concatenate([part.steps[dim] for part in parts])) for dim in dims}
+    status = np.zeros(grid.n_points, np.int8)
+    for part in parts:
+        status[part.points] = np.where(part.arrays["diverged_at"] < 0, STATUS.index("ok"), STATUS.index("diverged"))
+    for name in dict.fromkeys(name for part in parts for name in part.arrays):
+        measure = known[name]
+        own = [(part, part.arrays[name]) for part in parts if name in part.arrays]
+        sizes = [max(sizes) for sizes in zip(*(array.shape[1:] for _, array in own), strict=True)]
+        shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
+        ragged = any(array.shape[1:] != shape for _, array in own) or len(own) < len(parts) or not status.all()
+        dtype = np.result_type(own[0][1], np.float32) if ragged else own[0][1].dtype
+        full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
+        for part, array in own:
+            places = [
+                np.searchsorted(steps[dim], part.steps[dim]) if dim in steps else np.arange(size)
+                for dim, size in zip(measure.dims, array.shape[1:], strict=True)
+            ]
+            full[np.ix_(part.points, *places)] = array
+        data[name] = ((*grid.sizes, *measure.dims), grid.unravel(full), {"long_name": measure.meaning})
+    meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
+    data["status"] = (tuple(grid.sizes), grid.unravel(status), {"long_name": meaning})
+    dataset = xr.Dataset(data, coords=_coordinates(grid))
+    lengths = dataset.sizes
+    dataset = dataset.assign_coords({d: np.arange(lengths[d]) for d in ("feature", "hidden") if d in lengths})
+    for dim, values in steps.items():
+        if dim in lengths:
+            dataset = dataset.assign_coords({dim: values})
+    return dataset
+
+
+def _coordinates(grid: Grid) -> dict[str, Any]:
+    """The axes' values as configured; sparsity and density stand both where one is an axis."""
+    coordinates: dict[str, Any] = {}
+    twins = {"data.sparsity": "density", "data.density": "sparsity"}
+    names = [axis.name for axis in grid.axes]
+    for axis in grid.axes:
+        values = np.asarray(axis.values)
+        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path})
+        twin = twins.get(axis.path)
+        if twin and twin not in names and values.dtype.kind in "fiu":
+            coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})
+    return coordinates

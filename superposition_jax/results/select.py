@@ -1,0 +1,112 @@
+"""Which dimension of a Dataset is what, and the best seed of every cell."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax.core.model import MODELS
+from superposition_jax.results import labels
+
+
+def cell_dims(dataset: xr.Dataset) -> list[str]:
+    """The sweep's dimensions other than the seed's, in order."""
+    return [str(dim) for dim in dataset["loss"].dims if dim != seed_dim(dataset)]
+
+
+def seed_dim(dataset: xr.Dataset) -> str | None:
+    """The dimension over which only the seed varies, if there is one."""
+    for dim in dataset["loss"].dims:
+        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
+        if [c.attrs.get("long_name") for c in along] == ["seed"]:
+            return str(dim)
+    return None
+
+
+def best_seed(dataset: xr.Dataset) -> xr.Dataset:
+    """Every cell's model of least final loss (the first, where all are NaN)."""
+    dim = seed_dim(dataset)
+    if dim is None:
+        return dataset
+    return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+
+
+def first_best(dataset: xr.Dataset) -> xr.Dataset:
+    """The best seed of the first cell."""
+    return best_seed(dataset).isel(dict.fromkeys(cell_dims(dataset), 0))
+
+
+def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
+    """Directions of features in the hidden layer (…, hidden, feature), whatever array of the model holds them."""
+    return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])
+
+
+def read_out(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
+    """What outputs read from the hidden layer (…, hidden, feature): for tied weights the directions."""
+    return _first(dataset, [kind.read_out + suffix for kind in MODELS.values()])
+
+
+def snapshots(model: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
+    """One model at the snapshots that are its own, and its directions (snapshot, hidden, feature) there."""
+    w = directions(model, "_snapshots").transpose("snapshot", "hidden", "feature")
+    own = w.notnull().any(["hidden", "feature"]).values
+    return model.isel(snapshot=own), w.isel(snapshot=own).fillna(0.0).values
+
+
+def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
+    """The first of some arrays that a model has."""
+    there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
+    return reduce(lambda first, then: first.fillna(then), there)
+
+
+def floor(dataset: xr.Dataset) -> xr.DataArray:
+    """A loss below which nothing is told apart: a millionth of the best constant predictor's, single precision's share of it."""
+    return (1e-6 * dataset["loss"] / dataset["loss_relative"]).where(dataset["loss_relative"] > 0, 1e-6).fillna(0.0)
+
+
+def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
+    """Every cell's place on the sweep's axes, and the dataset there, with all its seeds."""
+    dims = cell_dims(dataset)
+    for places in product(*(range(dataset.sizes[d]) for d in dims)):
+        here = dict(zip(dims, places, strict=True))
+        yield here, dataset.isel(here)
+
+
+def across(dataset: xr.Dataset) -> str | None:
+    """The dimension along which most is lost or gained: that of density, or else the longest; None for a single cell."""
+    dims = cell_dims(dataset)
+    dense = [dim for dim in dims if labels.values(dataset, dim).name == "density"]
+    return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
+
+
+def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
+    """Dimension and values of the axis over a leaf of the config; data.density also reads an axis over data.sparsity."""
+    for coordinate in dataset.coords.values():
+        if coordinate.attrs.get("long_name") in (path, f"1 − {path.replace('density', 'sparsity')}"):
+            return str(coordinate.dims[0]), coordinate.values
+    raise ValueError(f"no axis over {path}")
+
+
+def varies(dataset: xr.Dataset, path: str) -> bool:
+    """Whether a leaf of the config is an axis."""
+    return any(coordinate.attrs.get("long_name") == path for coordinate in dataset.coords.values())
+
+
+def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
+    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config.
+
+    `default` stands for a leaf that there was not when the run was made.
+    """
+    for coordinate in dataset.coords.values():
+        if coordinate.attrs.get("long_name") == path and set(coordinate.dims) <= set(here):
+            return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
+    value = json.loads(dataset.attrs["config"])
+    for key in path.split("."):
+        if key not in value:
+            return default
+        value = value[key]
+    return value

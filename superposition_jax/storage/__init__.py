@@ -1,0 +1,1 @@
+"""What is on disk while a run trains and after it: parts, training state, manifest."""
