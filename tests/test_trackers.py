@@ -136,7 +136,7 @@ def test_a_tracker_without_its_package_is_refused_before_training(name, monkeypa
 
     monkeypatch.setattr(trackers.importlib.metadata, "version", missing)
     message = rf"^runtime.tracker = '{name}': needs its package, which the extra \[{name}\] installs$"
-    for refuse in (run_config.load, commands.check, lambda overrides: commands.checked_run(["-m", *overrides])):
+    for refuse in (run_config.load, commands.checked_run, lambda overrides: commands.checked_run(["-m", *overrides])):
         with pytest.raises(ConfigError, match=message):
             refuse([f"runtime.tracker={name}"])
 
