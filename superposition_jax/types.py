@@ -11,8 +11,8 @@ from flax.struct import PyTreeNode
 from jax import Array
 from jaxtyping import Float, Int
 
-INIT, DATA, EVALUATION, DICTIONARY, SIMULATION, PACKING, RECOVERY = range(7)
-"""Streams of random numbers, folded into the key of a seed."""
+INIT, DATA, EVALUATION = range(3)
+"""Streams of random numbers, folded into the key of a seed; experiments declare further ones."""
 
 Params = dict[str, Array]
 """Trained arrays under the letters of the paper: `W`, or `W_in` and `W_out`, (hidden, feature) and `b` (feature,)."""

@@ -4,15 +4,16 @@ their `meaning` or docstring, the user's own among them."""
 import ast
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from superposition_jax import experiments
 from superposition_jax.config import run_config
 from superposition_jax.config.compose import conf_dir
 from superposition_jax.config.schema import LEAVES, RUNTIME, Choice
 from superposition_jax.core import evaluation, geometry
-from superposition_jax.experiments import figures, tables
+from superposition_jax.experiments.declare import Figure, Table
+from superposition_jax.experiments.registry import FIGURES, TABLES
 
 _GROUP = re.compile(r"^  - (?:optional )?(\w+): .*?# (.*)$", re.M)
 """A group of options in the defaults of conf/config.yaml, and what it decides."""
@@ -34,8 +35,8 @@ def sections(imports: Any) -> Iterator[Section]:
     run_config.import_modules(imports)
     conf = Path(conf_dir())
     for group, decides in _GROUP.findall((conf / "config.yaml").read_text(encoding="utf-8")):
-        files = sorted(conf.glob(f"{group}/*.yaml"))
-        yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in files})
+        options = sorted(conf.glob(f"{group}/*.yaml"))
+        yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in options})
     choices = [
         (key, rule.names) for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, Choice) and isinstance(rule.names, dict)
     ]
@@ -44,8 +45,8 @@ def sections(imports: Any) -> Iterator[Section]:
         yield Section(title, {name: _meaning(entry) for name, entry in registry.items()})
     yield Section("measures=[…]", _measures(evaluation.ESTIMATES))
     yield Section("measured in every run", {**_measures(evaluation.MEASURES), **_measures(geometry.MEASURES)})
-    yield Section("tables=[…]", {name: _meaning(_found(name, entry)) for name, entry in tables.TABLES.items()})
-    yield Section("figures=[…]", {name: _meaning(_found(name, entry)) for name, entry in figures.FIGURES.items()})
+    yield Section("tables=[…]", {name: _meaning(_docstring(name, entry)) for name, entry in TABLES.items()})
+    yield Section("figures=[…]", {name: _meaning(_docstring(name, entry)) for name, entry in FIGURES.items()})
 
 
 def _comment(text: str) -> str:
@@ -54,11 +55,12 @@ def _comment(text: str) -> str:
     return " ".join(line.removeprefix("# ") for line in found[1].splitlines()) if found else ""
 
 
-def _found(name: str, entry: Any) -> Any:
-    """A table or figure; the docstring of one in a module of `experiments`, which is slow to import."""
-    if not isinstance(entry, str):
+def _docstring(name: str, entry: Any) -> Any:
+    """A user's function, or the docstring of a declared one, whose module is slow to import."""
+    if not isinstance(entry, (Table, Figure)):
         return entry
-    code = ast.parse(Path(*experiments.__path__, f"{entry.replace('.', '/')}.py").read_text(encoding="utf-8")).body
+    package, _, module = entry.module.rpartition(".")
+    code = ast.parse(files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")).body
     return next(ast.get_docstring(node) for node in code if isinstance(node, ast.FunctionDef) and node.name == name)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from superposition_jax.config.compose import nearest
 from superposition_jax.config.schema import LEAVES, NEEDS, RUNTIME, reject
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import tables
+from superposition_jax.experiments.registry import reserved_names
 from superposition_jax.results import assemble
 from superposition_jax.sweep import Axis, Grid
 
@@ -70,7 +70,7 @@ def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
 def reserved() -> set[str]:
     """Names of results and their dimensions, which no axis may have."""
     known = assemble.variables()
-    return {"status", "model", "batch", *tables.NAMES, *known, *(dim for measure in known.values() for dim in measure.dims)}
+    return {"status", "model", "batch", *reserved_names(), *known, *(dim for measure in known.values() for dim in measure.dims)}
 
 
 def _check_name(key: str, name: Any) -> None:

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax.config import needs
 from superposition_jax.config.axes import leaf_of, read_axes
 from superposition_jax.config.compose import compose, flatten, nearest
 from superposition_jax.config.hparams import read_hparams
 from superposition_jax.config.schema import LEAVES, RUNTIME, Number, reject
 from superposition_jax.config.spec import read_spec
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import figures, tables
+from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
 from superposition_jax.sweep import Grid, Group, merge
 
@@ -68,7 +67,7 @@ def read(config: dict[str, Any]) -> RunConfig:
     drawn: Any = config.get("figures")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
-    for key, names, there in (("tables", made, tables.TABLES), ("figures", drawn, figures.FIGURES)):
+    for key, names, there in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
         if not isinstance(names, list) or not all(isinstance(name, str) and name in there for name in names):
             raise reject(key, names, "a list of names among " + ", ".join(there))
     parts = ("name", "axes", "repair", "tables", "figures")
@@ -83,7 +82,7 @@ def read(config: dict[str, Any]) -> RunConfig:
         raise reject("sweep.repair", repair, "true or false")
     groups = merge(list(_groups(grid, leaves)))
     specs = [group.spec for group in groups]
-    needs.refuse_unmet(made, drawn, grid, specs, leaves)
+    refuse_unmet_needs(made, drawn, grid, specs)
     attacks = any(spec.adversarial or {"attacked_loss", "attack_radius"} & set(spec.measures) for spec in specs)
     for axis in grid.axes:
         if axis.path == "attack.size" and not attacks:

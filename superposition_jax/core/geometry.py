@@ -14,6 +14,9 @@ from superposition_jax.types import Measure
 REPRESENTED = 0.5
 """A feature counts as represented when ‖W_i‖ is above this: trained norms lie near 0 or near 1."""
 
+SUPERPOSED = 0.5
+"""A represented feature is in superposition when Σ_{j≠i} (Ŵ_i·W_j)² is above this: 0 alone, 1 beside an antipode."""
+
 RANK_TOLERANCE = 0.01
 """Singular values of W count when above this share of the largest: training leaves what it does not use near 0, not at it."""
 

@@ -12,6 +12,14 @@ import xarray as xr
 from superposition_jax.core.model import MODELS
 from superposition_jax.results import labels
 
+FINDINGS = "findings"
+"""Name of the attribute with what tables found."""
+
+
+def findings(dataset: xr.Dataset) -> list[str]:
+    """What tables found in a run, a sentence each."""
+    return [line for line in dataset.attrs.get(FINDINGS, "").split("\n") if line]
+
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
     """The sweep's dimensions other than the seed's, in order."""

@@ -8,8 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
-from superposition_jax.experiments import components as geometry
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
 
 _DRAWN, _COLUMNS = 8, 4
@@ -67,7 +66,7 @@ def _largest(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Data
         here = dict(zip(map(str, sweep.dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
         model = dataset.isel(here)
         found = zip(*(model[f"component_{what}"].values.tolist() for what in ("features", "points", "dimension")), strict=True)
-        first = next(i for i, row in enumerate(found) if row[0] and geometry.name(*row) == kind)
+        first = next(i for i, row in enumerate(found) if row[0] and components.name(*row) == kind)
         yield kind, here, model, np.flatnonzero(model["component"] == model["component"][first])
 
 
@@ -76,7 +75,7 @@ def _draw(axes, w: np.ndarray) -> None:
     unit = w / np.linalg.norm(w, axis=0)
     place = np.linalg.svd(w)[0].T[:3] @ w
     place = np.pad(place, ((0, 3 - len(place)), (0, 0)))
-    for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > geometry.EDGE, 1)), strict=True):
+    for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > components.EDGE, 1)), strict=True):
         style = "-" if unit[:, i] @ unit[:, j] > 0 else ":"
         axes.plot(*place[:, [i, j]], style, color="0.45", lw=0.8)
     axes.scatter(*place, s=22, color="#123a7a", depthshade=False)
