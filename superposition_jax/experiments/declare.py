@@ -19,6 +19,8 @@ class Variable(NamedTuple):
     """After those of the sweep."""
     each: Literal["model", "cell", "run"] = "model"
     """What has one: every model, every cell (all seeds together), or the whole run."""
+    nan: str = ""
+    """Where it is NaN although the model is ok, in words; never if empty."""
     optional: bool = False
     """Whether some sweeps have none."""
 

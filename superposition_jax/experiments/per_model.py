@@ -54,7 +54,7 @@ def of_groups(trainer: Trainer, function: Callable[[Group], dict[str, Any]]) -> 
 
 def gather(models: int, pieces: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> Arrays:
     """Results of some points each as arrays over all models, as large as the largest; NaN where a model has none."""
-    pieces = [(points, jax.tree.map(np.asarray, results)) for points, results in pieces]
+    pieces = [(points, {name: np.asarray(value) for name, value in results.items()}) for points, results in pieces]
     whole = {}
     for name in dict.fromkeys(name for _, results in pieces for name in results):
         shape = tuple(max(sizes) for sizes in zip(*(results[name].shape[1:] for _, results in pieces), strict=True))

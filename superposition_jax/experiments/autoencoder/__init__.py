@@ -16,6 +16,7 @@ ALIVE = 1e-3
 SAME = 0.9
 """Directions of a larger cosine are counted as one."""
 
+_NOTHING = "no feature is represented, or no latent is alive"
 _CASES = ("dictionary", "sae", "sae_seed")
 
 STREAM = 3
@@ -27,15 +28,21 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "sae_features_found": Variable(
-                    "mean over represented features of the greatest cosine of W_i with a living latent's direction", _CASES
+                    "mean over represented features of the greatest cosine of W_i with a living latent's direction",
+                    _CASES,
+                    nan=_NOTHING,
                 ),
                 "sae_latents_true": Variable(
-                    "mean over living latents of the greatest cosine of their direction with a represented W_i", _CASES
+                    "mean over living latents of the greatest cosine of their direction with a represented W_i",
+                    _CASES,
+                    nan=_NOTHING,
                 ),
                 "sae_matched": Variable(
-                    "mean cosine of represented features with latents, matched one to one; 0 for those that have none", _CASES
+                    "mean cosine of represented features with latents, matched one to one; 0 for those that have none",
+                    _CASES,
+                    nan=_NOTHING,
                 ),
-                "sae_explained": Variable("1 − E‖h − ĥ‖²/E‖h − E h‖²", _CASES),
+                "sae_explained": Variable("1 − E‖h − ĥ‖²/E‖h − E h‖²", _CASES, nan="h is constant"),
                 "sae_on": Variable("mean number of latents that are on", _CASES),
                 "sae_dead": Variable(f"share of latents that are on for ≤ {ALIVE:.1%} of inputs", _CASES),
                 "sae_latents": Variable(

@@ -22,9 +22,9 @@ EXPERIMENT = Experiment(
             variables={
                 "digons": Variable("whether the features form two digons and a dropped one"),
                 "crossing": Variable(
-                    "value of the axis at which the best seeds cease to be two digons; NaN if they do not", each="run"
+                    "value of the axis at which the best seeds cease to be two digons", each="run", nan="they do not"
                 ),
-                "crossing_error": Variable("standard error of crossing, from resampled seeds", each="run"),
+                "crossing_error": Variable("standard error of crossing, from resampled seeds", each="run", nan="crossing is"),
             },
             needs=(TIED, every(lambda spec: spec.n_features == 5, "model.n_features = 5"), _one_axis),
         )

@@ -49,7 +49,8 @@ def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> 
 def _last_sign_change(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
     """Where the best loss of digons rises above that of all others: linear between the two values around the last sign change."""
     best_digons, best_other = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
-    ahead = np.clip(np.log(np.maximum(best_digons, 1e-30)) - np.log(np.maximum(best_other, 1e-30)), -1, 1)
+    best_digons, best_other = (np.log(np.clip(best, 1e-30, 1e30)) for best in (best_digons, best_other))
+    ahead = np.clip(best_digons - best_other, -1, 1)
     last = np.flatnonzero(ahead < 0)
     if not last.size or last[-1] + 1 == len(logs):
         return np.nan

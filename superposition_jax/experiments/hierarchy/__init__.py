@@ -14,6 +14,8 @@ LEVELS = {
 }
 """The paper's levels in its order, and when a model is on one; a basis is privileged where columns of W are sparser in it."""
 
+_NOTHING = "no feature is represented"
+
 EXPERIMENT = Experiment(
     tables={
         "hierarchy": Table(
@@ -23,11 +25,11 @@ EXPERIMENT = Experiment(
                 "interaction_share": Variable(
                     "1 − Σ_i Var E[h | x_i] / Var h: what several features make of h together", ("basis",)
                 ),
-                "aligned": Variable("mean alignment of represented features", ("basis",)),
+                "aligned": Variable("mean alignment of represented features", ("basis",), nan=_NOTHING),
                 "aligned_z": Variable(
-                    f"standard deviations of aligned from the mean of {ROTATIONS} random rotations", ("basis",)
+                    f"standard deviations of aligned from the mean of {ROTATIONS} random rotations", ("basis",), nan=_NOTHING
                 ),
-                "less_aligned_rotations": Variable("share of these rotations that are less aligned", ("basis",)),
+                "less_aligned_rotations": Variable("share of these rotations that are less aligned", ("basis",), nan=_NOTHING),
                 "neuron_features": Variable(
                     "(Σ V)² / Σ V² of the features' shares V_i = Var E[h_k | x_i] in a neuron", ("basis", "hidden")
                 ),
@@ -36,6 +38,7 @@ EXPERIMENT = Experiment(
                 "information_share": Variable(
                     "max_i information / max(H(x_i on), H(h_k on)), mean weighted by Var h_k; NaN where features are always on",
                     ("basis",),
+                    nan="features are always on",
                 ),
                 "basis_loss": Variable("loss as trained, and after a random rotation of the hidden layer", ("basis",)),
                 "on_level": Variable(

@@ -22,15 +22,20 @@ EXPERIMENT = Experiment(
             f"{__name__}.jumps",
             variables={
                 "on_level_early": Variable(
-                    f"share of represented features with D_i within {NEAR} of a solid's, in 0.5 to 5 % of training"
+                    f"share of represented features with D_i within {NEAR} of a solid's, in 0.5 to 5 % of training",
+                    nan="no feature is represented then",
                 ),
                 "on_level_late": Variable(
-                    f"share of represented features with D_i within {NEAR} of a solid's, in the last half of training"
+                    f"share of represented features with D_i within {NEAR} of a solid's, in the last half of training",
+                    nan="no feature is represented then",
                 ),
                 "event_time": Variable(
                     f"share of the time after {SETTLED:.0%} in events, windows of 1 % where ≥ {MOVERS} D_i move by {MOVED}"
                 ),
-                "event_drop": Variable(f"share of the loss's fall after {SETTLED:.0%} of training that events hold"),
+                "event_drop": Variable(
+                    f"share of the loss's fall after {SETTLED:.0%} of training that events hold",
+                    nan="the loss does not fall then",
+                ),
             },
             needs=(TIED, SNAPSHOTS, EQUAL_TRAINING),
         ),
@@ -46,16 +51,20 @@ EXPERIMENT = Experiment(
                 ),
                 "roundness": Variable("ratio of the second to the first variance of W across that line", ("snapshot",)),
                 "line_step": Variable(
-                    "last snapshot at which both sets are directions on a line: ‖W‖² > 1.5, cosines within sets > 0.9"
+                    "last snapshot at which both sets are directions on a line: ‖W‖² > 1.5, cosines within sets > 0.9",
+                    nan="no snapshot is so",
                 ),
                 "line_share": Variable(
-                    "axis_share at that snapshot: 1 where the sets point to opposite sides, ½ where they are orthogonal"
+                    "axis_share at that snapshot: 1 where the sets point to opposite sides, ½ where they are orthogonal",
+                    nan="no snapshot is so",
                 ),
                 "triangles_step": Variable(
-                    "first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7"
+                    "first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
+                    nan="no snapshot is so",
                 ),
                 "antiprism_step": Variable(
-                    "first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partners' cosine < −0.95"
+                    "first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partners' cosine < −0.95",
+                    nan="no snapshot is so",
                 ),
             },
             needs=(

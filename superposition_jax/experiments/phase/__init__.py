@@ -32,15 +32,15 @@ def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
     return None
 
 
-_CANDIDATE = {"dims": ("candidate",), "each": "cell", "optional": True}
+_CANDIDATE = {"dims": ("candidate",), "each": "cell", "nan": "the candidates do not hold there", "optional": True}
 
 EXPERIMENT = Experiment(
     tables={
         "phase": Table(
             f"{__name__}.table",
             variables={
-                "best_loss": Variable("least loss over seeds", each="cell"),
-                "reached": Variable(f"share of seeds within {REACHED:.0%} of it", each="cell"),
+                "best_loss": Variable("least loss over seeds", each="cell", nan="all seeds diverged"),
+                "reached": Variable(f"share of seeds within {REACHED:.0%} of it", each="cell", nan="all seeds diverged"),
                 "phase": Variable(f"of the extra feature in the best seed's W: {_WORDS}", each="cell"),
                 "phase_mean": Variable(f"the same of the mean over seeds without the worst: {_WORDS}", each="cell"),
                 "candidate_loss": Variable("loss of the paper's candidate solution", **_CANDIDATE),

@@ -59,14 +59,14 @@ def _shares(axes, dataset: xr.Dataset) -> None:
 
 def _largest(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Dataset, np.ndarray]]:
     """Of every kind of solid of two or more dimensions: the cell and model where most features are in it, and one component."""
-    sweep, counts = dataset["status"], dataset["solid_features"]
+    sweep, counts = dataset["status"], dataset["solid_features"].fillna(0)
     there = (str(name) for name in dataset["solid"].values if counts.sel(solid=name).any())  # a part of a sweep may have fewer
     for kind in [name for name in there if name not in _SKIPPED][:_DRAWN]:
         features = counts.sel(solid=kind).transpose(*sweep.dims).values
         here = dict(zip(map(str, sweep.dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
         model = dataset.isel(here)
         found = zip(*(model[f"component_{what}"].values.tolist() for what in ("features", "points", "dimension")), strict=True)
-        first = next(i for i, row in enumerate(found) if row[0] and components.name(*row) == kind)
+        first = next(i for i, row in enumerate(found) if row[0] > 0 and components.name(*map(int, row)) == kind)
         yield kind, here, model, np.flatnonzero(model["component"] == model["component"][first])
 
 

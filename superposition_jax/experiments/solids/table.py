@@ -11,6 +11,7 @@ from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import components, per_model
 from superposition_jax.experiments.wording import mean_error, share_of_seeds
 from superposition_jax.results import labels, select
+from superposition_jax.types import Hparams, Spec
 
 _MOST_CELLS, _MOST_KINDS = 40, 12
 
@@ -20,11 +21,12 @@ def solids(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
     Elhage et al. 2022, "Geometry of Features".
     """
-    graphs = per_model.on_host(
-        dataset, trainer, lambda spec, hparams, results: components.components(results["W"])._asdict(), "W"
-    )
-    arrays = {"component": graphs.pop("component")} | {f"component_{name}": values for name, values in graphs.items()}
-    return arrays | _counts(*graphs.values())
+
+    def graph(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.ndarray]:
+        return dict(zip(components.VARIABLES, components.components(results["W"]), strict=True))
+
+    arrays = per_model.on_host(dataset, trainer, graph, "W")
+    return arrays | _counts(*(arrays[name] for name in components.VARIABLES[1:]))
 
 
 def _counts(*kinds: np.ndarray) -> dict[str, Any]:

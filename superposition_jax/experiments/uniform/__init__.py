@@ -9,7 +9,11 @@ EXPERIMENT = Experiment(
     tables={
         "plateaus": Table(
             f"{__name__}.table",
-            variables={"plateau": Variable(f"1 or ½, whichever D* is within {NEAR} of, NaN where it is of neither")},
+            variables={
+                "plateau": Variable(
+                    f"1 or ½, whichever D* is within {NEAR} of, NaN where it is of neither", nan="D* is on neither plateau"
+                )
+            },
         )
     },
     figures={
