@@ -128,25 +128,6 @@ def test_loading_what_is_not_there_says_so(tmp_path):
         superposition_jax.load(tmp_path)
 
 
-SWEEPS = {
-    "single": ["sweep=none"],
-    "sparsity": ["sweep.axes.seed.range=2"],
-    "no seeds": ["~sweep.axes.seed"],
-    "names": ["sweep.axes.seed.range=2", "+sweep.axes.f={path: model.activation, values: [relu, gelu]}"],
-}
-
-
-@pytest.fixture(scope="module", params=SWEEPS.values(), ids=SWEEPS)
-def small(request):
-    return superposition_jax.run([*SMALL, *request.param])
-
-
-@pytest.mark.parametrize("name", sorted(set(figures.FIGURES) - set(figures.NEEDS)))
-def test_every_figure_draws_for_every_kind_of_sweep(name, small, tmp_path):
-    [path] = figures.save(small, [name], tmp_path)
-    assert path.read_bytes()[:4] == b"\x89PNG"
-
-
 def test_the_demonstration_shows_the_best_seed(tmp_path):
     dataset = superposition_jax.run([*SMALL, "sweep.axes.seed.range=3"])
     _, bars, *_ = figures.draw("demonstration", dataset).axes

@@ -71,7 +71,7 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
     arrays |= {f"sae_{name}": values for name, values in trained.items()}
     arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]
-    return {name: values.reshape(-1, *cases) for name, values in arrays.items()}
+    return {name: values.reshape(-1, *cases).astype(np.float32) for name, values in arrays.items()}
 
 
 def _one(model_seed, seed, hparams: Hparams, params: Params, setting: Setting, *, spec: Spec, shape: tuple[int, int]):
