@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superposition_jax.config.compose import compose, conf_dir
-from superposition_jax.config.run_config import load, read
+from superposition_jax.config.run_config import RunConfig, load, read
+from superposition_jax.config.schema import LEAVES, RUNTIME
+from superposition_jax.types import Hparams, Spec
 
 FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
 OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
@@ -83,6 +85,18 @@ def test_batch_size_by_number_of_features(n, batch):
 def test_steps_by_number_of_features(n, steps):
     assert load([f"model.n_features={n}"]).groups[0].spec.steps == steps
     assert load([f"model.n_features={n}", "train.steps=7"]).groups[0].spec.steps == 7
+
+
+def test_every_field_is_filled_by_one_leaf():
+    filled = [leaf.field for leaf in LEAVES.values() if leaf.field]
+    together = {"density", "importance"}  # of several leaves
+    assert sorted([*filled, *together]) == sorted([*Spec.__dataclass_fields__, *Hparams.__dataclass_fields__])
+    assert {leaf.field for leaf in RUNTIME.values()} <= {*RunConfig._fields}
+
+
+@pytest.mark.parametrize("on", ["train.adversarial=true", "measures=[attack_radius]"])
+def test_a_leaf_may_matter_with_any_of_several_others(on):
+    assert load([on, "+sweep.axes.size={path: attack.size, values: [0.1, 1]}"]).grid.n_points == 2
 
 
 # ---------------------------------------------------------------------------------------------------------- axes

@@ -108,7 +108,7 @@ def _train(jobs: Sequence[Job], folder: Path, console: Console) -> None:
 
 def _runtime(job: Job) -> tuple[Any, ...]:
     assert job.experiment
-    return job.experiment.devices, job.experiment.chunk, job.experiment.keep
+    return job.experiment.devices, job.experiment.chunk, job.experiment.keep_programs
 
 
 def gather(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
@@ -121,7 +121,7 @@ def gather(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
             "status": "finished",
             "jobs": len(jobs),
             "failed": {job.name: str(job.error) for job in failed},
-            "config": first.config,
+            "config": first.composed,
             "versions": manifest.versions(),
             "dims": dict(dataset["status"].sizes),
         }

@@ -105,7 +105,7 @@ def trainer_for(experiment: RunConfig, groups: Sequence[Group]) -> Trainer:
     """A trainer of groups with an experiment's runtime settings."""
     index, _, count = (experiment.shard or "0/1").partition("/")
     return Trainer(
-        groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep, shard=(int(index), int(count))
+        groups, devices=experiment.devices, chunk=experiment.chunk, keep=experiment.keep_programs, shard=(int(index), int(count))
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from superposition_jax.config.compose import nearest
-from superposition_jax.config.schema import LEAVES, NEEDS, RUNTIME, reject
+from superposition_jax.config.schema import LEAVES, RUNTIME, reject, without_effect
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import tables
 from superposition_jax.results import assemble
@@ -38,9 +38,11 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
                 )
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
+    values = {path: [value] for path, value in leaves.items()} | {axis.path: axis.values for axis in grid.axes}
     for axis in grid.axes:
         _check_once(axis, grid)
-        _check_effect(axis, grid, leaves)
+        if why := without_effect(leaf_of(axis.path, leaves), values):
+            raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: {why}")
     if grid.n_points > MOST_POINTS:
         raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
@@ -52,19 +54,6 @@ def _check_once(axis: Axis, grid: Grid) -> None:
     if len(set(together)) < len(together):
         twice = axis.values[next(k for k, values in enumerate(together) if together.count(values) > 1)]
         raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; every value must be there once")
-
-
-def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
-    """Refuse an axis along which nothing would change."""
-    values = {other.path: other.values for other in grid.axes}
-    key = f"sweep.axes.{axis.name}.path = {axis.path!r}"
-    if axis.path in NEEDS:
-        needed, allowed = NEEDS[axis.path]
-        if not set(values.get(needed, [leaves[needed]])) & set(allowed):
-            names = " or ".join(str(name).lower() for name in allowed)
-            raise ConfigError(f"{key}: changes nothing with {needed} = {leaves[needed]!r}; it needs {names}")
-    if axis.path in ("data.importance.kind", "data.importance.decay") and leaves["data.importance.list"] is not None:
-        raise ConfigError(f"{key}: changes nothing beside data.importance.list; set that to null")
 
 
 def reserved() -> set[str]:

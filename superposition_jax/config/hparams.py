@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax.config.schema import HUGE, reject
+from superposition_jax.config.schema import HUGE, LEAVES, reject
 from superposition_jax.config.spec import set_sizes
 from superposition_jax.core import data
 from superposition_jax.errors import ConfigError
@@ -73,24 +73,11 @@ def read_hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points:
         if not (importance.min() >= 0 and importance.max() < HUGE):
             raise reject("data.importance.decay", decay.max(), f"such that {kind} importances are finite and not negative")
 
-    def each(path: str) -> np.ndarray:
-        return np.broadcast_to(number(path)[:, 0], points).astype(np.float32)
-
-    fields: dict[str, Any] = dict(  # noqa: C408
-        density=np.broadcast_to(density, (points, n)).astype(np.float32),
-        importance=np.broadcast_to(importance, (points, n)).astype(np.float32),
-        value_exponent=each("data.values.exponent"),
-        init_scale=each("model.init.scale"),
-        init_bias=each("model.init.bias"),
-        learning_rate=each("train.learning_rate"),
-        weight_decay=each("train.weight_decay"),
-        momentum=each("train.momentum"),
-        b1=each("train.b1"),
-        b2=each("train.b2"),
-        eps=each("train.eps"),
-        warmup=each("train.schedule.warmup"),
-        final_rate=each("train.schedule.final"),
-        penalty_weight=each("train.penalty.weight"),
-        attack_size=each("attack.size"),
-    )
+    fields: dict[str, Any] = {
+        leaf.field: np.broadcast_to(number(path)[:, 0], points).astype(np.float32)
+        for path, leaf in LEAVES.items()
+        if leaf.field in Hparams.__dataclass_fields__
+    }
+    fields["density"] = np.broadcast_to(density, (points, n)).astype(np.float32)
+    fields["importance"] = np.broadcast_to(importance, (points, n)).astype(np.float32)
     return Hparams(**fields)

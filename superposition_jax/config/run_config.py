@@ -33,18 +33,18 @@ class RunConfig(NamedTuple):
     figures: list[str]
     devices: int | None
     chunk: int | None
-    keep: bool
+    keep_programs: bool
     shard: str | None
     distributed: bool
     save_every: float
     overwrite: bool
     tracker: str | None
-    config: dict[str, Any]
+    composed: dict[str, Any]
     """The config itself, resolved, for the record."""
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The experiment that Hydra overrides describe, checked.
+    """The config that Hydra overrides describe, checked.
 
     Raises:
       ConfigError: with one line that names the key, the value and what is allowed.
@@ -53,7 +53,7 @@ def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
 
 
 def read(config: dict[str, Any]) -> RunConfig:
-    """Check a composed config and turn it into an `RunConfig`; raises ConfigError like `load`."""
+    """Check a composed config and turn it into a `RunConfig`; raises ConfigError like `load`."""
     import_modules(config.get("imports"))
     leaves = dict(flatten({key: value for key, value in config.items() if key != "sweep"}))
     for key, rule in (LEAVES | RUNTIME).items():
@@ -84,21 +84,16 @@ def read(config: dict[str, Any]) -> RunConfig:
     groups = merge(list(_groups(grid, leaves)))
     specs = [group.spec for group in groups]
     needs.refuse_unmet(made, drawn, grid, specs, leaves)
-    attacks = any(spec.adversarial or {"attacked_loss", "attack_radius"} & set(spec.measures) for spec in specs)
-    for axis in grid.axes:
-        if axis.path == "attack.size" and not attacks:
-            raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    names = ("devices", "chunk", "keep_programs", "shard", "distributed", "save_every", "overwrite", "tracker")
     trackers.refuse_missing_package(leaves["runtime.tracker"])
-    runtime = [leaves[f"runtime.{key}"] for key in names]
+    runtime: dict[str, Any] = {str(leaf.field): leaves[path] for path, leaf in RUNTIME.items()}
     for other in ("distributed", "overwrite"):
         if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:
             raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
     if leaves["runtime.shard"] and int(leaves["runtime.shard"].partition("/")[2]) > grid.n_points:
         raise reject("runtime.shard", leaves["runtime.shard"], f"one of at most {grid.n_points:,} shards, the number of models")
-    return RunConfig(name, grid, repair, groups, made, drawn, *runtime, config)
+    return RunConfig(name, grid, repair, groups, made, drawn, composed=config, **runtime)
 
 
 def import_modules(modules: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax.config.schema import reject
+from superposition_jax.config.schema import LEAVES, reject, without_effect
 from superposition_jax.core import evaluation, sets, targets
 from superposition_jax.engine import memory
 from superposition_jax.errors import ConfigError
@@ -15,32 +15,12 @@ from superposition_jax.types import Spec
 def read_spec(leaves: dict[str, Any]) -> Spec:
     """The Spec of leaves that are each allowed; raises ConfigError where they do not go together."""
     n = leaves["model.n_features"]
-    spec = Spec(
-        n_features=n,
-        n_hidden=leaves["model.n_hidden"],
-        kind=leaves["model.kind"],
-        activation=leaves["model.activation"],
-        hidden_activation=leaves["model.hidden_activation"],
-        bias=leaves["model.bias"],
-        init=leaves["model.init.kind"],
-        init_models=leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1,
-        law=leaves["data.values.law"],
-        correlation=leaves["data.sets.kind"],
-        set_sizes=set_sizes(leaves),
-        target=leaves["target.kind"],
-        estimator=leaves["train.estimator"],
-        batch_size=leaves["train.batch_size"] or _fast_batch_size(n),
-        order=leaves["train.order"],
-        steps=leaves["train.steps"] or _fast_steps(n),
-        optimizer=leaves["train.optimizer"],
-        schedule=leaves["train.schedule.kind"],
-        reduction=leaves["train.reduction"],
-        penalty=leaves["train.penalty.kind"],
-        adversarial=leaves["train.adversarial"],
-        measures=tuple(leaves["measures"]),
-        curve_points=leaves["train.curve_points"],
-        snapshots=leaves["train.snapshots"],
-    )
+    fields = {leaf.field: leaves[path] for path, leaf in LEAVES.items() if leaf.field in Spec.__dataclass_fields__}
+    fields |= {"set_sizes": set_sizes(leaves), "measures": tuple(leaves["measures"])}
+    fields["init_models"] = leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1
+    fields["batch_size"] = leaves["train.batch_size"] or _fast_batch_size(n)
+    fields["steps"] = leaves["train.steps"] or _fast_steps(n)
+    spec = Spec(**fields)
     if spec.estimator == "quadrature" and n > evaluation.QUADRATURE_FEATURES:
         raise ConfigError(
             f"train.estimator = 'quadrature': takes about (order + 1)^n points, so model.n_features must be ≤ "
@@ -50,9 +30,9 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
         raise ConfigError(
             f"target.kind = {spec.target!r}: joins {arity} features, so model.n_features must be ≥ {arity}, not {n}"
         )
-    if spec.penalty is None and leaves["train.penalty.weight"]:
-        weight = leaves["train.penalty.weight"]
-        raise ConfigError(f"train.penalty.weight = {weight}: changes nothing with train.penalty.kind = null; it needs l1")
+    weight, values = leaves["train.penalty.weight"], {path: [value] for path, value in leaves.items()}
+    if weight and (why := without_effect("train.penalty.weight", values)):
+        raise ConfigError(f"train.penalty.weight = {weight}: {why}")
     if targets.TARGETS[spec.target].arity > 1 and spec.correlation != "independent":
         raise ConfigError(f"target.kind = {spec.target!r}: joins neighbours, so data.sets.kind must be independent")
     attacks = spec.adversarial or "attacked_loss" in spec.measures

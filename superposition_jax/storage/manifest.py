@@ -26,7 +26,7 @@ PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
 
 def attributes(experiment: RunConfig) -> dict[str, str]:
     """What a Dataset remembers of its experiment."""
-    return _attributes(experiment.config, version.__version__)
+    return _attributes(experiment.composed, version.__version__)
 
 
 def _attributes(config: dict[str, Any], version: str) -> dict[str, str]:
@@ -35,7 +35,7 @@ def _attributes(config: dict[str, Any], version: str) -> dict[str, str]:
 
 def about(experiment: RunConfig) -> RunIdentity:
     """What parts say of an experiment."""
-    identity = _identity(experiment.config, versions())
+    identity = _identity(experiment.composed, versions())
     return RunIdentity(json.loads(json.dumps(identity)), experiment.shard or "0/1")
 
 
@@ -132,7 +132,7 @@ def begin(experiment: RunConfig, folder: Path) -> bool:
 
 def _described(experiment: RunConfig) -> dict[str, Any]:
     axes = {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in experiment.grid.axes}
-    return {"config": experiment.config, "axes": axes}
+    return {"config": experiment.composed, "axes": axes}
 
 
 def grid_of(manifest: dict[str, Any]) -> Grid:
