@@ -11,7 +11,7 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 _PACKAGE = Path(__file__).parent
-TRAINING = ("types.py", "sweep.py", "core", "engine", "config/spec.py", "config/hparams.py")
+TRAINING = ("types.py", "sweep.py", "core", "engine", "config/schema.py", "config/spec.py", "config/hparams.py")
 """Files and folders that decide the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")
 """Folders that decide tables and figures, given trained parameters."""

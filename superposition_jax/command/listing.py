@@ -1,5 +1,5 @@
-"""What there is to choose from, each with its own words: options of conf/ with their first comment, entries of registries with
-their `meaning` or docstring, the user's own among them."""
+"""`--list`: all that there is to choose from. Options of conf/ with their first comment, and entries of registries, the user's
+among them, with their `meaning` or docstring."""
 
 import ast
 import re
@@ -7,26 +7,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
 from superposition_jax import experiments
+from superposition_jax.command.terminal import write_table
 from superposition_jax.config import run_config
 from superposition_jax.config.compose import conf_dir
-from superposition_jax.config.schema import LEAVES, RUNTIME, Choice
+from superposition_jax.config.rules import Choice
+from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.core import evaluation, geometry
+from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures, tables
 
 _GROUP = re.compile(r"^  - (?:optional )?(\w+): .*?# (.*)$", re.M)
-"""A group of options in the defaults of conf/config.yaml, and what it decides."""
+"""A line of the defaults in conf/config.yaml: a group of options, and what it decides."""
 _COMMENT = re.compile(r"\A(?:# @package.*\n)?((?:# .*\n)+)")
-"""What a YAML file begins with."""
+"""The comment that a YAML file begins with."""
 
 
 class Section(NamedTuple):
-    """Things of a kind."""
+    """Names of one kind."""
 
     title: str
-    """How to ask for one, and what it decides."""
+    """How to choose one, and what it decides."""
     entries: dict[str, str]
-    """What each is, by name."""
+    """What each name means."""
+
+
+def write(arguments: list[str]) -> None:
+    """Answer `--list [imports=[…]]`."""
+    given = [argument for argument in arguments if argument != "--list"]
+    if other := [argument for argument in given if not argument.startswith("imports=")]:
+        raise ConfigError(f"{other[0]}: --list takes imports=[…] only beside it")
+    try:
+        imports = yaml.safe_load(given[0].partition("=")[2]) if given else []
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{given[0]}: must be a list of modules") from error
+    for section in sections(imports):
+        write_table(section.title, section.entries.items())
 
 
 def sections(imports: Any) -> Iterator[Section]:
@@ -50,8 +68,8 @@ def sections(imports: Any) -> Iterator[Section]:
 
 def _comment(text: str) -> str:
     """The comment that a YAML file begins with, as one line."""
-    found = _COMMENT.match(text)
-    return " ".join(line.removeprefix("# ") for line in found[1].splitlines()) if found else ""
+    comment = _COMMENT.match(text)
+    return " ".join(line.removeprefix("# ") for line in comment[1].splitlines()) if comment else ""
 
 
 def _found(name: str, entry: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from superposition_jax.config.compose import nearest
-from superposition_jax.config.schema import LEAVES, RUNTIME, reject, without_effect
+from superposition_jax.config.rules import reject
+from superposition_jax.config.schema import LEAVES, RUNTIME, without_effect
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import tables
 from superposition_jax.results import assemble

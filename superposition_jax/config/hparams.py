@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax.config.schema import HUGE, LEAVES, reject
+from superposition_jax.config.rules import HUGE, reject
+from superposition_jax.config.schema import LEAVES
 from superposition_jax.config.spec import set_sizes
 from superposition_jax.core import data
 from superposition_jax.errors import ConfigError

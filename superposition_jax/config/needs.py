@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from superposition_jax.config.schema import reject
+from superposition_jax.config.rules import reject
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures
 from superposition_jax.experiments.needs import NEEDS

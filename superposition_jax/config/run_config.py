@@ -14,7 +14,8 @@ from superposition_jax.config import needs
 from superposition_jax.config.axes import leaf_of, read_axes
 from superposition_jax.config.compose import compose, flatten, nearest
 from superposition_jax.config.hparams import read_hparams
-from superposition_jax.config.schema import LEAVES, RUNTIME, Number, reject
+from superposition_jax.config.rules import Number, reject
+from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.config.spec import read_spec
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures, tables

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from superposition_jax.config.schema import LEAVES, reject, without_effect
+from superposition_jax.config.rules import reject
+from superposition_jax.config.schema import LEAVES, without_effect
 from superposition_jax.core import evaluation, sets, targets
 from superposition_jax.engine import memory
 from superposition_jax.errors import ConfigError
