@@ -18,12 +18,12 @@ TABLES = ("theory", "experiments")
 
 
 @functools.cache
-def digest(parts: tuple[str, ...]) -> str:
-    """Of all Python source in some files and folders of this package, 16 hexadecimal digits."""
+def digest(parts: tuple[str, ...], package: Path = _PACKAGE) -> str:
+    """16 hexadecimal digits of all Python source in some files and folders of this package."""
     content = hashlib.sha256()
     for part in parts:
-        path = _PACKAGE / part
+        path = package / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             source = file.read_bytes()
-            content.update(f"{file.relative_to(_PACKAGE).as_posix()} {len(source)}\n".encode() + source)
+            content.update(f"{file.relative_to(package).as_posix()} {len(source)}\n".encode() + source)
     return content.hexdigest()[:16]
