@@ -21,7 +21,7 @@ _SHOWING = ("-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info")
 
 
 def expand(arguments: list[str]) -> list[str]:
-    """`experiment=all` as a multirun over all experiments, each in a folder of its name and done before the next."""
+    """`experiment=all` as a multirun over all experiments, one after another, each in a folder of its name."""
     if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]

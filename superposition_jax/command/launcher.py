@@ -54,7 +54,9 @@ class BatchLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         if initial_job_idx == 0 and len(job_overrides) > MANY:
-            sys.stdout.write(f"{len(job_overrides)} jobs: a folder each takes most of the time; sweep.axes has no such cost\n")
+            sys.stdout.write(
+                f"{len(job_overrides)} jobs: most of the time goes into a folder for each; for thousands of models, use sweep.axes\n"
+            )
         configs = [*self._compose(job_overrides, initial_job_idx)]
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
         jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides], folder, initial_job_idx)

@@ -62,8 +62,8 @@ def sections(imports: Any) -> Iterator[Section]:
         yield Section(title, {name: _meaning(entry) for name, entry in registry.items()})
     yield Section("measures=[…]", _measures(evaluation.ESTIMATES))
     yield Section("measured in every run", {**_measures(evaluation.MEASURES), **_measures(geometry.MEASURES)})
-    yield Section("tables=[…]", {name: _meaning(_found(name, entry)) for name, entry in tables.TABLES.items()})
-    yield Section("figures=[…]", {name: _meaning(_found(name, entry)) for name, entry in figures.FIGURES.items()})
+    yield Section("tables=[…]", {name: _meaning(_documented(name, entry)) for name, entry in tables.TABLES.items()})
+    yield Section("figures=[…]", {name: _meaning(_documented(name, entry)) for name, entry in figures.FIGURES.items()})
 
 
 def _comment(text: str) -> str:
@@ -72,8 +72,8 @@ def _comment(text: str) -> str:
     return " ".join(line.removeprefix("# ") for line in comment[1].splitlines()) if comment else ""
 
 
-def _found(name: str, entry: Any) -> Any:
-    """A table or figure; the docstring of one in a module of `experiments`, which is slow to import."""
+def _documented(name: str, entry: Any) -> Any:
+    """A table or figure; if only its module is named, which is slow to import, the docstring."""
     if not isinstance(entry, str):
         return entry
     code = ast.parse(Path(*experiments.__path__, f"{entry.replace('.', '/')}.py").read_text(encoding="utf-8")).body
@@ -81,7 +81,7 @@ def _found(name: str, entry: Any) -> Any:
 
 
 def _meaning(entry: Any) -> str:
-    """An entry's own words: itself, its `meaning`, or its docstring's first paragraph."""
+    """What an entry means: itself if it is text, its `meaning`, or the first paragraph of its docstring."""
     text = entry if isinstance(entry, str) else getattr(entry, "meaning", None) if isinstance(entry, tuple) else entry.__doc__
     return " ".join((text or "").split("\n\n")[0].split())
 

@@ -1,4 +1,4 @@
-"""The jobs of a Hydra multirun, trained together: each is refused, or has its trained models and saves them in its own folder."""
+"""The jobs of a Hydra multirun, trained together: each is refused, or has trained models and saves them in a folder."""
 
 import shlex
 from collections.abc import Sequence
@@ -120,4 +120,4 @@ def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder
         except ConfigError as error:
             return {number: RefusedJob(overrides[number], str(error)) for number in configs}
     models = zip(configs.items(), trained, strict=True)
-    return {number: TrainedJob(overrides[number], config, own, seconds) for (number, config), own in models}
+    return {number: TrainedJob(overrides[number], config, results, seconds) for (number, config), results in models}

@@ -1,4 +1,4 @@
-"""From the leaves of a config to the numbers that vary within a program."""
+"""Turns the leaves of a config into `Hparams`, the numbers that vary within a program."""
 
 from typing import Any
 
@@ -12,15 +12,18 @@ from superposition_jax.errors import ConfigError
 from superposition_jax.types import Hparams
 
 LEAST_DENSITY = 1e-6
-"""Densities below this come too near the 2³¹ levels of the uniforms that they are drawn with."""
+"""The least density: features are drawn with uniforms of 2³¹ levels, of which a smaller one has too few."""
 
 
 def read_hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> Hparams:
-    """The numbers of many points at once; float64 until the end, so that 1 − S keeps its digits."""
+    """The numbers of many points at once; computed in float64, so that 1 − S keeps its digits.
+
+    `columns` has the values of numeric axes by path, (point,); `leaves` has those of all other leaves.
+    """
     n = leaves["model.n_features"]
 
     def number(path: str) -> np.ndarray:
-        """A leaf as (point or 1, feature or 1)."""
+        """The values of a leaf, (point or 1, feature or 1)."""
         entries = {int(p.rpartition(".")[2]): c for p, c in columns.items() if p.startswith(path + ".")}
         value = columns[path][:, None] if path in columns else np.atleast_1d(np.asarray(leaves[path], np.float64))[None]
         if entries:

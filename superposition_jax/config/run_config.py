@@ -1,7 +1,4 @@
-"""From config to numbers: check every value, and turn the config into a sweep: groups of equal Spec.
-
-Nothing below this module sees a config.
-"""
+"""Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
 import re
@@ -41,7 +38,7 @@ class RunConfig(NamedTuple):
     overwrite: bool
     tracker: str | None
     composed: dict[str, Any]
-    """The config itself, resolved, for the record."""
+    """What Hydra composed, resolved: what manifests record."""
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
@@ -53,10 +50,10 @@ def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
     return read(compose(overrides, config_name))
 
 
-def read(config: dict[str, Any]) -> RunConfig:
+def read(composed: dict[str, Any]) -> RunConfig:
     """Check a composed config and turn it into a `RunConfig`; raises ConfigError like `load`."""
-    import_modules(config.get("imports"))
-    leaves = dict(flatten({key: value for key, value in config.items() if key != "sweep"}))
+    import_modules(composed.get("imports"))
+    leaves = dict(flatten({key: value for key, value in composed.items() if key != "sweep"}))
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
@@ -64,20 +61,20 @@ def read(config: dict[str, Any]) -> RunConfig:
     for key in leaves:
         if key not in LEAVES and key not in RUNTIME and key not in ("name", "imports", "tables", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
-    name, sweep = config.get("name"), config.get("sweep")
-    made: Any = config.get("tables")
-    drawn: Any = config.get("figures")
+    name, sweep = composed.get("name"), composed.get("sweep")
+    made: Any = composed.get("tables")
+    drawn: Any = composed.get("figures")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
-    for key, names, there in (("tables", made, tables.TABLES), ("figures", drawn, figures.FIGURES)):
-        if not isinstance(names, list) or not all(isinstance(name, str) and name in there for name in names):
-            raise reject(key, names, "a list of names among " + ", ".join(there))
-    parts = ("name", "axes", "repair", "tables", "figures")
+    for key, names, registry in (("tables", made, tables.TABLES), ("figures", drawn, figures.FIGURES)):
+        if not isinstance(names, list) or not all(isinstance(name, str) and name in registry for name in names):
+            raise reject(key, names, "a list of names among " + ", ".join(registry))
+    sweep_keys = ("name", "axes", "repair", "tables", "figures")
     if not isinstance(sweep, dict):
-        raise reject("sweep", sweep, f"a mapping with {', '.join(parts)}")
+        raise reject("sweep", sweep, f"a mapping with {', '.join(sweep_keys)}")
     for key in sweep:
-        if key not in parts:
-            raise ConfigError(f"sweep.{key}: no such key{nearest(key, parts)}")
+        if key not in sweep_keys:
+            raise ConfigError(f"sweep.{key}: no such key{nearest(key, sweep_keys)}")
     grid = read_axes(sweep.get("axes") or {}, leaves)
     repair = sweep.get("repair", False)
     if not isinstance(repair, bool):
@@ -94,7 +91,7 @@ def read(config: dict[str, Any]) -> RunConfig:
             raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
     if leaves["runtime.shard"] and int(leaves["runtime.shard"].partition("/")[2]) > grid.n_points:
         raise reject("runtime.shard", leaves["runtime.shard"], f"one of at most {grid.n_points:,} shards, the number of models")
-    return RunConfig(name, grid, repair, groups, made, drawn, composed=config, **runtime)
+    return RunConfig(name, grid, repair, groups, made, drawn, composed=composed, **runtime)
 
 
 def import_modules(modules: Any) -> None:
@@ -109,17 +106,14 @@ def import_modules(modules: Any) -> None:
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
-    """One group for every combination of the values that are compiled in."""
+    """A group for every combination of the values that are compiled in."""
     static = [axis for axis in grid.axes if not isinstance(LEAVES[leaf_of(axis.path, leaves)], Number)]
     numeric = [axis for axis in grid.axes if axis not in static]
     codes = np.stack([grid.codes(axis) for axis in static] + [np.zeros(grid.n_points, int)], axis=1)
     combinations, member = np.unique(codes, axis=0, return_inverse=True)
     for number, combination in enumerate(combinations):
         points = np.flatnonzero(member.ravel() == number)
-        here = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
+        values = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
         columns = {axis.path: np.asarray(axis.values)[grid.codes(axis)[points]] for axis in numeric}
-        yield Group(read_spec(here), read_hparams(here, columns, len(points)), _seeds(here, columns, len(points)), points)
-
-
-def _seeds(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> np.ndarray:
-    return columns.get("seed", np.full(points, leaves["seed"])).astype(np.int64)
+        seeds = columns.get("seed", np.full(len(points), values["seed"])).astype(np.int64)
+        yield Group(read_spec(values), read_hparams(values, columns, len(points)), seeds, points)

@@ -1,4 +1,4 @@
-"""From the leaves of a config to what is compiled in, with every check on how they go together."""
+"""Turns the leaves of a config into a `Spec`, what is compiled in, and refuses leaves that do not go together."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ from superposition_jax.types import Spec
 
 
 def read_spec(leaves: dict[str, Any]) -> Spec:
-    """The Spec of leaves that are each allowed; raises ConfigError where they do not go together."""
+    """The Spec of leaves whose values are allowed; raises ConfigError where they do not go together."""
     n = leaves["model.n_features"]
     fields = {leaf.field: leaves[path] for path, leaf in LEAVES.items() if leaf.field in Spec.__dataclass_fields__}
     fields |= {"set_sizes": set_sizes(leaves), "measures": tuple(leaves["measures"])}
@@ -45,7 +45,7 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
         )
     if spec.init == "polygon" and spec.n_hidden < 2:
         raise ConfigError(f"model.init.kind = 'polygon': needs model.n_hidden ≥ 2, not {spec.n_hidden}")
-    _check_memory(spec)
+    _refuse_too_large(spec)
     return spec
 
 
@@ -61,25 +61,25 @@ def set_sizes(leaves: dict[str, Any]) -> tuple[int, ...]:
 
 
 def _fast_batch_size(n: int) -> int:
-    """The power of two from 6n on, between 32 and 256."""
+    """The least power of two that is at least 6n, between 32 and 256."""
     return int(np.clip(2 ** np.ceil(np.log2(6 * n)), 32, 256))
 
 
 def _fast_steps(n: int) -> int:
-    """1,000 steps up to n = 20, then more in the power 0.3 of n, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
+    """1,000 steps up to n = 20, then growing as n to the power 0.3, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
 
     As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
     """
     return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
 
 
-def _check_memory(spec: Spec) -> None:
+def _refuse_too_large(spec: Spec) -> None:
     """Refuse a single model that this machine cannot hold."""
-    needed, there = memory.of_model(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed <= there:
+    needed, available = memory.of_model(spec), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed <= available:
         return
     batch = f"train.order = {spec.order}" if spec.estimator == "quadrature" else f"train.batch_size = {spec.batch_size}"
     raise ConfigError(
         f"model.n_features = {spec.n_features}, model.n_hidden = {spec.n_hidden}, {batch}: one model needs about "
-        f"{needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g} GiB"
+        f"{needed / 2**30:.3g} GiB, this machine has {available / 2**30:.3g} GiB"
     )
