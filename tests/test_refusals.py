@@ -1,8 +1,8 @@
 """Bad input: one line that names the key, the value and what is allowed."""
 
 import pytest
+from composed import load
 
-from superposition_jax.config.run_config import load
 from superposition_jax.errors import ConfigError
 
 

@@ -54,9 +54,8 @@ class BatchLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         if initial_job_idx == 0 and len(job_overrides) > MANY:
-            sys.stdout.write(
-                f"{len(job_overrides)} jobs: most of the time goes into a folder for each; for thousands of models, use sweep.axes\n"
-            )
+            hint = "most of the time goes into a folder for each; for thousands of models, use sweep.axes"
+            sys.stdout.write(f"{len(job_overrides)} jobs: {hint}\n")
         configs = [*self._compose(job_overrides, initial_job_idx)]
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
         jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides], folder, initial_job_idx)

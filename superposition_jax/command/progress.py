@@ -52,7 +52,7 @@ class Shell:
         """Show one report."""
         if isinstance(report, Resumed):
             self.total -= report.models * report.steps
-            self.console.print(f"{count(report.models, 'model')} trained for {report.steps:,} steps earlier")
+            self.console.print(f"{count(report.models, 'model')} trained for {report.steps:,} steps before")
         elif isinstance(report, ChunkReduced):
             needed = f"the program needs {report.needed / 2**30:.2g} GiB" if report.needed else "memory ran out"
             left = f"{report.free / 2**30:.2g} GiB are free: {count(report.chunk, 'model')} per device at a time"
