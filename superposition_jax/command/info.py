@@ -11,18 +11,15 @@ import xarray as xr
 import yaml
 from rich.filesize import decimal
 
+from superposition_jax.command import summary
 from superposition_jax.command.multirun import UNFINISHED
 from superposition_jax.errors import ConfigError
-from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 from superposition_jax.storage import manifest, parts
 from superposition_jax.storage.checkpoint import Holder, holders
 
 Row = tuple[str, str]
 """A label and its text."""
-
-_FEW = 8
-"""Values of an axis, or shards, up to which all are named."""
 
 
 def rows(folder: Path) -> list[Row]:
@@ -52,13 +49,13 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[Row]:
     yield "finished" if finished else "begun", _time(folder / "manifest.json")
     if seconds := described.get("seconds"):
         yield "took", f"{seconds['all']:.1f} s ({', '.join(f'{k} {v:.1f} s' for k, v in seconds.items() if k != 'all')})"
-    yield "models", _models(dataset)
+    yield "models", summary.models(dataset)
     if not finished and (shards := _shard_count(described)):
         yield "shards", _shards(parts.by_shard(folder), shards)
     for axis in dataset.coords.values():
         if "long_name" in axis.attrs and set(axis.dims) <= set(dataset["status"].dims):
-            yield "axis", f"{axis.name} ({axis.attrs['long_name']}): {_values(axis.values)}"
-    yield "loss", _loss(dataset)
+            yield "axis", f"{axis.name} ({axis.attrs['long_name']}): {summary.axis_values(axis.values)}"
+    yield "loss", summary.losses(dataset)
     yield from (("found", line) for line in described.get("findings", []))
     if "jobs" in described:
         yield "jobs", f"{described['jobs']}, {len(described['failed'])} failed"
@@ -100,11 +97,6 @@ def _time(file: Path) -> str:
     return f"{datetime.fromtimestamp(file.stat().st_mtime):%Y-%m-%d %H:%M:%S}"
 
 
-def _models(dataset: xr.Dataset) -> str:
-    counts = [f"{np.sum(dataset['status'].values == number):,} {word}" for number, word in enumerate(STATUS)]
-    return f"{dataset['status'].size:,}: {', '.join(counts[1:] + counts[:1])}"
-
-
 def _shard_count(described: dict[str, Any]) -> int:
     """Into how many shards a run is divided; 0 if it is one process's."""
     return int((described["config"]["runtime"].get("shard") or "0/0").partition("/")[2])
@@ -112,36 +104,8 @@ def _shard_count(described: dict[str, Any]) -> int:
 
 def _shards(counts: dict[str, int], shards: int) -> str:
     without = [f"{index}/{shards}" for index in range(shards) if f"{index}/{shards}" not in counts]
-    named = ", ".join(without[:_FEW]) + (f" and {len(without) - _FEW} more" if len(without) > _FEW else "")
+    named = ", ".join(without[: summary.FEW]) + (f" and {len(without) - summary.FEW} more" if len(without) > summary.FEW else "")
     return f"{len(counts)} of {shards} have parts{f'; none of {named}' if without else ''}"
-
-
-def _values(values: np.ndarray) -> str:
-    """All of a few values, else how many and their range, or first and last where they are names."""
-    flat = np.atleast_1d(values)
-    shown = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in flat.tolist()]
-    if flat.size <= _FEW:
-        return ", ".join(shown)
-    ends = (flat.argmin(), flat.argmax()) if flat.dtype.kind in "fiu" else (0, -1)
-    return f"{flat.size:,} from {shown[ends[0]]} to {shown[ends[1]]}"
-
-
-def _loss(dataset: xr.Dataset) -> str:
-    """Best and median over seeds, as ranges over cells, of models that are finished and did not diverge."""
-    loss, seed = dataset["loss"].where(dataset["status"] == STATUS.index("ok")), select.seed_dim(dataset)
-    cells = loss.transpose(..., seed).values.reshape(-1, loss.sizes[seed]) if seed else loss.values.reshape(-1, 1)
-    cells = cells[np.isfinite(cells).any(axis=1)]
-    if not cells.size:
-        return "none yet"
-    over = f" over {len(cells):,} cells" if len(cells) > 1 else ""
-    if seed is None:
-        return _range(cells) + over
-    return f"best of seeds {_range(np.nanmin(cells, axis=1))}, median {_range(np.nanmedian(cells, axis=1))}{over}"
-
-
-def _range(values: np.ndarray) -> str:
-    low, high = f"{np.nanmin(values):.4g}", f"{np.nanmax(values):.4g}"
-    return low if low == high else f"{low} … {high}"
 
 
 def _size(path: Path) -> int:
