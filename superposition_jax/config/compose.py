@@ -66,7 +66,11 @@ def to_dict(composed: Any) -> Any:
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts as (dotted path, value)."""
+    """Leaves of nested dicts as (dotted path, value).
+
+    >>> dict(flatten({"seed": 0, "train": {"steps": 5}}))
+    {'seed': 0, 'train.steps': 5}
+    """
     if not isinstance(tree, dict):
         yield prefix, tree
         return

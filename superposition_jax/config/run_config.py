@@ -46,6 +46,10 @@ def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
 
     Raises:
       ConfigError: with one line that names the key, the value and what is allowed.
+
+    >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
+    >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
+    ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
     return read(compose(overrides, config_name))
 

@@ -73,7 +73,13 @@ RUNTIME: dict[str, Leaf] = {
 
 
 def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
-    """Why a leaf changes no result, in words; empty if it does. `values` are those that each leaf takes in the sweep."""
+    """Why a leaf changes no result, in words; empty if it does. `values` are those that each leaf takes in the sweep.
+
+    >>> without_effect("train.momentum", {"train.optimizer": ["adam"]})
+    "changes nothing with train.optimizer = 'adam'; it needs train.optimizer = sgd"
+    >>> without_effect("train.momentum", {"train.optimizer": ["adam", "sgd"]})
+    ''
+    """
     unmet, needed = [], []
     for other, allowed in LEAVES[path].only_with.items():
         given = list(values[other])

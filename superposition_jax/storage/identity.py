@@ -54,7 +54,11 @@ def versions() -> dict[str, str]:
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """In words, where two flat configs differ; empty where they do not."""
+    """In words, where two flat configs differ; empty where they do not.
+
+    >>> differences({"seed": 0, "train.steps": 5}, {"seed": 0, "train.steps": 9})
+    'train.steps = 5 there, 9 here'
+    """
     changed = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
     shown = [f"{key} = {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in changed[:3]]
     return ", ".join(shown) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
