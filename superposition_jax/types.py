@@ -111,6 +111,10 @@ class Hparams(PyTreeNode):
     attack_size: Float[Array, "*model"]
 
 
+FEATURE_NUMBERS = ("density", "importance")
+"""Fields of `Hparams` with a number for every feature; results keep them as `feature_density` and `feature_importance`."""
+
+
 class Batch(NamedTuple):
     """Inputs and their weights: Σ_b weight[b]·f(x[:, b]) estimates E f(x)."""
 

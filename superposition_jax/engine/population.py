@@ -19,7 +19,7 @@ from jax.sharding import PartitionSpec as P
 
 from superposition_jax.core import data, evaluation, geometry, model, objective, optimizer, random, targets, train
 from superposition_jax.engine import program_cache, tuning
-from superposition_jax.types import Hparams, Spec, TrainState
+from superposition_jax.types import FEATURE_NUMBERS, Hparams, Spec, TrainState
 
 
 def _compile(lowered: Any, options: dict[str, Any]) -> Any:
@@ -114,10 +114,12 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
 
 
 def result_bytes(spec: Spec, hparams: Hparams) -> int:
-    """Bytes of what `finish` gives of one model; `hparams` are those of some (model, …)."""
+    """Bytes of the results of one model; `hparams` are those of some (model, …)."""
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, 1, *a.shape[1:]), jnp.float32), hparams)
     state = jax.eval_shape(partial(start, spec=spec), jax.ShapeDtypeStruct((1,), jnp.uint32), one)
-    return sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state)))
+    numbers = [getattr(one, name) for name in FEATURE_NUMBERS]
+    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state)), *numbers]
+    return sum(a.size * a.dtype.itemsize for a in arrays)
 
 
 def _block(spec: Spec, models: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from superposition_jax.engine import devices, population, stopping
 from superposition_jax.engine.tiles import Tile
 from superposition_jax.sweep import Group, take
-from superposition_jax.types import Hparams, TrainState
+from superposition_jax.types import FEATURE_NUMBERS, Hparams, TrainState
 
 _FIRST_SEGMENT = 2
 _SEGMENT_SECONDS = 0.5
@@ -113,7 +113,8 @@ def run(
         began = time.perf_counter()
         fetched = devices.fetch(devices.call(programs.finish, hparams, state))
         report(Finished(int(tile.real.sum()), time.perf_counter() - began, diverged))
-        yield tile.places[tile.real], {name: value[tile.real] for name, value in fetched.items()}
+        numbers = {f"feature_{name}": getattr(hparams, name) for name in FEATURE_NUMBERS}
+        yield tile.places[tile.real], {name: value[tile.real] for name, value in (fetched | numbers).items()}
         stopping.stop_if_asked()
 
 

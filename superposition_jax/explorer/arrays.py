@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from superposition_jax.core.data import IMPORTANCES
 from superposition_jax.explorer.packing import size
 from superposition_jax.results import select, status
 
-_NO_MEASURE = ("status", "diverged_at")
+_NOT_MEASURED = ("status", "diverged_at", "feature_density", "feature_importance")
+"""Variables that the page shows in other ways than as a measure."""
 _DIVERGING = 1e3
 """How far above all others' a loss curve is shown that diverges: further up it would cost the others their digits."""
 
@@ -44,7 +44,7 @@ def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
     ok, dataset = dataset["status"] == status.STATUS.index("ok"), status.without_diverged(dataset)
     best, found = select.best_seed(dataset), {}
     for name, values in dataset.data_vars.items():
-        if not set(values.dims) <= over or values.dtype.kind not in "fiub" or name in _NO_MEASURE:
+        if not set(values.dims) <= over or values.dtype.kind not in "fiub" or name in _NOT_MEASURED:
             continue
         own = {"best": best[name]}
         if seed in values.dims:
@@ -84,27 +84,12 @@ def _principal(w: xr.DataArray) -> xr.DataArray:
 
 
 def _importance(dataset: xr.Dataset) -> xr.DataArray:
-    """Importances I_i of the features (…, feature), over the axes that change them."""
-    given, i = select.leaf(dataset, "data.importance.list", {}), dataset["feature"].drop_vars("feature")
-    if given:
-        values = xr.DataArray(np.array(given, float), dims="feature")
-        for coordinate in dataset.coords.values():
-            path, _, entry = coordinate.attrs.get("long_name", "").rpartition(".")
-            if path == "data.importance.list":
-                values = xr.where(i == int(entry), coordinate.variable, values)
-        return values.transpose(..., "feature")
-    paths = ("model.n_features", "data.importance.kind", "data.importance.decay")
-    along = {path: c for c in dataset.coords.values() if (path := c.attrs.get("long_name")) in paths and c.dims}
-    sizes = {str(dim): dataset.sizes[dim] for c in along.values() for dim in c.dims}
-
-    def leaf(path: str) -> np.ndarray:
-        if path not in along:
-            return np.asarray(select.leaf(dataset, path, {}))
-        return along[path].variable.set_dims(sizes).transpose(*sizes).values[..., None]
-
-    n, kind, decay = map(leaf, paths)
-    found = np.full([*sizes.values(), i.size], np.nan)
-    with np.errstate(over="ignore"):
-        for name, function in IMPORTANCES.items():
-            found = np.where((kind == name) & (i.values < n), function(i.values, n, decay), found)
-    return xr.DataArray(found, dims=(*sizes, "feature"))
+    """Importances I_i (…, feature), without the dimensions along which they are equal; NaN for files of older versions."""
+    if "feature_importance" not in dataset:
+        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
+    values = dataset["feature_importance"]
+    for dim in dataset["loss"].dims:
+        first = values.isel({dim: 0}, drop=True)
+        if ((values == first) | (values.isnull() & first.isnull())).all():
+            values = first
+    return values

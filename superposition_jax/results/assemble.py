@@ -21,6 +21,8 @@ def variables() -> dict[str, Measure]:
         **{function.__name__: measure for function, measure in (evaluation.ESTIMATES | geometry.MEASURES).items()},
         "loss_curve": Measure(("step",), "training estimate of what is minimised, mean over the steps since the point before"),
         "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
+        "feature_density": Measure(("feature",), "P(x_i ≠ 0)"),
+        "feature_importance": Measure(("feature",), "I_i"),
         **{f"{name}_snapshots": Measure(("snapshot", *param.dims), f"{name} {after}") for name, param in PARAMS.items()},
     }
 
@@ -79,13 +81,14 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
-    """The axes' values as configured; sparsity and density stand both where one is an axis."""
+    """The axes' values as configured, with the config leaf as `path`. Where sparsity or density is an axis, the other one is
+    a coordinate too, without a path."""
     coordinates: dict[str, Any] = {}
     twins = {"data.sparsity": "density", "data.density": "sparsity"}
     names = [axis.name for axis in grid.axes]
     for axis in grid.axes:
         values = np.asarray(axis.values)
-        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path})
+        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path, "path": axis.path})
         twin = twins.get(axis.path)
         if twin and twin not in names and values.dtype.kind in "fiu":
             coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})

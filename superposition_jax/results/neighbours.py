@@ -72,11 +72,10 @@ def _minimises_more(dataset: xr.Dataset) -> bool:
 
 def _bound(dataset: xr.Dataset, dim: str, here: slice, there: slice) -> np.ndarray:
     """c of the module's theorem for B at the places `here` of an axis and A at those `there`; infinite where nothing is known."""
-    along = {str(c.attrs.get("long_name")): c.values for c in dataset.coords.values() if c.dims == (dim,)}
-    own = [(path, values) for path, values in along.items() if not path.startswith("1 − ")]  # not an axis' other name
-    bound = np.full(len(range(*here.indices(dataset.sizes[dim]))), 1.0 if own else np.inf)
-    for path, values in own:
-        bound = bound * _worst_weight(path, dataset.attrs["features"], values[here], values[there])
+    coordinates = select.paths(dataset, dim)
+    bound = np.full(len(range(*here.indices(dataset.sizes[dim]))), 1.0 if coordinates else np.inf)
+    for path, coordinate in coordinates.items():
+        bound = bound * _worst_weight(path, dataset.attrs["features"], coordinate.values[here], coordinate.values[there])
     return bound
 
 

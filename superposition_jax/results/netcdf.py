@@ -92,4 +92,14 @@ def load(path: str | Path) -> xr.Dataset:
     file = path / "results.nc" if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; give the folder of a run, outputs/<name>/<time>")
-    return xr.load_dataset(file, engine="h5netcdf")
+    return _with_paths(xr.load_dataset(file, engine="h5netcdf"))
+
+
+def _with_paths(dataset: xr.Dataset) -> xr.Dataset:
+    """A Dataset whose axes have a `path`: files of older versions have it as `long_name` only."""
+    dims = dataset["status"].dims if "status" in dataset else ()
+    for coordinate in dataset.coords.values():
+        path = coordinate.attrs.get("long_name")
+        if path and set(coordinate.dims) <= set(dims) and not path.startswith("1 − "):
+            coordinate.attrs.setdefault("path", path)
+    return dataset

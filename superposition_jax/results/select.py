@@ -1,7 +1,7 @@
 """Which dimension of a Dataset is what, and the best seed of every cell."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -20,11 +20,12 @@ def cell_dims(dataset: xr.Dataset) -> list[str]:
 
 def seed_dim(dataset: xr.Dataset) -> str | None:
     """The dimension over which only the seed varies, if there is one."""
-    for dim in dataset["loss"].dims:
-        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
-        if [c.attrs.get("long_name") for c in along] == ["seed"]:
-            return str(dim)
-    return None
+    return next((str(dim) for dim in dataset["loss"].dims if [*paths(dataset, dim)] == ["seed"]), None)
+
+
+def paths(dataset: xr.Dataset, dim: Hashable) -> dict[str, xr.DataArray]:
+    """Coordinates along a dimension of the sweep by the config leaves that they are values of."""
+    return {c.attrs["path"]: c for c in dataset.coords.values() if c.dims == (dim,) and "path" in c.attrs}
 
 
 def best_seed(dataset: xr.Dataset) -> xr.Dataset:
@@ -84,16 +85,28 @@ def across(dataset: xr.Dataset) -> str | None:
 
 
 def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
-    """Dimension and values of the axis over a leaf of the config; data.density also reads an axis over data.sparsity."""
+    """Dimension and values of the axis over a leaf of the config; for data.density 1 − the values of an axis over data.sparsity.
+
+    Raises:
+      ValueError: if neither is an axis.
+    """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("long_name") in (path, f"1 − {path.replace('density', 'sparsity')}"):
+        leaf = coordinate.attrs.get("path")
+        if coordinate.dims and leaf == path:
             return str(coordinate.dims[0]), coordinate.values
+        if coordinate.dims and (leaf, path) == ("data.sparsity", "data.density"):
+            return str(coordinate.dims[0]), 1 - coordinate.values
     raise ValueError(f"no axis over {path}")
 
 
 def varies(dataset: xr.Dataset, path: str) -> bool:
     """Whether a leaf of the config is an axis."""
-    return any(coordinate.attrs.get("long_name") == path for coordinate in dataset.coords.values())
+    return any(coordinate.dims and coordinate.attrs.get("path") == path for coordinate in dataset.coords.values())
+
+
+def config(dataset: xr.Dataset) -> dict[str, Any]:
+    """The config of a Dataset's run, nested."""
+    return json.loads(dataset.attrs["config"])
 
 
 def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
@@ -102,9 +115,9 @@ def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any =
     `default` stands for a leaf that there was not when the run was made.
     """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("long_name") == path and set(coordinate.dims) <= set(here):
+        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(here):
             return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
-    value = json.loads(dataset.attrs["config"])
+    value: Any = config(dataset)
     for key in path.split("."):
         if key not in value:
             return default

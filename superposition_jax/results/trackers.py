@@ -57,7 +57,7 @@ class Record(NamedTuple):
 
 def record(dataset: "xr.Dataset", folder: Path) -> Record:
     """What is logged of a run's Dataset and its folder."""
-    from superposition_jax.results import netcdf
+    from superposition_jax.results import netcdf, select
 
     columns = netcdf.columns(dataset)
     good = columns["status"] == "ok"
@@ -77,7 +77,7 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
     return Record(
         name=f"{dataset.attrs['name']} {folder.resolve().name}",
         folder=folder,
-        config=json.loads(dataset.attrs["config"]),
+        config=select.config(dataset),
         curve={step: values for step, values in curve.items() if values},
         columns=list(columns),
         rows=rows,
