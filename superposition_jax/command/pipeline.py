@@ -21,7 +21,7 @@ from superposition_jax.engine.stopping import Stopped
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.errors import StorageError
 from superposition_jax.experiments import figures, tables
-from superposition_jax.results import assemble, neighbours, netcdf, status, trackers
+from superposition_jax.results import assemble, neighbours, netcdf, select, status, trackers
 from superposition_jax.storage import manifest
 from superposition_jax.storage.checkpoint import RunStore
 from superposition_jax.sweep import Group
@@ -182,7 +182,7 @@ def track(tracker: str, dataset: xr.Dataset, folder: Path, console: Console) -> 
 
 
 def _say_what_was_found(dataset: xr.Dataset, console: Console, repaired: bool) -> None:
-    for finding in manifest.findings(dataset):
+    for finding in select.findings(dataset):
         console.print(f"found    {finding}")
     if repaired:
         console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")

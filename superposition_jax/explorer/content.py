@@ -33,7 +33,7 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         "models": {name: pack(values) for name, values in page.models.items()},
         "steps": {dim: dataset[dim].values.tolist() for dim in ("step", "snapshot") if dim in dataset.dims},
         "overrides": overrides.overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
-        "findings": [line for line in dataset.attrs.get("findings", "").split("\n") if line],
+        "findings": select.findings(dataset),
     }
 
 

@@ -104,6 +104,15 @@ def varies(dataset: xr.Dataset, path: str) -> bool:
     return any(coordinate.dims and coordinate.attrs.get("path") == path for coordinate in dataset.coords.values())
 
 
+FINDINGS = "findings"
+"""The attribute of a Dataset that has what its tables found, a line each."""
+
+
+def findings(dataset: xr.Dataset) -> list[str]:
+    """What a Dataset's tables found, in sentences."""
+    return [line for line in dataset.attrs.get(FINDINGS, "").split("\n") if line]
+
+
 def config(dataset: xr.Dataset) -> dict[str, Any]:
     """The config of a Dataset's run, nested."""
     return json.loads(dataset.attrs["config"])

@@ -69,7 +69,7 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
     curve = {int(values["step"]): _quantiles(values.values.ravel()[good], "loss_curve/") for values in losses}
     said = [f"`{folder}`: {models:,} models, {np.sum(good):,} of them ok"]
     said += [f"The table of models has a random {MOST_ROWS:,} of them."] if models > MOST_ROWS else []
-    found = [f"- {line}" for line in dataset.attrs.get("findings", "").split("\n") if line]
+    findings = [f"- {line}" for line in select.findings(dataset)]
     numbers = [name for name in dataset.data_vars if name in columns and name not in ("status", "diverged_at")]
     known = {name: _quantiles(columns[str(name)][good]) for name in numbers}
     table = [f"| {name} | {' | '.join(f'{value:.4g}' for value in of.values())} |" for name, of in known.items() if of]
@@ -81,7 +81,7 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
         curve={step: values for step, values in curve.items() if values},
         columns=list(columns),
         rows=rows,
-        report="\n\n".join(part for part in (*said, "\n".join(found), "\n".join([*head, *table])) if part),
+        report="\n\n".join(part for part in (*said, "\n".join(findings), "\n".join([*head, *table])) if part),
         figures=[file for file in sorted(folder.glob("figures/*")) if file.suffix in (".png", ".gif")],
     )
 

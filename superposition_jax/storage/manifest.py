@@ -17,7 +17,7 @@ from superposition_jax.config.compose import flatten
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
-from superposition_jax.results import assemble, netcdf, status
+from superposition_jax.results import assemble, netcdf, select, status
 from superposition_jax.storage.parts import Parts, RunIdentity, differences
 from superposition_jax.sweep import Axis, Grid
 
@@ -177,13 +177,8 @@ def finished(experiment: RunConfig, dataset: xr.Dataset, seconds: dict[str, floa
         "seeds": sorted({int(seed) for group in experiment.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in experiment.groups],
         "diverged": status.diverged(dataset),
-        "findings": findings(dataset),
+        "findings": select.findings(dataset),
         "seconds": seconds,
         "versions": versions(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
     }
-
-
-def findings(dataset: xr.Dataset) -> list[str]:
-    """What tables found, a line each."""
-    return [line for line in dataset.attrs.get("findings", "").split("\n") if line]
