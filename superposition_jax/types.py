@@ -2,9 +2,10 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from flax.struct import PyTreeNode
@@ -146,8 +147,25 @@ class StepInfo(NamedTuple):
     loss: Float[Array, ""]
 
 
+_Name = TypeVar("_Name")
+_Entry = TypeVar("_Entry")
+
+
+class Registry(dict[_Name, _Entry]):
+    """Entries by name, to which users may add theirs."""
+
+    def __init__(self, entries: Mapping[_Name, _Entry] = MappingProxyType({}), **by_name: _Entry) -> None:
+        super().__init__(entries, **by_name)
+        self._original = dict(self)
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the entries are those of this package: none added, replaced or removed."""
+        return self == self._original
+
+
 def described(meaning: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function without a docstring, as a registry's often are, given one: `--list` shows it."""
+    """The function, with `meaning` as its docstring, which `--list` shows."""
     function.__doc__ = meaning
     return function
 

@@ -38,7 +38,7 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
             raise ConfigError(f"{override}: is of the command; here, give a directory")
     experiment = run_config.load(overrides)
     if experiment.distributed:
-        devices.join(experiment.devices)
+        devices.join_processes(experiment.devices)
     if experiment.shard is None:
         return pipeline.run(experiment, directory=directory, progress=progress)
     shards.train(experiment, directory, progress=progress)

@@ -188,8 +188,8 @@ def joined(experiment: RunConfig) -> bool:
     from superposition_jax.command import pipeline
     from superposition_jax.engine import devices
 
-    devices.join(experiment.devices)
-    if devices.is_first():
+    devices.join_processes(experiment.devices)
+    if devices.is_first_process():
         return True
     try:
         pipeline.run(experiment)

@@ -32,8 +32,8 @@ def run(experiment: RunConfig, *, directory: str | Path | None = None, progress:
 
     A run that was stopped or died there goes on; one that is finished there is not trained again.
     """
-    console = console_for(progress and devices.is_first())
-    if directory is None or not devices.is_first():
+    console = console_for(progress and devices.is_first_process())
+    if directory is None or not devices.is_first_process():
         console.print(f"{experiment.name}: {size(experiment)}")
         trained, seconds = train([experiment], console)
         return finish(experiment, trained[0], seconds, None, console)

@@ -35,7 +35,7 @@ def train(experiment: RunConfig, directory: str | Path | None, *, progress: bool
         name = f"{experiment.name}: shard {experiment.shard}"
         console.print(f"{name}: {count(trainer.models, 'model')} of {pipeline.size(experiment)}")
         with Shell(console, trainer) as shell:
-            trainer.train_share(shell, store)
+            trainer.train_shard(shell, store)
         there, models = parts.count(folder), experiment.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {there:,} of {count(models, 'model')}", markup=False)
         if there >= models:

@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import sets
-from superposition_jax.types import Batch, Hparams, Spec, described
+from superposition_jax.types import Batch, Hparams, Registry, Spec, described
 
 # ---------------------------------------------------------------------------------------------------------- laws
 
@@ -26,7 +26,7 @@ class Law(NamedTuple):
 
     quantile: Callable[[Array, Array], Array]
     """The value, given the uniform variable and the exponent."""
-    moments: Callable[[Array], tuple[Any, Any]]
+    moments: Callable[[Any], tuple[Any, Any]]
     """E v and E v², given the exponent."""
     support: tuple[float, float]
     """Least and greatest value."""
@@ -43,25 +43,25 @@ def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
     return jnp.asarray(nodes, jnp.float32), jnp.asarray(weights, jnp.float32)
 
 
-LAWS = {
-    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
-    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
-    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
-    "exponential": Law(
+LAWS = Registry(
+    uniform=Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
+    signed=Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
+    upper=Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
+    exponential=Law(
         lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)),
         lambda a: (1.0, 2.0),
         (0, np.inf),
         _laguerre,
         meaning="exponential of mean 1",
     ),
-    "power": Law(
+    power=Law(
         lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
         lambda a: (a / (a + 1), a / (a + 2)),
         (0, 1),
         meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
     ),
-    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
-}
+    binary=Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
+)
 """Laws by name."""
 
 
@@ -204,13 +204,11 @@ class Estimator(NamedTuple):
     meaning: str = ""
 
 
-ESTIMATORS = {
-    "iid": Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
-    "active": Estimator(
-        _draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"
-    ),
-    "quadrature": Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
-}
+ESTIMATORS = Registry(
+    iid=Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
+    active=Estimator(_draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"),
+    quadrature=Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
+)
 """Estimators by name, all unbiased up to single precision (quadrature up to its rule's error).
 
 - `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.

@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from superposition_jax.core import attack, data, model, objective, random
-from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Spec
+from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Registry, Spec
 
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
@@ -37,13 +37,15 @@ def hidden_l1(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> 
     return jnp.sum(objective.PENALTIES["l1"](h) * batch.weight)
 
 
-ESTIMATES: dict[FunctionType, Measure] = {
-    objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
-    attack_radius: Measure((), "attack.size · E‖x‖"),
-    hidden_l1: Measure((), "E ‖h‖₁"),
-    objective.benefit_loss: Measure((), "loss as if for every output no feature but its own could be on"),
-    objective.interference_loss: Measure((), "loss − benefit_loss: what features cost each other"),
-}
+ESTIMATES: Registry[FunctionType, Measure] = Registry(
+    {
+        objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
+        attack_radius: Measure((), "attack.size · E‖x‖"),
+        hidden_l1: Measure((), "E ‖h‖₁"),
+        objective.benefit_loss: Measure((), "loss as if for every output no feature but its own could be on"),
+        objective.interference_loss: Measure((), "loss − benefit_loss: what features cost each other"),
+    }
+)
 """Expectations that are measured where `measures` names the function: (hparams, params, batch, spec) → estimate."""
 
 

@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from superposition_jax.core.linalg import eigenvalues
-from superposition_jax.types import Measure
+from superposition_jax.types import Measure, Registry
 
 REPRESENTED = 0.5
 """A feature counts as represented when ‖W_i‖ is above this: trained norms lie near 0 or near 1."""
@@ -108,17 +108,21 @@ def condition(w: Weights) -> Float[Array, ""]:
     return jnp.where(values[-1] > 0, values[-1] / least, jnp.inf)
 
 
-MEASURES = {
-    feature_norm: Measure(("feature",), "‖W_i‖"),
-    superposition: Measure(("feature",), "Σ_{j≠i} (Ŵ_i·W_j)²"),
-    dimensionality: Measure(("feature",), "D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²"),
-    coherence: Measure((), "max_{i≠j} |Ŵ_i·Ŵ_j|"),
-    represented: Measure((), "number of features with ‖W_i‖ > ½"),
-    dims_per_feature: Measure((), "D* = m/‖W‖²_F"),
-    alignment: Measure(("feature",), "Σ_k W_ki⁴ / ‖W_i‖⁴: 1 for one neuron, 1/m for all alike, 3/(m + 2) for random directions"),
-    rank: Measure((), f"singular values of W above {RANK_TOLERANCE} of the largest"),
-    condition: Measure((), f"largest singular value of W over the least above {RANK_TOLERANCE} of it"),
-}
+MEASURES = Registry(
+    {
+        feature_norm: Measure(("feature",), "‖W_i‖"),
+        superposition: Measure(("feature",), "Σ_{j≠i} (Ŵ_i·W_j)²"),
+        dimensionality: Measure(("feature",), "D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²"),
+        coherence: Measure((), "max_{i≠j} |Ŵ_i·Ŵ_j|"),
+        represented: Measure((), "number of features with ‖W_i‖ > ½"),
+        dims_per_feature: Measure((), "D* = m/‖W‖²_F"),
+        alignment: Measure(
+            ("feature",), "Σ_k W_ki⁴ / ‖W_i‖⁴: 1 for one neuron, 1/m for all alike, 3/(m + 2) for random directions"
+        ),
+        rank: Measure((), f"singular values of W above {RANK_TOLERANCE} of the largest"),
+        condition: Measure((), f"largest singular value of W over the least above {RANK_TOLERANCE} of it"),
+    }
+)
 """Measures that every run saves, under their function's name."""
 
 

@@ -9,14 +9,14 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import linalg, targets
-from superposition_jax.types import Hparams, Params, Spec, described
+from superposition_jax.types import Hparams, Params, Registry, Spec, described
 
-ACTIVATIONS = {
-    "relu": jax.nn.relu,
-    "gelu": described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
-    "softplus": jax.nn.softplus,
-    "identity": described("z", lambda z: z),
-}
+ACTIVATIONS = Registry(
+    relu=jax.nn.relu,
+    gelu=described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
+    softplus=jax.nn.softplus,
+    identity=described("z", lambda z: z),
+)
 """f and g by name, elementwise; with `identity` for both the tied model is the linear one of the paper."""
 
 
@@ -36,19 +36,19 @@ def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
     return jnp.pad(plane, ((0, spec.n_hidden - plane.shape[0]), (0, 0)))
 
 
-INITS = {
-    "xavier": _gaussian(
+INITS = Registry(
+    xavier=_gaussian(
         "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010",
         lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5,
     ),
-    "normal": _gaussian("normal, standard deviation 1", lambda spec: 1.0),
-    "orthogonal": _orthogonal,
-    "polygon": _polygon,
-    "notebook": _gaussian(
+    normal=_gaussian("normal, standard deviation 1", lambda spec: 1.0),
+    orthogonal=_orthogonal,
+    polygon=_polygon,
+    notebook=_gaussian(
         "as the paper's public notebook: normal, standard deviation √(2/((n + models)·m))",
         lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5,
     ),
-}
+)
 """W (hidden, feature) by name, from a key and a Spec, before it is multiplied by `init_scale`.
 
 `notebook` is the scale that the paper's public notebook arrives at by reading fan-in and fan-out off the three-dimensional
@@ -123,12 +123,12 @@ def _balanced(params: Params) -> Float[Array, "hidden feature"]:
     return params["W_in"] * jnp.where(own > 0, out / jnp.where(own > 0, own, 1.0), 0.0) ** 0.25
 
 
-MODELS = {
-    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
-    "untied": Model(
+MODELS = Registry(
+    tied=Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
+    untied=Model(
         *(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one), meaning="h = g(W_in x), x' = f(W_outᵀh + b)"
     ),
-}
+)
 """Architectures by name, with f and g the activations of output and hidden layer; of `untied` each neuron's scale is free for a
 homogeneous g."""
 

@@ -8,11 +8,11 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import attack, model, targets
-from superposition_jax.types import Batch, Hparams, Params, Spec, described
+from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
-PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
-    "l1": described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
-}
+PENALTIES: Registry[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = Registry(
+    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
+)
 """Functions of h whose expectation `penalty_weight` multiplies, by name."""
 
 

@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from superposition_jax.types import Hparams, Spec, described
+from superposition_jax.types import Hparams, Registry, Spec, described
 
-SCHEDULES = {
-    "constant": described("1", lambda t: jnp.ones_like(t)),
-    "linear": described("1 − t", lambda t: 1 - t),
-    "cosine": described("(1 + cos πt)/2", lambda t: (1 + jnp.cos(jnp.pi * t)) / 2),
-}
+SCHEDULES = Registry(
+    constant=described("1", lambda t: jnp.ones_like(t)),
+    linear=described("1 − t", lambda t: 1 - t),
+    cosine=described("(1 + cos πt)/2", lambda t: (1 + jnp.cos(jnp.pi * t)) / 2),
+)
 """Share of the way from the final to the full learning rate at the time t in [0, 1] after warm-up."""
 
 
@@ -31,16 +31,16 @@ def _adam(hparams: Hparams) -> optax.GradientTransformation:
     return optax.scale_by_adam(hparams.b1, hparams.b2, hparams.eps)
 
 
-OPTIMIZERS = {
-    "adam": _adam,
-    "adamw": described(
+OPTIMIZERS = Registry(
+    adam=_adam,
+    adamw=described(
         "Adam with decoupled decay of W and b", lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay))
     ),
-    "sgd": described(
+    sgd=described(
         "gradient and decay, with momentum",
         lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
     ),
-}
+)
 """Directions by name, before the learning rate. Kingma & Ba 2015; Loshchilov & Hutter 2019."""
 
 

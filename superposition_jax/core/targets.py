@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import data
-from superposition_jax.types import Hparams, Spec
+from superposition_jax.types import Hparams, Registry, Spec
 
 
 class Target(NamedTuple):
@@ -19,12 +19,12 @@ class Target(NamedTuple):
     meaning: str = ""
 
 
-TARGETS = {
-    "identity": Target(lambda x: x, meaning="y = x, reconstruction"),
-    "abs": Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
-    "square": Target(jnp.square, meaning="y = x²"),
-    "max": Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
-}
+TARGETS = Registry(
+    identity=Target(lambda x: x, meaning="y = x, reconstruction"),
+    abs=Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
+    square=Target(jnp.square, meaning="y = x²"),
+    max=Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
+)
 """Targets by name."""
 
 _ORDER = 32

@@ -23,7 +23,7 @@ def moments(law: str, exponent: float = 1.0) -> tuple[float, float]:
     Raises:
       KeyError: if there is no such law.
     """
-    first, second = LAWS[law].moments(np.float64(exponent))  # ty: ignore[invalid-argument-type]
+    first, second = LAWS[law].moments(np.float64(exponent))
     return float(first), float(second)
 
 
