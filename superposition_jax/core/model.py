@@ -75,7 +75,7 @@ class Model(NamedTuple):
 
 
 _UNROLLED = 8
-"""Hidden dimensions up to which Wᵀh is written as a sum, which the compiler fuses with what follows to save a pass over memory."""
+"""Hidden dimensions up to which Wᵀh is written as a sum. The compiler fuses that with what follows: a pass over memory less."""
 
 
 @jax.custom_vjp

@@ -1,4 +1,4 @@
-"""What a page holds of a Dataset, as plain values."""
+"""The content of a page as plain values, from a Dataset."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from superposition_jax.explorer.packing import pack
 from superposition_jax.results import labels, select
 
 MOST_BYTES = 20_000_000
-"""Of the arrays in a page."""
+"""Default limit of the arrays in a page."""
 
 
 def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
-    """All that the page shows, as plain values: as much of a Dataset as takes at most `most` bytes."""
+    """All that a page shows of a Dataset, with arrays of at most `most` bytes."""
     page, left_out = fit(dataset, Arrays.of(dataset), most)
     dataset = dataset.isel({dim: slice(None, None, every) for dim, every in left_out.every.items()})
     axes = [_axis(dataset, str(dim)) for dim in dataset["loss"].dims]
@@ -42,11 +42,11 @@ def _shown(value: Any) -> str:
 
 
 _NARROW = 0.02
-"""Share of an axis below which a cell could not be pointed at."""
+"""Fraction of an axis below which a cell is too narrow to point at."""
 
 
 def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
-    """A dimension of the sweep: its name for people, values, scale, and the leaves of the config that vary along it."""
+    """A dimension of the sweep: its name, values and scale, and the leaves of the config that vary along it."""
     coordinate = labels.values(dataset, dim)
     values = coordinate.values
     coordinates = select.paths(dataset, dim)
@@ -64,7 +64,7 @@ def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
 
 
 def layout(values: np.ndarray) -> str:
-    """How an axis is laid out: one place after another unless it has numbers that leave each of them room."""
+    """Scale of an axis, linear or log; band, with places of equal width, unless it has numbers that leave all of them room."""
     numeric = values.dtype.kind in "fiu" and len(set(values.tolist())) == len(values) > 1
     if not numeric:
         return "band"
@@ -75,11 +75,11 @@ def layout(values: np.ndarray) -> str:
 
 
 def _meaning(values: xr.DataArray) -> dict[str, Any]:
-    """A measure in words, and its classes if it has some."""
-    told: dict[str, Any] = {"meaning": values.attrs.get("long_name", ""), "feature": "feature" in values.dims}
+    """A measure's meaning, whether it is of features, and its classes if it has some."""
+    described: dict[str, Any] = {"meaning": values.attrs.get("long_name", ""), "feature": "feature" in values.dims}
     if "flag_values" in values.attrs:
         words = [word.replace("_", " ") for word in values.attrs["flag_meanings"].split()]
-        told["classes"] = dict(zip(map(int, values.attrs["flag_values"]), words, strict=True))
+        described["classes"] = dict(zip(map(int, values.attrs["flag_values"]), words, strict=True))
     elif values.dtype.kind == "b":
-        told["classes"] = {0: "no", 1: "yes"}
-    return told
+        described["classes"] = {0: "no", 1: "yes"}
+    return described

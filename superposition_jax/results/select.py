@@ -1,4 +1,14 @@
-"""Which dimension of a Dataset is what, and the best seed of every cell."""
+"""Selections from a Dataset: its dimensions by what varies along them, the best seed of every cell, values of the config.
+
+>>> coords = {"rate": ("rate", [0.1, 0.2], {"path": "train.learning_rate"}), "seed": ("seed", [0, 1, 2], {"path": "seed"})}
+>>> dataset = xr.Dataset({"loss": (("rate", "seed"), [[3.0, 1.0, 2.0], [5.0, 6.0, 4.0]])}, coords)
+>>> seed_dim(dataset), cell_dims(dataset)
+('seed', ['rate'])
+>>> best_seed(dataset)["loss"].values.tolist()
+[1.0, 4.0]
+>>> axis(dataset, "train.learning_rate")
+('rate', array([0.1, 0.2]))
+"""
 
 import json
 from collections.abc import Hashable, Iterator, Mapping
@@ -14,22 +24,22 @@ from superposition_jax.results import labels
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
-    """The sweep's dimensions other than the seed's, in order."""
+    """The sweep's dimensions except the seed's, in order."""
     return [str(dim) for dim in dataset["loss"].dims if dim != seed_dim(dataset)]
 
 
 def seed_dim(dataset: xr.Dataset) -> str | None:
-    """The dimension over which only the seed varies, if there is one."""
+    """The dimension along which only the seed varies, if there is one."""
     return next((str(dim) for dim in dataset["loss"].dims if [*paths(dataset, dim)] == ["seed"]), None)
 
 
 def paths(dataset: xr.Dataset, dim: Hashable) -> dict[str, xr.DataArray]:
-    """Coordinates along a dimension of the sweep by the config leaves that they are values of."""
+    """Coordinates along a dimension by the config leaves whose values they are."""
     return {c.attrs["path"]: c for c in dataset.coords.values() if c.dims == (dim,) and "path" in c.attrs}
 
 
 def best_seed(dataset: xr.Dataset) -> xr.Dataset:
-    """Every cell's model of least final loss (the first, where all are NaN)."""
+    """A Dataset of every cell's model of least loss; of its first seed if all losses are NaN."""
     dim = seed_dim(dataset)
     if dim is None:
         return dataset
@@ -42,43 +52,43 @@ def first_best(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
-    """Directions of features in the hidden layer (…, hidden, feature), whatever array of the model holds them."""
+    """Directions of features in the hidden layer, (…, hidden, feature), from whichever array a model has them in."""
     return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])
 
 
 def read_out(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
-    """What outputs read from the hidden layer (…, hidden, feature): for tied weights the directions."""
+    """Weights from the hidden layer to the outputs, (…, hidden, feature); for tied weights these are the directions."""
     return _first(dataset, [kind.read_out + suffix for kind in MODELS.values()])
 
 
 def snapshots(model: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
-    """One model at the snapshots that are its own, and its directions (snapshot, hidden, feature) there."""
+    """One model at the snapshots that it has, and its directions (snapshot, hidden, feature) there."""
     w = directions(model, "_snapshots").transpose("snapshot", "hidden", "feature")
-    own = w.notnull().any(["hidden", "feature"]).values
-    return model.isel(snapshot=own), w.isel(snapshot=own).fillna(0.0).values
+    has_snapshot = w.notnull().any(["hidden", "feature"]).values
+    return model.isel(snapshot=has_snapshot), w.isel(snapshot=has_snapshot).fillna(0.0).values
 
 
 def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
-    """The first of some arrays that a model has."""
-    there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
-    return reduce(lambda first, then: first.fillna(then), there)
+    """For every model the first of some arrays that it has."""
+    arrays = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
+    return reduce(lambda first, then: first.fillna(then), arrays)
 
 
 def floor(dataset: xr.Dataset) -> xr.DataArray:
-    """A loss below which nothing is told apart: a millionth of the best constant predictor's, single precision's share of it."""
+    """The least difference of losses that single precision resolves: a millionth of the best constant predictor's loss."""
     return (1e-6 * dataset["loss"] / dataset["loss_relative"]).where(dataset["loss_relative"] > 0, 1e-6).fillna(0.0)
 
 
 def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
-    """Every cell's place on the sweep's axes, and the dataset there, with all its seeds."""
+    """Every cell: its place on the sweep's axes by dimension, and the Dataset of all its seeds."""
     dims = cell_dims(dataset)
-    for places in product(*(range(dataset.sizes[d]) for d in dims)):
-        here = dict(zip(dims, places, strict=True))
-        yield here, dataset.isel(here)
+    for indices in product(*(range(dataset.sizes[d]) for d in dims)):
+        place = dict(zip(dims, indices, strict=True))
+        yield place, dataset.isel(place)
 
 
 def across(dataset: xr.Dataset) -> str | None:
-    """The dimension along which most is lost or gained: that of density, or else the longest; None for a single cell."""
+    """The dimension to put on a figure's horizontal axis: the density's, or else the longest; None for a single cell."""
     dims = cell_dims(dataset)
     dense = [dim for dim in dims if labels.values(dataset, dim).name == "density"]
     return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
@@ -119,9 +129,9 @@ def config(dataset: xr.Dataset) -> dict[str, Any]:
 
 
 def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
-    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config.
+    """The value of a leaf of the config at a place on the sweep's axes, from the axis over it or else from the run's config.
 
-    `default` stands for a leaf that there was not when the run was made.
+    `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
     """
     for coordinate in dataset.coords.values():
         if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(here):

@@ -1,19 +1,19 @@
-"""Which models of a sweep are finished, and which diverged."""
+"""The status of a sweep's models: missing, ok or diverged."""
 
 import numpy as np
 import xarray as xr
 
 STATUS = ("missing", "ok", "diverged")
-"""Meaning of the numbers 0, 1, 2 in `status`."""
+"""Meanings of the numbers 0, 1, 2 in the variable `status`."""
 
 
 def diverged(dataset: xr.Dataset) -> int:
-    """How many models have diverged."""
+    """The number of models that diverged."""
     return int((dataset["status"] == STATUS.index("diverged")).sum())
 
 
 _NOT_RESULTS = ("status", "diverged_at", "repaired", "feature_density", "feature_importance")
-"""Variables of every model that training did not produce; they hold for diverged models too."""
+"""Variables of every model that are not measured on its parameters, and so are valid for diverged models too."""
 
 
 def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
