@@ -51,8 +51,8 @@ def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int)
     """Profile some steps of one rectangle of models: share of the peaks, and of the time by part."""
     group = run_config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     spec, mesh = group.spec, population.make_mesh(None)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = tiles.rectangles(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
+    places = tiles.cover(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
     hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
     programs = population.build(spec, mesh, hparams, models=10**6)
     state, at = programs.start(seeds, hparams), 0
@@ -104,7 +104,7 @@ def _part(name: str, scope: str) -> str:
 
 def run(problems: list[str]) -> dict[str, Any]:
     """Peaks of the machine, then each problem with both recipes."""
-    devices.start_devices(None)
+    devices.set_cpu_devices(None)
     peaks = machine()
     return {
         "machine": peaks,

@@ -53,7 +53,7 @@ def counted(problem: str) -> dict[str, float]:
     """Operations and bytes of a model's step, from the compiled program of one device."""
     group = run_config.load(PROBLEMS[problem].overrides("fast")).groups[0]
     spec, mesh = group.spec, population.make_mesh(1)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
     numbers = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(a.shape, np.float32), sweep.take(group.hparams, np.zeros((rows, cells), int))
     )
@@ -94,7 +94,7 @@ def here(problem: str) -> dict[str, float]:
     step = limit.step(problem, "fast", **peaks, steps=40)
     group = run_config.load(overrides).groups[0]
     mesh = population.make_mesh(None)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
     reports: list[Any] = []
     many = [o.replace(f"range: {size.seeds}", f"range: {10 * rows * mesh.size}") for o in overrides]
     experiment = run_config.load([*many, "train.steps=25", f"runtime.chunk={rows * cells}"])
@@ -126,7 +126,7 @@ def points(problem: str, models: int = 200_000) -> tuple[float, float]:
     overrides = [o.replace(f"range: {size.seeds}", f"range: {models // len(size.densities)}") for o in size.overrides("fast")]
     code = (
         "import jax, resource, time; from superposition_jax.config import run_config;"
-        "from superposition_jax.engine import devices, trainer as engine; devices.start_devices(None);"
+        "from superposition_jax.engine import devices, trainer as engine; devices.set_cpu_devices(None);"
         "jax.devices(); run_config.load([]);"
         "memory = lambda: int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize();"
         "before, began = memory(), time.perf_counter();"
@@ -209,7 +209,7 @@ def _reckoned(problem: str, found: dict[str, float], models: int) -> dict[str, s
 
 def tables() -> str:
     """The tables of docs/scale.md."""
-    devices.start_devices(None)
+    devices.set_cpu_devices(None)
     found = {problem: here(problem) for problem in SIZES}
     cores = f"measured on {jax.local_device_count()} CPU cores ({platform.machine()})"
     parts = [_table(cores, [_measured(problem, found[problem]) for problem in SIZES])]

@@ -38,7 +38,7 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
             raise ConfigError(f"{override}: is for the command only; give a directory")
     config = run_config.load(overrides)
     if config.distributed:
-        devices.join(config.devices)
+        devices.join_processes(config.devices)
     if config.shard is None:
         return pipeline.run(config, directory=directory, progress=progress)
     shards.train(config, directory, progress=progress)

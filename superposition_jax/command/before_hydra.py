@@ -82,8 +82,8 @@ def join_mesh(config: RunConfig) -> bool:
     from superposition_jax.command import pipeline
     from superposition_jax.engine import devices
 
-    devices.join(config.devices)
-    if devices.is_first():
+    devices.join_processes(config.devices)
+    if devices.is_first_process():
         return True
     try:
         pipeline.run(config)

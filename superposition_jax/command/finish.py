@@ -15,7 +15,7 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import stopping
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import figures, tables
-from superposition_jax.results import assemble, neighbours, netcdf, status, trackers
+from superposition_jax.results import assemble, neighbours, netcdf, select, status, trackers
 from superposition_jax.storage import manifest
 
 
@@ -66,7 +66,7 @@ def finish(
 
 
 def _print_findings(dataset: xr.Dataset, console: Console, repaired: bool) -> None:
-    for finding in manifest.findings(dataset):
+    for finding in select.findings(dataset):
         console.print(f"found    {finding}")
     if repaired:
         console.print(f"repaired {count(int(dataset['repaired'].sum()), 'model')}")

@@ -32,8 +32,8 @@ def run(config: RunConfig, *, directory: str | Path | None = None, progress: boo
 
     A run that was stopped or died there goes on; one that is finished there is not trained again.
     """
-    console = console_for(progress and devices.is_first())
-    if directory is None or not devices.is_first():
+    console = console_for(progress and devices.is_first_process())
+    if directory is None or not devices.is_first_process():
         console.print(f"{config.name}: {size(config)}")
         trained, seconds = train([config], console)
         return finish(config, trained[0], seconds, None, console)

@@ -40,7 +40,7 @@ def train(config: RunConfig, directory: str | Path | None, *, progress: bool) ->
         name = f"{config.name}: shard {config.shard}"
         console.print(f"{name}: {count(trainer.models, 'model')} of {pipeline.size(config)}")
         with Shell(console, trainer) as shell:
-            trainer.train_share(shell, store)
+            trainer.train_shard(shell, store)
         finished, models = parts.count(folder), config.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {finished:,} of {count(models, 'model')}", markup=False)
         if finished >= models:

@@ -13,7 +13,7 @@ from superposition_jax import version
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
-from superposition_jax.results import assemble, netcdf, status
+from superposition_jax.results import assemble, netcdf, select, status
 from superposition_jax.storage import identity
 from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
@@ -105,7 +105,7 @@ def of_finished(config: RunConfig, dataset: xr.Dataset, seconds: dict[str, float
         "seeds": sorted({int(seed) for group in config.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in config.groups],
         "diverged": status.diverged(dataset),
-        "findings": findings(dataset),
+        "findings": select.findings(dataset),
         "seconds": seconds,
         "versions": identity.versions(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
@@ -136,11 +136,6 @@ def load_dataset(folder: Path) -> xr.Dataset:
 def dataset_attributes(composed: dict[str, Any], package: str = version.__version__) -> dict[str, str]:
     """The attributes by which a Dataset says of which run it is; `package` is the version that trained it."""
     return {"name": composed["name"], "config": json.dumps(composed), "superposition_jax": package}
-
-
-def findings(dataset: xr.Dataset) -> list[str]:
-    """What tables found, a line each."""
-    return [line for line in dataset.attrs.get("findings", "").split("\n") if line]
 
 
 def sha256(file: Path) -> str:
