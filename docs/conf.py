@@ -111,9 +111,10 @@ def _declared():
                 yield from (f"   * - ``{variable}``", f"     - {per.removesuffix('; ')}", f"     - {_as_prose(meaning)}")
             yield ""
         for name, figure in package.EXPERIMENT.figures.items():
-            shown = f", of the table ``{figure.table}``" if figure.table else ""
+            table = f" of the table ``{figure.table}``" if figure.table else ""
             words = _first_paragraph(inspect.getdoc(getattr(import_module(figure.module), name)).splitlines())
-            yield from (f"Figure :py:obj:`{name} <{figure.module}.{name}>`{shown}{_needs(figure)}: {_as_prose(words)}", "")
+            words = _as_prose(words.removesuffix("."))
+            yield from (f"Figure :py:obj:`{name} <{figure.module}.{name}>`{table}: {words}{_needs(figure)}", "")
 
 
 def _heading(text, line):
@@ -121,11 +122,12 @@ def _heading(text, line):
 
 
 def _needs(declared):
-    """The conditions of a table or figure in words."""
-    no_axes = import_module("superposition_jax.sweep").Grid(())
-    words = [need((), no_axes) or inspect.getclosurevars(need).nonlocals.get("words", "") for need in declared.needs]
-    words = [text.removeprefix("needs ") for text in words if text]
-    return f", needs {_as_prose('; '.join(words))}" if words else ""
+    """The conditions of a table or figure: each by its docstring, what it asks of a sweep without axes, or its `words`."""
+    no_axes, conditions = import_module("superposition_jax.sweep").Grid(()), []
+    for need in declared.needs:
+        words = inspect.getdoc(need) or need((), no_axes) or inspect.getclosurevars(need).nonlocals.get("words", "")
+        conditions.append(words.removeprefix("needs ").removesuffix("."))
+    return f". Needs: {_as_prose('; '.join(conditions))}." if conditions else "."
 
 
 def _first_paragraph(lines):
