@@ -97,7 +97,8 @@ def _write_declared(app):
 def _declared():
     """Lines of the page: every experiment with its tables, their variables, and its figures."""
     yield from _heading("What experiments measure and draw", "=")
-    yield "By ``tables=[…]`` and ``figures=[…]`` of any sweep that meets their needs. Dimensions follow those of the sweep."
+    yield "By ``tables=[…]`` and ``figures=[…]`` of any sweep that meets their needs. Dimensions follow those of the sweep:"
+    yield "``cell`` stands for one value for all seeds together, ``run`` for one value for the whole run."
     experiments = import_module("superposition_jax.experiments")
     for folder in getattr(experiments, "FOLDERS", ()):
         package = import_module(f"{experiments.__name__}.{folder}")
@@ -107,7 +108,7 @@ def _declared():
             yield f"Table :py:obj:`{name} <{table.module}.{name}>`{_needs(table)}"
             yield from ("", *_LIST_TABLE, "   * - variable", "     - dimensions", "     - meaning")
             for variable, (meaning, dims, each, *_) in table.variables.items():
-                per = {"model": "", "cell": "cell; ", "run": "run; "}[each] + ", ".join(dims)
+                per = {"model": "", "cell": "``cell``; ", "run": "``run``; "}[each] + ", ".join(dims)
                 yield from (f"   * - ``{variable}``", f"     - {per.removesuffix('; ')}", f"     - {_as_prose(meaning)}")
             yield ""
         for name, figure in package.EXPERIMENT.figures.items():
