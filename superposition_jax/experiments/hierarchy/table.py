@@ -43,16 +43,12 @@ def title(dataset: xr.Dataset, place: Mapping[str, int]) -> str:
     into, out = ("W", "Wᵀ") if kind == "tied" else ("Wᵢₙ", "Wₒᵤₜᵀ")
     formula = _applied(f, f"{out}{_applied(g, f'{into}x')}{' + b' if bias else ''}")
     computed = f"{_TARGETS.get(target, target)} by " if target != "identity" else ""
-    rest = {dim: k for dim, k in place.items() if not _paths(dataset, dim) <= set(_ARCHITECTURE)}
+    rest = {dim: k for dim, k in place.items() if not {*select.paths(dataset, dim)} <= {*_ARCHITECTURE}}
     return computed + formula + (f", {labels.place(dataset, rest)}" if rest else "")
 
 
 def _applied(activation: str, z: str) -> str:
     return z if activation == "identity" else f"{'ReLU' if activation == 'relu' else activation}({z})"
-
-
-def _paths(dataset: xr.Dataset, dim: str) -> set[str]:
-    return {str(c.attrs.get("long_name")) for c in dataset.coords.values() if c.dims == (dim,)}
 
 
 def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
