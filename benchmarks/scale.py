@@ -209,7 +209,7 @@ def _estimated(problem: str, costs: dict[str, float], models: int) -> dict[str, 
 
 def tables() -> str:
     """The tables of docs/scale.md."""
-    devices.start_devices(None)
+    devices.set_cpu_devices(None)
     costs = {problem: measure(problem) for problem in SIZES}
     cores = f"measured on {jax.local_device_count()} CPU cores ({platform.machine()})"
     parts = [_table(cores, [_measured(problem, costs[problem]) for problem in SIZES])]
