@@ -1,1 +1,1 @@
-"""Measurements of the engine against what people use today, and against the machine. Run `python -m benchmarks.run`."""
+"""Measurements of the engine beside what people use today, and beside the machine's peaks. Run `python -m benchmarks.run`."""

@@ -1,4 +1,4 @@
-"""How near a step comes to what the machine can do, and where its time goes."""
+"""How close a step comes to the machine's peaks, and where its time goes."""
 
 import glob
 import gzip
@@ -26,7 +26,7 @@ PARTS = {
     "divergence guard": ("guard",),
     "elementwise of model and loss": ("loss", "jvp", "transpose"),
 }
-"""Parts of a step by words in the names that XLA keeps for its operations; the first that fits."""
+"""Parts of a step, by words in the names that XLA keeps for its operations; the first match counts."""
 
 
 def machine() -> dict[str, float]:
@@ -48,11 +48,11 @@ def _best(function, *arguments) -> float:
 
 
 def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int) -> dict[str, Any]:
-    """Profile some steps of one rectangle of models: share of the peaks, and of the time by part."""
+    """Profile some steps of one tile of models: shares of the machine's peaks, and of the time by part."""
     group = run_config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     spec, mesh = group.spec, population.make_mesh(None)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = tiles.rectangles(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
+    places = tiles.cover(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
     hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
     programs = population.build(spec, mesh, hparams, models=10**6)
     state, at = programs.start(seeds, hparams), 0
@@ -104,7 +104,7 @@ def _part(name: str, scope: str) -> str:
 
 def run(problems: list[str]) -> dict[str, Any]:
     """Peaks of the machine, then each problem with both recipes."""
-    devices.start_devices(None)
+    devices.set_cpu_devices(None)
     peaks = machine()
     return {
         "machine": peaks,

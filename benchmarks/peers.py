@@ -1,4 +1,4 @@
-"""This engine beside what people use: the published recipe in PyTorch and in plain vmapped JAX."""
+"""This engine compared with what people use: the published recipe in PyTorch and in plain vmapped JAX."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ _SHORT = {"n=5, m=2": 40, "n=20, m=5": 12, "n=80, m=20": 4, "n=400, m=30": 3, "n
 
 
 def compare(repeats: int, torch: bool) -> dict[str, Any]:
-    """All contenders on all problems, one after the other in turn, `repeats` times."""
+    """All contenders on all problems, in turn, `repeats` times."""
     contenders = (*(("torch",) if torch else ()), "plain", "paper", "fast")
-    found: dict[str, Any] = {problem: {name: [] for name in contenders} for problem in PROBLEMS}
+    runs_of: dict[str, Any] = {problem: {name: [] for name in contenders} for problem in PROBLEMS}
     for _ in range(repeats):
         for problem in PROBLEMS:
             for name in contenders:
-                found[problem][name].append(_once(problem, name))
-    return {problem: _summary(problem, runs) | _once_each(problem) for problem, runs in found.items()}
+                runs_of[problem][name].append(_once(problem, name))
+    return {problem: _summary(problem, runs) | _unrepeated(problem) for problem, runs in runs_of.items()}
 
 
 def _once(problem: str, name: str) -> dict[str, Any]:
@@ -33,11 +33,11 @@ def _once(problem: str, name: str) -> dict[str, Any]:
     return measure("engine", overrides=FAST[problem].overrides("fast"))
 
 
-def _once_each(problem: str) -> dict[str, Any]:
-    """What need not be repeated: final losses, and the seconds that compiling takes in a second process."""
+def _unrepeated(problem: str) -> dict[str, Any]:
+    """What is measured once: final losses, and the seconds that compiling takes in a second process."""
     run = measure("engine", overrides=LOSSES[problem].overrides("fast"))
-    again = measure("second_process", overrides=FAST[problem].overrides("fast"))
-    return {"losses": losses(problem, np.array(run["losses"])), "compile_again": again["compile"]}
+    second = measure("second_process", overrides=FAST[problem].overrides("fast"))
+    return {"losses": losses(problem, np.array(run["losses"])), "compile_again": second["compile"]}
 
 
 def _summary(problem: str, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The published recipe as JAX users write it at first: one model, `vmap`, a key and two draws a step for every model."""
+"""The published recipe as JAX users first write it: one model, `vmap`, and per step a key and two draws for every model."""
 
 import time
 from functools import partial
@@ -25,7 +25,7 @@ def _step(params, state, key, density, importance, optimizer):
 
 
 def seconds_a_step(density: np.ndarray, importance: np.ndarray, hidden: int, *, steps: int) -> float:
-    """Seconds that a step of all models takes, compilation not counted; density (model,), importance (model, feature)."""
+    """Seconds that a step of all models takes, without compilation; density (model,), importance (model, feature)."""
     models, features = importance.shape
     optimizer = optax.adamw(1e-3, weight_decay=1e-2)
     step = jax.vmap(partial(_step, optimizer=optimizer))

@@ -1,4 +1,4 @@
-"""Full runs of the published recipe: hours. Their final losses are kept in published.json, which the other parts read.
+"""Full runs of the published recipe: hours. Their final losses are saved in published.json, which the other parts read.
 
 python -m benchmarks.published torch ["n=20, m=5" …]     in PyTorch, with as many seeds as SEEDS says
 python -m benchmarks.published paper ["n=20, m=5" …]     by this engine with train=paper, all seeds
@@ -19,17 +19,17 @@ from superposition_jax.config import run_config
 from superposition_jax.core import evaluation
 
 STEPS = 10_000
-"""Of the published recipe."""
+"""Steps of the published recipe."""
 PATH = Path(__file__).parent / "published.json"
 SEEDS = {"n=5, m=2": 16, "n=20, m=5": 16, "n=80, m=20": 2, "n=400, m=30": 1, "n=2, m=1": 1}
-"""Of full runs in PyTorch."""
+"""Seeds of full runs in PyTorch."""
 
 
 def losses(problem: str) -> tuple[np.ndarray, str]:
-    """Kept final losses (cell, seed) of the published recipe: from PyTorch if all seeds ran there, else from `train=paper`."""
-    kept = {recipe: np.array(rows) for recipe, rows in json.loads(PATH.read_text(encoding="utf-8"))[problem].items()}
-    most = max(kept, key=lambda recipe: (kept[recipe].shape[1], recipe == "torch"))
-    return kept[most], most
+    """Saved final losses (cell, seed) of the published recipe: from PyTorch if all seeds ran in it, else from `train=paper`."""
+    saved = {recipe: np.array(rows) for recipe, rows in json.loads(PATH.read_text(encoding="utf-8"))[problem].items()}
+    most = max(saved, key=lambda recipe: (saved[recipe].shape[1], recipe == "torch"))
+    return saved[most], most
 
 
 def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
@@ -38,12 +38,12 @@ def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
     one = jax.tree.map(lambda a: jnp.asarray(a[0]), group.hparams)
 
     @partial(jax.jit, static_argnames="spec")
-    def of(density, importance, W, b, *, spec):
+    def loss_of(density, importance, W, b, *, spec):
         hparams = one.replace(density=jnp.full(spec.n_features, density), importance=importance)
         return evaluation.evaluate(hparams, {"W": W, "b": b}, spec=spec)["loss"]
 
     models = zip(density.astype(np.float32), importance.astype(np.float32), W, b, strict=True)
-    return np.array([of(*model, spec=group.spec) for model in models])
+    return np.array([loss_of(*model, spec=group.spec) for model in models])
 
 
 def torch(problem: str) -> np.ndarray:
@@ -62,18 +62,18 @@ def paper(problem: str) -> np.ndarray:
     return dataset["loss"].values.reshape(-1, LOSSES[problem].seeds)
 
 
-def keep(problem: str, recipe: str, found: np.ndarray) -> None:
+def save(problem: str, recipe: str, final: np.ndarray) -> None:
     """Put final losses (cell, seed) into the file."""
-    kept = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
-    kept.setdefault(problem, {})[recipe] = [[float(f"{loss:.6g}") for loss in row] for row in found]
-    rows = json.dumps(kept, indent=1).replace(",\n    ", ", ").replace("[\n    ", "[").replace("\n   ]", "]")
+    saved = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    saved.setdefault(problem, {})[recipe] = [[float(f"{loss:.6g}") for loss in row] for row in final]
+    rows = json.dumps(saved, indent=1).replace(",\n    ", ", ").replace("[\n    ", "[").replace("\n   ]", "]")
     PATH.write_text(rows + "\n", encoding="utf-8")
 
 
 def main(recipe: str, *problems: str) -> None:
-    """Train and keep problems, all by default."""
+    """Train problems, all by default, and save their losses."""
     for problem in problems or PROBLEMS:
-        keep(problem, recipe, {"torch": torch, "paper": paper}[recipe](problem))
+        save(problem, recipe, {"torch": torch, "paper": paper}[recipe](problem))
 
 
 if __name__ == "__main__":

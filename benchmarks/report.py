@@ -1,4 +1,4 @@
-"""What the measurements become: a JSON file, a figure, and the table in the README."""
+"""Reports of the measurements: JSON files, a figure, and the tables in the README."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _COLOURS = mpl.colormaps["cividis"]
 
 
 def write(part: str, results: dict[str, Any]) -> Path:
-    """Keep one part's results in outputs/benchmarks."""
+    """Save one part's results in outputs/benchmarks."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{part}.json"
     path.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
@@ -31,7 +31,7 @@ def read(part: str) -> dict[str, Any] | None:
 
 
 def table(peers: dict[str, Any]) -> str:
-    """The README's table: seconds a model of the published recipe, and how many times faster everything else is."""
+    """The README's table: seconds per model of the published recipe, and how many times faster all others are."""
     columns = (
         "",
         "published recipe in PyTorch",
@@ -44,19 +44,19 @@ def table(peers: dict[str, Any]) -> str:
         "final loss, fast / published, median over densities and highest",
     )
     rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for problem, found in peers.items():
-        theirs = found["torch"]["seconds_a_model"]["median"]
-        faster = [theirs / found[name]["seconds_a_model"]["median"] for name in ("plain", "paper", "fast")]
+    for problem, result in peers.items():
+        theirs = result["torch"]["seconds_a_model"]["median"]
+        faster = [theirs / result[name]["seconds_a_model"]["median"] for name in ("plain", "paper", "fast")]
         rest = ("with_evaluation_and_saving", "with_process_start_and_compilation")
-        faster += [theirs / found["fast"][name]["median"] for name in rest]
-        ratio, error = np.array(found["losses"]["ratio"]), np.array(found["losses"]["error"])
+        faster += [theirs / result["fast"][name]["median"] for name in rest]
+        ratio, error = np.array(result["losses"]["ratio"]), np.array(result["losses"]["error"])
         worst = np.argmax(ratio)
         loss = f"{np.median(ratio):.3f}, {ratio[worst]:.3f} ± {error[worst]:.3f}"
-        compiled = f"{found['fast']['compile']['median']:.1f} s, {found['compile_again']:.2f} s"
-        name = f"{problem}, {found['models']} models" + (
-            f" ({found['fast_models']:,} by fast)" if found["fast_models"] > found["models"] else ""
+        compiled = f"{result['fast']['compile']['median']:.1f} s, {result['compile_again']:.2f} s"
+        name = f"{problem}, {result['models']} models" + (
+            f" ({result['fast_models']:,} by fast)" if result["fast_models"] > result["models"] else ""
         )
-        rows.append(f"| {' | '.join([name, f'{theirs:.3g} s a model', *map(_times, faster), compiled, loss])} |")
+        rows.append(f"| {' | '.join([name, f'{theirs:.3g} s per model', *map(_times, faster), compiled, loss])} |")
     return "\n".join(rows)
 
 
@@ -64,13 +64,13 @@ def _times(faster: float) -> str:
     return f"{float(f'{faster:.2g}'):,.0f}×" if faster >= 10 else f"{faster:.1f}×"
 
 
-def diagrams(found: dict[str, Any]) -> str:
+def diagrams(runs: dict[str, Any]) -> str:
     """The README's table of whole commands."""
     rows = [
         "| command, compiling afresh | models | start to end | of which training | peak memory | results.nc |",
         "|---" * 6 + "|",
     ]
-    for name, run in found.items():
+    for name, run in runs.items():
         seconds, train = f"{run['seconds']:.1f} s", f"{run['parts']['train']:.1f} s"
         memory, file = f"{run['peak_bytes'] / 1e9:.2f} GB", f"{run['results_bytes'] / 1e6:.1f} MB"
         rows.append(f"| {name} | {run['models']:,} | {seconds} | {train} | {memory} | {file} |")
@@ -78,7 +78,7 @@ def diagrams(found: dict[str, Any]) -> str:
 
 
 def _torch(peers: dict[str, Any]) -> bool:
-    return all("torch" in found for found in peers.values())
+    return all("torch" in result for result in peers.values())
 
 
 def update_readme() -> None:
@@ -115,7 +115,7 @@ def figure() -> Figure | None:
 
 
 def _draw_faster(axes, peers) -> None:
-    axes.set(ylabel="times faster, seconds a model", title="Published recipe in PyTorch = 1", yscale="log")
+    axes.set(ylabel="times faster, by seconds per model", title="Published recipe in PyTorch = 1", yscale="log")
     words = {"plain": "plain vmapped JAX", "paper": "train=paper", "fast": "train=fast"}
     places, width = np.arange(len(peers)), 0.27
     for k, (name, label) in enumerate(words.items()):
@@ -132,15 +132,17 @@ def _draw_losses(axes, peers) -> None:
     axes.set(
         xlabel="density 1 − S", ylabel="median final loss, fast / published", title="Final loss of train=fast, by one evaluator"
     )
-    for k, (problem, found) in enumerate(peers.items()):
-        losses = found["losses"]
+    for k, (problem, result) in enumerate(peers.items()):
+        losses = result["losses"]
         axes.errorbar(losses["density"], losses["ratio"], losses["error"], label=problem, capsize=2, **_style(k))
     _over_density(axes)
 
 
-def _draw_time(axes, found) -> None:
-    axes.set(xlabel="density 1 − S", ylabel="ms a model", title="Time to the published recipe's median final loss", yscale="log")
-    for k, (problem, curve) in enumerate(found.items()):
+def _draw_time(axes, curves) -> None:
+    axes.set(
+        xlabel="density 1 − S", ylabel="ms per model", title="Time to the published recipe's median final loss", yscale="log"
+    )
+    for k, (problem, curve) in enumerate(curves.items()):
         axes.plot(curve["density"], 1e3 * np.array(curve["seconds_a_model"]), label=f"{problem}, train=fast", **_style(k))
         if theirs := curve["published_seconds_a_model"]:
             axes.axhline(1e3 * theirs, color=_style(k)["color"], ls=":", label=f"{problem}, PyTorch, 10,000 steps")
@@ -158,7 +160,9 @@ def _over_density(axes) -> None:
 
 
 def _draw_scaling(axes, scaling) -> None:
-    axes.set(xlabel="number", ylabel="seconds a model-step / least", title="Scaling (log-log slope)", xscale="log", yscale="log")
+    axes.set(
+        xlabel="number", ylabel="seconds per model-step / least", title="Scaling (log-log slope)", xscale="log", yscale="log"
+    )
     for k, (name, curve) in enumerate(scaling.items()):
         seconds = np.array(curve["seconds_a_step"])
         axes.plot(curve["values"], seconds / seconds.min(), label=f"{name} ({curve['slope']:+.2f})", **_style(k))
@@ -177,10 +181,10 @@ def _draw_compile(axes, scaling) -> None:
 def _draw_parts(axes, limit) -> None:
     axes.set(xlabel="share of the threads' time", title="Where a step's time goes")
     steps = limit["steps"]
-    names = [f"{name}\n{found['share_of_matrix_peak']:.0%} of matrix peak" for name, found in steps.items()]
+    names = [f"{name}\n{step['share_of_matrix_peak']:.0%} of matrix peak" for name, step in steps.items()]
     shades, left = ("", "//", "..", "xx", "\\\\", "--", "oo"), np.zeros(len(names))
     for k, part in enumerate(next(iter(steps.values()))["parts"]):
-        shares = np.array([found["parts"][part] for found in steps.values()])
+        shares = np.array([step["parts"][part] for step in steps.values()])
         axes.barh(names, shares, left=left, label=part, color=_COLOURS(k / 6.5), hatch=shades[k], edgecolor="white", lw=0.3)
         left += shares
     axes.tick_params("y", labelsize=7)

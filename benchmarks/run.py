@@ -1,6 +1,6 @@
 """python -m benchmarks.run [peers] [diagrams] [time_to_loss] [scaling] [limit] [--repeats 5] [--models 100000]
 
-Runs the parts that are named (all by default), keeps JSON and a figure in outputs/benchmarks, and puts the tables of peers and
+Runs the named parts (all by default), saves JSON and a figure in outputs/benchmarks, and puts the tables of peers and
 diagrams into the README. What each measures, and how to read it: benchmarks/README.md.
 """
 
@@ -17,18 +17,18 @@ PARTS = ("peers", "diagrams", "time_to_loss", "scaling", "limit")
 
 
 def main() -> None:
-    """Measure, keep, draw."""
+    """Measure, save, draw."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run", description="Half an hour on two cores; rewrites the tables in README.md."
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"among {', '.join(PARTS)}; all by default")
-    parser.add_argument("--repeats", type=int, default=5, help="of every contender of peers, in turn (5)")
-    parser.add_argument("--models", type=int, default=100_000, help="most models of scaling (100000)")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of every contender of peers, in turn (5)")
+    parser.add_argument("--models", type=int, default=100_000, help="largest number of models in scaling (100000)")
     arguments = parser.parse_args()
     if arguments.repeats < 1 or arguments.models < 1:
         parser.error("--repeats and --models must be at least 1")
     if unknown := sorted(set(arguments.parts) - set(PARTS)):
-        parser.error(f"{unknown[0]}: no such part; there are: {', '.join(PARTS)}")
+        parser.error(f"{unknown[0]}: no such part; choose from {', '.join(PARTS)}")
     torch = importlib.util.find_spec("torch") is not None
     if not torch:
         say("torch is not installed (pip install -e '.[bench]'): PyTorch is left out")

@@ -1,4 +1,4 @@
-"""A million and a billion models: measured here, reckoned for accelerators. Writes the tables of docs/scale.md."""
+"""What a million and a billion models take: measured here, estimated for accelerators. Writes the tables of docs/scale.md."""
 
 import functools
 import os
@@ -32,7 +32,7 @@ class Chip(NamedTuple):
 
     name: str
     float32: float
-    """Operations a second of elementwise float32; inf where nobody says."""
+    """Operations a second of elementwise float32; inf where none is published."""
     matrix: float
     """Operations a second of its matrix units."""
     tile: int
@@ -53,7 +53,7 @@ def counted(problem: str) -> dict[str, float]:
     """Operations and bytes of a model's step, from the compiled program of one device."""
     group = run_config.load(PROBLEMS[problem].overrides("fast")).groups[0]
     spec, mesh = group.spec, population.make_mesh(1)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(spec, "cpu"), 1)
     numbers = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(a.shape, np.float32), sweep.take(group.hparams, np.zeros((rows, cells), int))
     )
@@ -79,22 +79,22 @@ def padded(problem: str, tile: int) -> float:
 
 
 def seconds_a_step(problem: str, chip: Chip) -> tuple[float, float]:
-    """Roofline of a model's step: if all that a step makes stays on the chip, and if every array goes through the memory."""
+    """Roofline of a model's step: if its arrays stay on the chip, and if every array passes through memory."""
     cost = counted(problem)
     elementwise = (cost["operations"] - cost["products"]) / chip.float32
     compute = max(elementwise, padded(problem, chip.tile) / chip.matrix)
     return max(compute, cost["state_bytes"] / chip.bandwidth), max(compute, cost["bytes"] / chip.bandwidth)
 
 
-def here(problem: str) -> dict[str, float]:
-    """Seconds of a model's step, of a compilation, and of a rectangle beside its steps; bytes a model on disk."""
+def measure(problem: str) -> dict[str, float]:
+    """Seconds of a model's step, of a compilation, and of a tile apart from its steps; bytes per model on disk."""
     size = PROBLEMS[problem]
     overrides = size.overrides("fast")
     peaks = limit.machine()
     step = limit.step(problem, "fast", **peaks, steps=40)
     group = run_config.load(overrides).groups[0]
     mesh = population.make_mesh(None)
-    rows, cells = tiles.fitting(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
+    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
     reports: list[Any] = []
     many = [o.replace(f"range: {size.seeds}", f"range: {10 * rows * mesh.size}") for o in overrides]
     experiment = run_config.load([*many, "train.steps=25", f"runtime.chunk={rows * cells}"])
@@ -103,7 +103,7 @@ def here(problem: str) -> dict[str, float]:
     spent = time.perf_counter() - began
     compiled = sum(report.seconds for report in reports if isinstance(report, segments.Compiled))
     trained = sum(report.seconds for report in reports if isinstance(report, segments.Advanced))
-    rectangles = sum(isinstance(report, segments.Finished) for report in reports)
+    finished = sum(isinstance(report, segments.Finished) for report in reports)
     with tempfile.TemporaryDirectory() as folder:
         superposition_jax.run([*overrides, "figures=[]", "runtime.shard=0/1"], directory=folder)
         part = sum(path.stat().st_size for path in Path(folder, "parts").iterdir())
@@ -113,24 +113,24 @@ def here(problem: str) -> dict[str, float]:
         "making": making,
         "step": step["seconds_a_step"],
         "compile": compiled,
-        "models_a_rectangle": rows * cells * mesh.size,
-        "rectangle": (spent - compiled - trained) / rectangles,
+        "models_a_tile": rows * cells * mesh.size,
+        "tile": (spent - compiled - trained) / finished,
         "evaluation_points": evaluation_spec(group.spec).points,
         "part": part / size.models,
     }
 
 
 def points(problem: str, models: int = 200_000) -> tuple[float, float]:
-    """Seconds and bytes of host memory that a sweep's points take before anything trains, a model."""
+    """Seconds and bytes of host memory per model that a sweep's points take before anything trains."""
     size = PROBLEMS[problem]
     overrides = [o.replace(f"range: {size.seeds}", f"range: {models // len(size.densities)}") for o in size.overrides("fast")]
     code = (
         "import jax, resource, time; from superposition_jax.config import run_config;"
-        "from superposition_jax.engine import devices, trainer as engine; devices.start_devices(None);"
+        "from superposition_jax.engine import devices, trainer as engine; devices.set_cpu_devices(None);"
         "jax.devices(); run_config.load([]);"
         "memory = lambda: int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize();"
         "before, began = memory(), time.perf_counter();"
-        f"kept = run_config.load({overrides!r}); trainer = engine.Trainer(kept.groups, devices=None, chunk=None);"
+        f"config = run_config.load({overrides!r}); trainer = engine.Trainer(config.groups, devices=None, chunk=None);"
         "print(time.perf_counter() - began, memory() - before)"
     )
     seconds, memory = map(float, subprocess.check_output([sys.executable, "-c", code], text=True).split())
@@ -150,14 +150,14 @@ def multiruns() -> str:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "superposition_jax.run", "-m", f"hydra.sweep.dir={folder}/out", *overrides]
             began = time.perf_counter()
-            told = subprocess.check_output(command, text=True, cwd=folder, env=dict(os.environ, XDG_CACHE_HOME=folder))
+            output = subprocess.check_output(command, text=True, cwd=folder, env=dict(os.environ, XDG_CACHE_HOME=folder))
             seconds = time.perf_counter() - began
-        rows.append(f"| {name} (`{' '.join(overrides)}`) | {seconds:.1f} s | {told.count('compiled in')} |")
+        rows.append(f"| {name} (`{' '.join(overrides)}`) | {seconds:.1f} s | {output.count('compiled in')} |")
     return "\n".join(rows)
 
 
 def _number(value: float) -> str:
-    """Two digits that count."""
+    """The number rounded to two significant digits."""
     return f"{float(f'{value:.2g}'):,g}"
 
 
@@ -175,46 +175,46 @@ def _bytes(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def _measured(problem: str, found: dict[str, float]) -> dict[str, str]:
+def _measured(problem: str, costs: dict[str, float]) -> dict[str, str]:
     cost = counted(problem)
     return {
         "steps of `train=fast`, batch": f"{cost['steps']:,}, {cost['batch']}",
-        "a model's step": f"{1e6 * found['step']:.3g} µs",
-        "operations of it, bytes (from the compiled program)": f"{cost['operations']:,.0f}, {_bytes(cost['bytes'])}",
+        "a model's step": f"{1e6 * costs['step']:.3g} µs",
+        "its operations and bytes (from the compiled program)": f"{cost['operations']:,.0f}, {_bytes(cost['bytes'])}",
         "bytes of its state, read and written once": _bytes(cost["state_bytes"]),
-        "compilation, once a Spec": f"{found['compile']:.2g} s",
-        "models in a rectangle": f"{found['models_a_rectangle']:,}",
-        "a rectangle beside its steps (start, evaluation, copies)": f"{1e3 * found['rectangle']:.3g} ms",
-        "a model on disk": _bytes(found["part"]),
-        "a model's point on the host, and the time to make it": f"{_bytes(found['point'])}, {_number(1e6 * found['making'])} µs",
+        "compilation, once per Spec": f"{costs['compile']:.2g} s",
+        "models in a tile": f"{costs['models_a_tile']:,}",
+        "a tile apart from its steps (start, evaluation, copies)": f"{1e3 * costs['tile']:.3g} ms",
+        "a model on disk": _bytes(costs["part"]),
+        "a model's point on the host, and the time to make it": f"{_bytes(costs['point'])}, {_number(1e6 * costs['making'])} µs",
     }
 
 
-def _reckoned(problem: str, found: dict[str, float], models: int) -> dict[str, str]:
-    """What so many models take: the measured step times steps, and rooflines."""
+def _estimated(problem: str, costs: dict[str, float], models: int) -> dict[str, str]:
+    """What a number of models takes: the measured step times steps, and rooflines."""
     steps = models * counted(problem)["steps"]
     rows = {
-        f"{jax.local_device_count()} CPU cores (measured step × steps)": _time(steps * found["step"]),
-        "of it beside the steps (measured rectangle)": _time(models / found["models_a_rectangle"] * found["rectangle"]),
+        f"{jax.local_device_count()} CPU cores (measured step × steps)": _time(steps * costs["step"]),
+        "of which outside the steps (measured tile)": _time(models / costs["models_a_tile"] * costs["tile"]),
     }
     for chip in CHIPS:
         low, high = (steps * seconds for seconds in seconds_a_step(problem, chip))
         dollars = " to ".join(_number(chip.dollars * seconds / 3600) for seconds in (low, high)) + " $"
         rows[f"{chip.name} (roofline)"] = f"{_time(low)} to {_time(high)}, {dollars}"
     return rows | {
-        "results (measured bytes × models)": _bytes(models * found["part"]),
-        "host memory of the points (measured bytes × models)": _bytes(models * found["point"]),
+        "results (measured bytes × models)": _bytes(models * costs["part"]),
+        "host memory of the points (measured bytes × models)": _bytes(models * costs["point"]),
     }
 
 
 def tables() -> str:
     """The tables of docs/scale.md."""
-    devices.start_devices(None)
-    found = {problem: here(problem) for problem in SIZES}
+    devices.set_cpu_devices(None)
+    costs = {problem: measure(problem) for problem in SIZES}
     cores = f"measured on {jax.local_device_count()} CPU cores ({platform.machine()})"
-    parts = [_table(cores, [_measured(problem, found[problem]) for problem in SIZES])]
+    parts = [_table(cores, [_measured(problem, costs[problem]) for problem in SIZES])]
     parts += [
-        _table(f"{models:,} models", [_reckoned(problem, found[problem], models) for problem in SIZES])
+        _table(f"{models:,} models", [_estimated(problem, costs[problem], models) for problem in SIZES])
         for models in (10**6, 10**9)
     ]
     return "\n\n".join([*parts, multiruns()])

@@ -1,4 +1,4 @@
-"""How cost grows: with models, cells a seed, features, batch and devices; compile time and memory."""
+"""How cost grows with models, cells per seed, features, batch and devices; compile time and memory."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def _sweep(seeds: int, cells: int, *more: str) -> dict[str, Any]:
 
 
 def run(most_models: int) -> dict[str, Any]:
-    """All curves: for each the values, seconds a model-step (unless named otherwise), and the log-log slope."""
+    """All curves: for each the values, seconds per model and step (unless named otherwise), and the log-log slope."""
     numbers = [count for count in (1, 10, 100, 1000, 10_000, 100_000) if count <= most_models]
     by_models = [_sweep(max(1, count // 10), min(count, 10), f"train.steps={_steps(count)}") for count in numbers]
     cells = [1, 2, 4, 8, 16, 32, 64]
@@ -44,8 +44,8 @@ def run(most_models: int) -> dict[str, Any]:
     by_devices = [_sweep(16, 8, f"runtime.devices={count}", "train.steps=2000") for count in devices]
     return {
         "models": _curve(numbers, by_models) | {"compile": _of(by_models, "compile"), "peak_bytes": _of(by_models, "peak_bytes")},
-        "cells a seed, train=fast": _curve(cells, by_cells),
-        "cells a seed, train=paper": _curve(cells, paper_cells),
+        "cells per seed, train=fast": _curve(cells, by_cells),
+        "cells per seed, train=paper": _curve(cells, paper_cells),
         "features": _curve(features, by_features),
         "batch": _curve(batches, by_batch),
         "devices": _curve(devices, by_devices),

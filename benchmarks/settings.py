@@ -17,11 +17,11 @@ class Problem(NamedTuple):
     densities: tuple[float, ...]
     seeds: int
     extra_importances: tuple[float, ...] = ()
-    """Importance of the last feature, the others' being 1: makes a grid with the densities. Without, importances are decay^i."""
+    """Importance of the last feature, the others being 1, on a grid with the densities. If empty, importances are decay^i."""
     init: str = "xavier"
-    """Start of the published recipe: textbook Xavier a model, or the scale that the paper's notebook arrives at."""
+    """Initial weights of the published recipe: textbook Xavier for each model, or the scale of the paper's notebook."""
     fast: str = "fast"
-    """The recipe in the place of `train=fast`."""
+    """The recipe that stands for `train=fast`."""
 
     @property
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
     def overrides(self, recipe: str) -> list[str]:
         """The config of the engine for these models, with `train=fast` or `train=paper`."""
         density, importance = self.densities, self.extra_importances
-        own = () if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
+        init = () if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
         axes = [f"+sweep.axes.density={{path: data.density, values: {_list(density)}}}"]
         if importance:
             axes.append(f"+sweep.axes.importance={{path: data.importance.list.{self.n - 1}, values: {_list(importance)}}}")
@@ -53,7 +53,7 @@ class Problem(NamedTuple):
             *axes,
             f"+sweep.axes.seed={{path: seed, range: {self.seeds}}}",
             f"train={self.fast if recipe == 'fast' else recipe}",
-            *own,
+            *init,
         ]
 
 
@@ -76,7 +76,7 @@ PROBLEMS = {
 FAST = PROBLEMS | {
     "n=2, m=1": PROBLEMS["n=2, m=1"]._replace(densities=_log(1, 0.01, 50), seeds=10, extra_importances=_log(0.1, 10, 50))
 }
-"""What `train=fast` is timed on: the same problems, but the whole diagram of 50×50 cells × 10 seeds at n=2."""
+"""Problems on which `train=fast` is timed: the same, but the whole diagram of 50×50 cells × 10 seeds at n=2."""
 
 DIAGRAMS = {
     "`experiment=phase_n2m1`": ("experiment=phase_n2m1",),
@@ -91,4 +91,4 @@ DIAGRAMS = {
 """Whole commands that are timed from start to end."""
 
 LOSSES = PROBLEMS | {"n=2, m=1": PROBLEMS["n=2, m=1"]._replace(seeds=10)}
-"""On which final losses are compared: the same problems, but with seeds in every cell."""
+"""Problems on which final losses are compared: the same, but with ten seeds per cell at n=2."""

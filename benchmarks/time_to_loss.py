@@ -1,4 +1,4 @@
-"""Seconds a model until the published recipe's own median final loss is reached, by density."""
+"""Seconds per model until the published recipe's median final loss is reached, at each density."""
 
 from typing import Any
 
@@ -16,21 +16,21 @@ BUDGETS = (50, 100, 200, 300, 500, 700, 1000, 1500, 2000, 3000)
 def run(problem: str, torch: bool) -> dict[str, Any]:
     """The least budget whose median loss over seeds is no higher than the published, for every density.
 
-    A budget counts as reaching the published median if its own is not above it by more than one standard error of the two.
+    A budget reaches the published median if its median is not above it by more than one standard error of their difference.
     """
-    kept, _ = published.losses(problem)
-    target = np.median(kept, axis=1)
+    final, _ = published.losses(problem)
+    target = np.median(final, axis=1)
     theirs = measure("torch", problem=problem, steps=6)["seconds_a_step"] * STEPS if torch else None
     reached = np.full(len(target), np.nan)
     seconds, shares = {}, {}
     for steps in BUDGETS:
         run = measure("engine", overrides=[*PROBLEMS[problem].overrides("fast"), f"train.steps={steps}"])
         losses = np.array(run["losses"])
-        error = np.hypot(peers.median_error(losses), peers.median_error(kept))
-        there = np.median(losses, axis=1) <= target + error
+        error = np.hypot(peers.median_error(losses), peers.median_error(final))
+        reaches = np.median(losses, axis=1) <= target + error
         seconds[steps] = run["train"] / run["models"]
         shares[steps] = (losses <= target[:, None]).mean(1).tolist()
-        reached = np.where(np.isnan(reached) & there, seconds[steps], reached)
+        reached = np.where(np.isnan(reached) & reaches, seconds[steps], reached)
         if not np.isnan(reached).any():
             break
     return {

@@ -24,7 +24,7 @@ def train(density: np.ndarray, importance: np.ndarray, hidden: int, *, steps: in
       hidden: m.
       steps: 10,000 in the notebook.
       seed: of initial weights and data.
-      init: `xavier` for every model by itself, or `notebook`, which reads fan-in and fan-out off the tensor of all models.
+      init: `xavier` for each model alone, or `notebook`, which reads fan-in and fan-out off the tensor of all models.
     """
     torch.manual_seed(seed)
     models, features = importance.shape

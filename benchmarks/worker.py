@@ -1,4 +1,4 @@
-"""Single measurements, each in a process of its own: thread pools, compiled programs and memory of one cannot touch another."""
+"""Single measurements, each in its own process: thread pools, compiled programs and memory of one cannot affect another."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def measure(what: str, **arguments: Any) -> dict[str, Any]:
 
 
 def torch(problem: str, steps: int) -> dict[str, Any]:
-    """The published recipe in PyTorch for so many of its 10,000 steps."""
+    """The published recipe in PyTorch, for some of its 10,000 steps."""
     from benchmarks import torch_recipe
 
     density, importance = _models(problem)
@@ -45,7 +45,7 @@ def plain(problem: str, steps: int) -> dict[str, Any]:
 
 
 def engine(overrides: list[str]) -> dict[str, Any]:
-    """A sweep by this engine, with all that a run does and saves; seconds of its parts by its manifest, `losses` (…, seed)."""
+    """A sweep by this engine, with all that a run does and saves: seconds of its parts from its manifest, `losses` (…, seed)."""
     from superposition_jax.command import pipeline
     from superposition_jax.config import run_config
 
@@ -67,7 +67,7 @@ def engine(overrides: list[str]) -> dict[str, Any]:
 
 
 def second_process(overrides: list[str]) -> dict[str, Any]:
-    """`engine` in a process that finds its programs on the disk, where one before it has left them."""
+    """`engine` in a process that loads its programs from the disk, where an earlier one has saved them."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         first, second = (measure("engine", overrides=[*overrides, "runtime.keep_programs=true"]) for _ in range(2))
@@ -75,11 +75,11 @@ def second_process(overrides: list[str]) -> dict[str, Any]:
 
 
 def command(overrides: list[str]) -> dict[str, Any]:
-    """The command as a user gives it: seconds from its start to its end, peak memory, and the size of what it saves."""
+    """The command as a user runs it: seconds from start to end, peak memory, and the size of results.nc."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        given = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
-        subprocess.run(given, stdout=subprocess.DEVNULL, check=True)
+        arguments = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
+        subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True)
         seconds = time.perf_counter() - began
         manifest = json.loads(Path(folder, "run", "manifest.json").read_text(encoding="utf-8"))
         return {

@@ -1,4 +1,4 @@
-"""Errors that users meet. Light to import, so that the command can name them before JAX is there."""
+"""Errors that users meet. Imports nothing, so that the command can name them before it imports JAX."""
 
 
 class ConfigError(Exception):

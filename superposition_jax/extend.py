@@ -1,4 +1,4 @@
-"""Every registry to which a module of yours may add a name, and the types of its entries.
+"""All registries to which a module of yours may add a name, and the types of their entries.
 
 # mine.py, which the command imports first: imports=[mine]
 import jax.numpy as jnp
@@ -14,8 +14,7 @@ from superposition_jax.core.model import ACTIVATIONS, INITS, MODELS, Model
 from superposition_jax.core.objective import PENALTIES
 from superposition_jax.core.optimizer import OPTIMIZERS, SCHEDULES
 from superposition_jax.core.targets import TARGETS, Target
-from superposition_jax.experiments.figures import FIGURES
-from superposition_jax.experiments.tables import TABLES
+from superposition_jax.experiments.registry import FIGURES, TABLES
 from superposition_jax.results.trackers import TRACKERS, Record
 from superposition_jax.types import PARAMS, Batch, Hparams, Measure, Spec
 

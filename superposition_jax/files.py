@@ -1,4 +1,4 @@
-"""Files that are whole under their own name, or not there."""
+"""Files that are written whole or not at all."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then rename it, both kept through a loss of power; returns the path."""
+    """Let `write` fill a temporary file beside `path`, then rename it; both survive a loss of power. Returns the path."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         write(temporary)

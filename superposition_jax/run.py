@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from superposition_jax.command import api, commands, completion
+from superposition_jax.command import api, before_hydra, completion, folder_commands
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, StorageError
@@ -29,13 +29,13 @@ def task(composed: DictConfig) -> float | None:
     from superposition_jax.config import run_config
 
     try:
-        experiment, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
-        if experiment.distributed and HydraConfig.get().mode != RunMode.RUN:
+        config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+        if config.distributed and HydraConfig.get().mode != RunMode.RUN:
             raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
-        if experiment.shard is not None:
-            shards.train(experiment, folder, progress=True)
+        if config.shard is not None:
+            shards.train(config, folder, progress=True)
             return None
-        return float(pipeline.run(experiment, directory=folder, progress=True)["loss"].mean())
+        return float(pipeline.run(config, directory=folder, progress=True)["loss"].mean())
     except stopping.Stopped:
         if HydraConfig.get().mode != RunMode.RUN:
             folder = shlex.quote(str(HydraConfig.get().sweep.dir))
@@ -48,40 +48,46 @@ def task(composed: DictConfig) -> float | None:
 
 
 def _refuse(error: Exception) -> NoReturn:
-    """One line, and 2 for bad input, 1 for a folder that fails."""
+    """Write one line, and exit with 2 for bad input, 1 for a folder that fails."""
     sys.stderr.write(f"superposition_jax: {error}\n")
     sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 def main() -> None:
     """Check, then hand over to Hydra. Bad input: one line on stderr, exit status 2, nothing written."""
-    sys.argv[1:] = commands.expand(sys.argv[1:])
+    sys.argv[1:] = before_hydra.expand(sys.argv[1:])
     sys.path.insert(0, os.getcwd())  # for `imports`, where the console script is the program
     with stopping.handled():
         try:
-            _run()
+            _answer(sys.argv[1:])
         except (ConfigError, StorageError, OSError) as error:
             _refuse(error)
         except stopping.Stopped as stopped:
             sys.exit(stopped.status)
 
 
-def _run() -> None:
-    if any(do(sys.argv[1:]) for do in (completion.answer, commands.catalogue, commands.on_folder)):
+def _answer(arguments: list[str]) -> None:
+    if completion.answer(arguments):
         return
-    experiment = commands.checked_run(sys.argv[1:])
-    if experiment and experiment.distributed and not commands.joined(experiment):
-        return
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
+    if "--list" in arguments:
+        from superposition_jax.command import listing
+
+        listing.write(arguments)
+    elif not folder_commands.answer(arguments):
+        config = before_hydra.checked_config(arguments)
+        if not (config and config.distributed) or before_hydra.join_mesh(config):
+            _hand_over_to_hydra()
+
+
+def _hand_over_to_hydra() -> None:
     from superposition_jax.command import launcher
 
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
     launcher.register()
     failed = False
     try:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
-    except (ConfigError, FloatingPointError) as error:  # of a multirun's job
-        if not hasattr(error, "__notes__"):  # nobody has named it
-            _refuse(error)
+    except launcher.JobFailed:
         failed = True
     if multirun := launcher.BatchLauncher.latest:
         multirun.track()

@@ -1,4 +1,4 @@
-"""Sweeps: axes → labelled points → groups of equal Spec, joined, split and shared among processes."""
+"""Sweeps: axes → points → groups of equal Spec; groups joined over experiments, split again, and divided into shards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,16 @@ from superposition_jax.types import Hparams, Spec
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: the config leaf `path` takes each of `values`. Axes of the same `dim` advance together."""
+    """One axis: the config leaf `path` takes each of `values`. Axes of the same `dim` advance together.
+
+    >>> sparsity = Axis("sparsity", "data.sparsity", (0.0, 0.9), "sparsity")
+    >>> seed = Axis("seed", "seed", (0, 1, 2), "seed")
+    >>> grid = Grid((sparsity, seed))
+    >>> grid.sizes, grid.n_points
+    ({'sparsity': 2, 'seed': 3}, 6)
+    >>> grid.codes(sparsity).tolist()
+    [0, 0, 0, 1, 1, 1]
+    """
 
     name: str
     path: str
@@ -38,31 +47,31 @@ class Grid:
         return int(np.prod([*self.sizes.values()], dtype=np.int64))
 
     def codes(self, axis: Axis) -> np.ndarray:
-        """For every point the place of its value in `axis.values`."""
-        before, size, after = self._around(axis.dim)
-        return np.tile(np.repeat(np.arange(size), after), before)
-
-    def _around(self, dim: str) -> tuple[int, int, int]:
-        lengths, place = [*self.sizes.values()], [*self.sizes].index(dim)
-        return int(np.prod(lengths[:place])), lengths[place], int(np.prod(lengths[place + 1 :]))
+        """The index of every point's value in `axis.values`, (point,)."""
+        lengths, place = [*self.sizes.values()], [*self.sizes].index(axis.dim)
+        before, after = int(np.prod(lengths[:place])), int(np.prod(lengths[place + 1 :]))
+        return np.tile(np.repeat(np.arange(lengths[place]), after), before)
 
     def unravel(self, points: np.ndarray) -> np.ndarray:
-        """An array (point, …) with its points on the sweep's dimensions."""
+        """An array (point, …) reshaped to the sweep's dimensions."""
         return points.reshape((*self.sizes.values(), *points.shape[1:]))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Points of equal Spec: numbers and seeds (point, …), and their flat place in the sweep."""
+    """Models of equal Spec."""
 
     spec: Spec
     hparams: Hparams
+    """Numbers, (point, …)."""
     seeds: np.ndarray
+    """Seeds, (point,)."""
     points: np.ndarray
+    """Flat indices in the sweep, (point,)."""
 
 
 def merge(groups: Sequence[Group]) -> list[Group]:
-    """Put groups of equal Spec together, in order of first appearance."""
+    """Groups of which those of equal Spec are concatenated, in order of first appearance."""
     by_spec: dict[Spec, list[Group]] = {}
     for group in groups:
         by_spec.setdefault(group.spec, []).append(group)
@@ -70,33 +79,33 @@ def merge(groups: Sequence[Group]) -> list[Group]:
 
 
 def _concatenate(members: Sequence[Group]) -> Group:
-    fields: dict[str, Any] = {
+    hparams: dict[str, Any] = {
         name: np.concatenate([getattr(g.hparams, name) for g in members]) for name in Hparams.__dataclass_fields__
     }
-    join = {name: np.concatenate([getattr(g, name) for g in members]) for name in ("seeds", "points")}
-    return Group(members[0].spec, Hparams(**fields), **join)
+    seeds, points = (np.concatenate([getattr(g, name) for g in members]) for name in ("seeds", "points"))
+    return Group(members[0].spec, Hparams(**hparams), seeds, points)
 
 
 def take(hparams: Hparams, places: np.ndarray) -> Hparams:
-    """The numbers at some places (of any shape) of the point axis."""
-    fields: dict[str, Any] = {name: getattr(hparams, name)[places] for name in Hparams.__dataclass_fields__}
-    return Hparams(**fields)
+    """Numbers of the models at some places of the point axis; `places` may have any shape."""
+    taken: dict[str, Any] = {name: getattr(hparams, name)[places] for name in Hparams.__dataclass_fields__}
+    return Hparams(**taken)
 
 
 def owners(groups: Sequence[Group], count: int) -> list[np.ndarray]:
-    """For every group, which of `count` shares each of its models is in: about equal in cost, of few groups and few seeds."""
+    """For every group, the shard of each of its models, (point,). Shards have about equal cost, few groups and few seeds."""
     orders = [np.argsort(group.seeds, kind="stable") for group in groups]
     costs = np.concatenate([np.full(len(g.points), float(g.spec.steps * g.spec.points * g.spec.n_features)) for g in groups])
     middle = np.cumsum(costs) - costs / 2
-    sorted_owners = np.split((middle * count / costs.sum()).astype(int), np.cumsum([len(order) for order in orders])[:-1])
-    found = [np.empty(len(order), int) for order in orders]
-    for owner, order, own in zip(found, orders, sorted_owners, strict=True):
-        owner[order] = own
-    return found
+    in_order = np.split((middle * count / costs.sum()).astype(int), np.cumsum([len(order) for order in orders])[:-1])
+    by_group = [np.empty(len(order), int) for order in orders]
+    for owner, order, values in zip(by_group, orders, in_order, strict=True):
+        owner[order] = values
+    return by_group
 
 
-def share(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
-    """For every group, the places of its models that are in share `index` of `count`."""
+def shard_places(groups: Sequence[Group], index: int, count: int) -> list[np.ndarray]:
+    """For every group, the places of its models that are in shard `index` of `count`."""
     if count == 1:
         return [np.arange(len(group.points)) for group in groups]
     return [np.flatnonzero(owner == index) for owner in owners(groups, count)]
@@ -107,7 +116,7 @@ Results = dict[str, np.ndarray]
 
 
 def join(experiments: Sequence[Sequence[Group]]) -> list[Group]:
-    """Groups of all experiments by Spec. Points are numbered through: those of an experiment follow those of the one before."""
+    """Groups of all experiments by Spec. The points of an experiment are numbered after those of the experiments before it."""
     shifted = [
         Group(group.spec, group.hparams, group.seeds, group.points + first)
         for groups, first in zip(experiments, _firsts(experiments), strict=True)
@@ -119,19 +128,19 @@ def join(experiments: Sequence[Sequence[Group]]) -> list[Group]:
 def split(
     experiments: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
 ) -> list[tuple[list[Group], list[Results]]]:
-    """For every experiment its groups and their results."""
-    found: list[tuple[list[Group], list[Results]]] = [([], []) for _ in experiments]
+    """For every experiment its groups and their results: the inverse of `join`, for trained groups."""
+    by_experiment: list[tuple[list[Group], list[Results]]] = [([], []) for _ in experiments]
     ends = np.cumsum([sum(len(group.points) for group in groups) for groups in experiments])
     for group, results in zip(joined, trained, strict=True):
         owner = np.searchsorted(ends, group.points, side="right")
         for number in np.unique(owner):
-            mine = np.flatnonzero(owner == number)
-            points = group.points[mine] - (ends[number - 1] if number else 0)
-            found[number][0].append(Group(group.spec, take(group.hparams, mine), group.seeds[mine], points))
-            found[number][1].append({name: values[mine] for name, values in results.items()})
-    return found
+            places = np.flatnonzero(owner == number)
+            points = group.points[places] - (ends[number - 1] if number else 0)
+            by_experiment[number][0].append(Group(group.spec, take(group.hparams, places), group.seeds[places], points))
+            by_experiment[number][1].append({name: values[places] for name, values in results.items()})
+    return by_experiment
 
 
 def _firsts(experiments: Sequence[Sequence[Group]]) -> list[int]:
-    """The number of every experiment's first point."""
+    """The index of every experiment's first point among all."""
     return [0, *accumulate(sum(len(group.points) for group in groups) for groups in experiments)][: len(experiments)]

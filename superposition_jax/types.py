@@ -1,29 +1,33 @@
-"""Containers that the numeric modules share. No logic beyond derived properties."""
+"""Containers that the numeric modules share, without logic beyond derived properties."""
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from flax.struct import PyTreeNode
 from jax import Array
 from jaxtyping import Float, Int
 
-INIT, DATA, EVALUATION, DICTIONARY, SIMULATION, PACKING, RECOVERY = range(7)
-"""Streams of random numbers, folded into the key of a seed."""
+INIT, DATA, EVALUATION = range(3)
+"""Numbers of the streams of random numbers, which are folded into a seed's key; experiments declare further ones."""
 
 Params = dict[str, Array]
-"""Trained arrays under the letters of the paper: `W`, or `W_in` and `W_out`, (hidden, feature) and `b` (feature,)."""
+"""Trained arrays by their letters in the paper: `W`, or `W_in` and `W_out`, (hidden, feature), and `b` (feature,)."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """All that is compiled in: one program per distinct value. Numbers that may differ within a program are `Hparams`.
+    """The static part of a config: one program is compiled for each distinct value. Numbers that may differ are `Hparams`.
 
     Fields are leaves of the config, which `conf/` explains. Strings are names in registries: `kind` in `model.MODELS`, `law` in
-    `data.LAWS`, and so on. `batch_size` counts inputs a step, `order` quadrature nodes of a feature.
+    `data.LAWS`, and so on. `batch_size` is the number of inputs per step, `order` that of quadrature nodes per feature.
+
+    >>> Spec(n_features=20, n_hidden=5, steps=1000, curve_points=4).curve_steps.tolist()
+    [1, 10, 100, 1000]
     """
 
     n_features: int
@@ -53,45 +57,45 @@ class Spec:
 
     @property
     def points(self) -> int:
-        """Inputs in a batch of the estimator (quadrature fills up to a multiple of 8 with inputs of weight 0)."""
+        """Number of inputs in a batch, for quadrature without the padding to a multiple of 8."""
         return math.prod(order + 1 for order in self.orders) if self.estimator == "quadrature" else self.batch_size
 
     @property
     def sets(self) -> tuple[int, ...]:
-        """Sizes of the sets of features, one after another; each feature alone where they are independent."""
+        """Sizes of the sets of features, in the order of the features; independent features are sets of one."""
         return self.set_sizes or (1,) * self.n_features
 
     @property
     def orders(self) -> list[int]:
-        """Quadrature nodes of every feature beside 0."""
+        """Numbers of quadrature nodes of the features, without the node 0."""
         return [self.order + i % 2 for i in range(self.n_features)]
 
     @property
     def curve_steps(self) -> np.ndarray:
-        """Steps (counted from 1) at which the loss curve has a point; log-spaced, the last is `steps`."""
+        """Steps, counted from 1, at which the loss curve has a point: log-spaced, the last one is `steps`."""
         return _log_steps(self.steps, self.curve_points)
 
     @property
     def snapshot_steps(self) -> np.ndarray:
-        """Steps after which the parameters are recorded: 0 (the start), then log-spaced up to `steps`; or none."""
+        """Steps after which the parameters are recorded: 0 for the start, then log-spaced up to `steps`; empty if never."""
         return np.concatenate([[0], _log_steps(self.steps, self.snapshots)]) if self.snapshots else np.zeros(0, int)
 
 
 @functools.cache
 def _log_steps(steps: int, points: int) -> np.ndarray:
-    """At most `points` log-spaced whole numbers down from `steps`, ascending."""
-    found = np.unique(np.round(np.geomspace(steps, 1, points)).astype(int))
-    found.flags.writeable = False  # one array for all who ask
-    return found
+    """At most `points` log-spaced whole numbers from 1 to `steps`, ascending; with one point, `steps`."""
+    rounded = np.unique(np.round(np.geomspace(steps, 1, points)).astype(int))
+    rounded.flags.writeable = False  # the cached array is shared
+    return rounded
 
 
 class Hparams(PyTreeNode):
-    """Numbers of one model. Every leaf may differ from model to model inside one compiled program.
+    """The numbers of one model. All of them may differ from model to model within one compiled program.
 
-    `density` is P(x_i ≠ 0) and `importance` I_i. Relative are `init_bias`, to the mean E y_i; `warmup`, to the number of steps;
-    `final_rate`, to `learning_rate`; `attack_size`, to E‖x‖. `conf/` explains the others.
+    `density` is P(x_i ≠ 0) and `importance` I_i. `init_bias` is in units of the mean E y_i, `warmup` of the number of steps,
+    `final_rate` of `learning_rate`, and `attack_size` of E‖x‖. `conf/` explains the others.
 
-    With more leading axes (seed, cell, …) the same container holds those of many models, on the host as NumPy arrays.
+    With further leading axes (seed, cell, …) the container holds the numbers of many models, on the host as NumPy arrays.
     """
 
     density: Float[Array, "*model feature"]
@@ -111,45 +115,66 @@ class Hparams(PyTreeNode):
     attack_size: Float[Array, "*model"]
 
 
+FEATURE_NUMBERS = ("density", "importance")
+"""Fields of `Hparams` with a number for every feature; results keep them as `feature_density` and `feature_importance`."""
+
+
 class Batch(NamedTuple):
-    """Inputs and their weights: Σ_b weight[b]·f(x[:, b]) estimates E f(x)."""
+    """Weighted inputs: Σ_b weight[b]·f(x[:, b]) is an estimate of E f(x)."""
 
     x: Float[Array, "feature batch"]
     weight: Float[Array, " batch"]
 
 
 class History(PyTreeNode):
-    """What a model leaves behind on the way: the loss curve and, if asked for, parameters at the snapshot steps."""
+    """What is recorded during training: the loss curve and, if there are any, the snapshots of the parameters."""
 
     loss_curve: Float[Array, " step"]
     snapshots: dict[str, Array]
 
 
 class TrainState(PyTreeNode):
-    """All that training carries from step to step. The data of a step is a function of (seed, step), so no key is in here."""
+    """The state that training carries from step to step. It has no key, because a step's data depends on seed and step only."""
 
     step: Int[Array, ""]
     params: Params
     opt_state: Any
     diverged_at: Int[Array, ""]
-    """Step whose update was not finite (the parameters stay as before it), −1 if there was none."""
+    """The step whose update was not finite, since which the parameters are unchanged; −1 if there was none."""
     history: History
 
 
 class StepInfo(NamedTuple):
-    """What a step reports: the estimate of what is minimised before its update (sum over features)."""
+    """What a step reports: an estimate of the objective (a sum over features) before the update."""
 
     loss: Float[Array, ""]
 
 
+_Name = TypeVar("_Name")
+_Entry = TypeVar("_Entry")
+
+
+class Registry(dict[_Name, _Entry]):
+    """Entries by name, to which users may add theirs."""
+
+    def __init__(self, entries: Mapping[_Name, _Entry] = MappingProxyType({}), **by_name: _Entry) -> None:
+        super().__init__(entries, **by_name)
+        self._original = dict(self)
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the entries are those of this package: none added, replaced or removed."""
+        return self == self._original
+
+
 def described(meaning: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function without a docstring, as a registry's often are, given one: `--list` shows it."""
+    """The function, with `meaning` as its docstring, which `--list` shows."""
     function.__doc__ = meaning
     return function
 
 
 class Measure(NamedTuple):
-    """A named result: its dimensions after those of the sweep, and what it is, with its formula."""
+    """A named result: its dimensions after those of the sweep, and its meaning with its formula."""
 
     dims: tuple[str, ...]
     meaning: str
@@ -161,4 +186,4 @@ PARAMS = {
     "W_out": Measure(("hidden", "feature"), "output weights; column i is what output i reads, a row is a neuron"),
     "b": Measure(("feature",), "bias of the output"),
 }
-"""Arrays that models may have."""
+"""The arrays that models may have, by name."""

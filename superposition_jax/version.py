@@ -11,19 +11,19 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 _PACKAGE = Path(__file__).parent
-TRAINING = ("types.py", "sweep.py", "core", "engine", "config/spec.py", "config/hparams.py")
+TRAINING = ("types.py", "sweep.py", "core", "engine", "config/schema.py", "config/spec.py", "config/hparams.py")
 """Files and folders that decide the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")
 """Folders that decide tables and figures, given trained parameters."""
 
 
 @functools.cache
-def digest(parts: tuple[str, ...]) -> str:
-    """Of all Python source in some files and folders of this package, 16 hexadecimal digits."""
+def digest(parts: tuple[str, ...], package: Path = _PACKAGE) -> str:
+    """16 hexadecimal digits of all Python source in some files and folders of this package."""
     content = hashlib.sha256()
     for part in parts:
-        path = _PACKAGE / part
+        path = package / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             source = file.read_bytes()
-            content.update(f"{file.relative_to(_PACKAGE).as_posix()} {len(source)}\n".encode() + source)
+            content.update(f"{file.relative_to(package).as_posix()} {len(source)}\n".encode() + source)
     return content.hexdigest()[:16]

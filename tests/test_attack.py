@@ -40,10 +40,10 @@ def test_every_step_is_as_long_as_allowed(setting):
     np.testing.assert_allclose(np.linalg.norm(step, axis=0), length, rtol=1e-4)
 
 
-def test_a_batch_in_blocks_is_attacked_as_a_whole():
+def test_a_batch_in_slices_is_attacked_as_a_whole():
     """Whether the platform would cut it or not."""
-    assert tuning.blocks(Spec(12, 4, batch_size=1024, estimator="iid"), "cpu") > 1
-    assert tuning.blocks(Spec(12, 4, batch_size=1024, estimator="iid", adversarial=True), "cpu") == 1
+    assert tuning.slices(Spec(12, 4, batch_size=1024, estimator="iid"), "cpu") > 1
+    assert tuning.slices(Spec(12, 4, batch_size=1024, estimator="iid", adversarial=True), "cpu") == 1
 
 
 def test_it_is_nearly_the_worst_of_all_rows_and_signs(setting):

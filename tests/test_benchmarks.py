@@ -36,15 +36,15 @@ def test_published_losses_fit_their_problems():
 @pytest.mark.parametrize("problem", ["n=5, m=2", "n=2, m=1"])
 def test_a_higher_loss_shows_as_one(problem):
     losses, _ = published.losses(problem)
-    found = peers.losses(problem, 1.1 * losses)
-    np.testing.assert_allclose(found["ratio"], 1.1)
-    assert len(found["density"]) == len(found["ratio"]) == len(found["error"])
+    ours = peers.losses(problem, 1.1 * losses)
+    np.testing.assert_allclose(ours["ratio"], 1.1)
+    assert len(ours["density"]) == len(ours["ratio"]) == len(ours["error"])
 
 
-def test_problems_differ_in_their_models_only():
-    for problem, this in PROBLEMS.items():
-        for other in (FAST[problem], LOSSES[problem]):
-            groups = [run_config.load(here.overrides("fast")).groups for here in (this, other)]
+def test_problems_differ_only_in_their_models():
+    for name, this in PROBLEMS.items():
+        for other in (FAST[name], LOSSES[name]):
+            groups = [run_config.load(problem.overrides("fast")).groups for problem in (this, other)]
             assert [group.spec for group in groups[0]] == [group.spec for group in groups[1]]
     assert FAST["n=2, m=1"].models == 25_000
     assert LOSSES["n=2, m=1"].models == 4_000
@@ -69,14 +69,14 @@ def test_the_readme_and_the_figure_do_without_parts_that_did_not_run(torch, tmp_
 
 def test_the_table_holds_the_ratios():
     seconds = {"torch": 8.0, "plain": 16.0, "paper": 0.4}
-    found = {name: {"seconds_a_model": {"median": value}} for name, value in seconds.items()}
+    result = {name: {"seconds_a_model": {"median": value}} for name, value in seconds.items()}
     rest = ("seconds_a_model", "with_evaluation_and_saving", "with_process_start_and_compilation", "compile")
-    found["fast"] = {name: {"median": value} for name, value in zip(rest, (0.004, 0.01, 0.1, 1.5), strict=True)}
-    found |= {"losses": {"ratio": [0.99, 1.01], "error": [0.01, 0.02]}, "compile_again": 0.123}
-    found |= {"models": 112, "fast_models": 25000}
-    row = report.table({"n=5, m=2": found}).splitlines()[-1]
+    result["fast"] = {name: {"median": value} for name, value in zip(rest, (0.004, 0.01, 0.1, 1.5), strict=True)}
+    result |= {"losses": {"ratio": [0.99, 1.01], "error": [0.01, 0.02]}, "compile_again": 0.123}
+    result |= {"models": 112, "fast_models": 25000}
+    row = report.table({"n=5, m=2": result}).splitlines()[-1]
     assert row == (
-        "| n=5, m=2, 112 models (25,000 by fast) | 8 s a model | 0.5× | 20× | 2,000× | 800× | 80× | 1.5 s, 0.12 s "
+        "| n=5, m=2, 112 models (25,000 by fast) | 8 s per model | 0.5× | 20× | 2,000× | 800× | 80× | 1.5 s, 0.12 s "
         "| 1.000, 1.010 ± 0.020 |"
     )
 
@@ -85,10 +85,10 @@ def test_losses_of_a_diagram_are_compared_cell_by_cell():
     """Where one cell of a density loses twice as much and another half, the geometric mean is 1."""
     theirs, _ = published.losses("n=2, m=1")
     cells = np.tile([2.0, 0.5], 200)[:, None]
-    found = peers.losses("n=2, m=1", theirs * cells)
-    assert len(found["ratio"]) == 20
-    np.testing.assert_allclose(found["ratio"], 1)
-    np.testing.assert_allclose(found["error"], np.log(2) / 19**0.5)
+    ours = peers.losses("n=2, m=1", theirs * cells)
+    assert len(ours["ratio"]) == 20
+    np.testing.assert_allclose(ours["ratio"], 1)
+    np.testing.assert_allclose(ours["error"], np.log(2) / 19**0.5)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from superposition_jax.core import targets
 from superposition_jax.engine import population, program_cache
 from superposition_jax.engine import trainer as engine
 from superposition_jax.sweep import Group
@@ -73,10 +74,17 @@ def test_a_new_process_can_use_programs_of_orthogonal_starts(tmp_path):
 
 
 def test_only_the_latest_files_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(program_cache, "_KEPT", 2)
+    monkeypatch.setattr(program_cache, "_MOST_FILES", 2)
     for number in range(4):
         program_cache.save(program_cache.folder() / f"{number}", {})
     assert len(list(program_cache.folder().iterdir())) == 2
+
+
+def test_programs_with_a_function_of_the_users_are_not_kept(numbers, monkeypatch):
+    """Whenever it was registered, also before anything has been compiled."""
+    monkeypatch.setitem(targets.TARGETS, "half", targets.Target(lambda x: x / 2))
+    train(numbers, spec=replace(SPEC, target="half"))
+    assert not program_cache.folder().exists()
 
 
 def test_without_a_place_to_keep_them_programs_are_not_kept(numbers, tmp_path, monkeypatch):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from shell import run
 
-from superposition_jax.command import commands, listing
+from superposition_jax.command import listing
 from superposition_jax.config.compose import conf_dir
-from superposition_jax.config.schema import LEAVES, Choice
+from superposition_jax.config.rules import Choice
+from superposition_jax.config.schema import LEAVES
 from superposition_jax.errors import ConfigError
 
 
@@ -28,13 +29,13 @@ def test_everything_with_a_name_has_a_line():
 
 def test_the_list_is_plain_in_a_pipe_and_fits_a_terminal(capsys, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    assert commands.catalogue(["--list"])
+    listing.write(["--list"])
     plain = capsys.readouterr().out
     assert "\x1b" not in plain
     assert "\n  learning_rate  Is it a phase or the optimiser? The same sparsities at learning rates over two decades.\n" in plain
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    assert commands.catalogue(["--list"])
+    listing.write(["--list"])
     coloured = capsys.readouterr().out
     assert "\x1b" in coloured
     lines = re.sub(r"\x1b\[[0-9;]*m", "", coloured).splitlines()
@@ -72,4 +73,4 @@ def test_the_list_has_what_imports_add(tmp_path):
 @pytest.mark.parametrize("other", ["sweep=sparsity", "experiments", "imports=7", "imports=[nowhere]"])
 def test_the_list_takes_imports_only(other):
     with pytest.raises(ConfigError, match=re.escape(other.partition("=")[0])):
-        commands.catalogue(["--list", other])
+        listing.write(["--list", other])

@@ -4,19 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from composed import BASE, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.config.compose import compose, conf_dir
-from superposition_jax.config.run_config import load, read
+from superposition_jax.config.compose import conf_dir
+from superposition_jax.config.run_config import RunConfig, read
+from superposition_jax.config.schema import LEAVES, RUNTIME
+from superposition_jax.types import Hparams, Spec
 
 FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
 OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
-BASE = compose([])
 
 
 def sweep(**axes):
-    """The experiment of the default config with other axes."""
+    """The default config with other axes."""
     return read(BASE | {"sweep": BASE["sweep"] | {"axes": axes}})
 
 
@@ -45,9 +47,9 @@ def test_options_of_every_group_are_found():
 @pytest.mark.parametrize("option", OPTIONS)
 def test_option_reads_into_groups_that_cover_the_grid(option):
     small = ["model.n_features=5"] if option == "train=exact" else []  # quadrature
-    experiment = load([option, *small])
-    points = np.concatenate([group.points for group in experiment.groups])
-    assert sorted(points) == list(range(experiment.grid.n_points))
+    config = load([option, *small])
+    points = np.concatenate([group.points for group in config.groups])
+    assert sorted(points) == list(range(config.grid.n_points))
 
 
 def test_paper_is_the_published_recipe():
@@ -85,6 +87,18 @@ def test_steps_by_number_of_features(n, steps):
     assert load([f"model.n_features={n}", "train.steps=7"]).groups[0].spec.steps == 7
 
 
+def test_every_field_is_filled_by_one_leaf():
+    filled = [leaf.field for leaf in LEAVES.values() if leaf.field]
+    together = {"density", "importance"}  # of several leaves
+    assert sorted([*filled, *together]) == sorted([*Spec.__dataclass_fields__, *Hparams.__dataclass_fields__])
+    assert {leaf.field for leaf in RUNTIME.values()} <= {*RunConfig._fields}
+
+
+@pytest.mark.parametrize("on", ["train.adversarial=true", "measures=[attack_radius]"])
+def test_a_leaf_may_matter_with_any_of_several_others(on):
+    assert load([on, "+sweep.axes.size={path: attack.size, values: [0.1, 1]}"]).grid.n_points == 2
+
+
 # ---------------------------------------------------------------------------------------------------------- axes
 
 
@@ -101,36 +115,36 @@ def test_steps_by_number_of_features(n, steps):
     ],
 )
 def test_forms_of_axis_values(form, values):
-    experiment = load([f"+sweep.axes.x={{path: train.learning_rate, {form}}}"])
-    (axis,), (group,) = experiment.grid.axes, experiment.groups
+    config = load([f"+sweep.axes.x={{path: train.learning_rate, {form}}}"])
+    (axis,), (group,) = config.grid.axes, config.groups
     assert axis.values == pytest.approx(values, rel=1e-15, abs=0)
     assert group.hparams.learning_rate.tolist() == np.float32(axis.values).tolist()
 
 
 def test_without_axes_there_is_one_model():
-    experiment = sweep()
-    assert (experiment.grid.n_points, len(experiment.groups)) == (1, 1)
-    assert experiment.grid.unravel(np.zeros((1, 3))).shape == (3,)
-    assert experiment.grid.unravel(np.zeros(1)).shape == ()
+    config = sweep()
+    assert (config.grid.n_points, len(config.groups)) == (1, 1)
+    assert config.grid.unravel(np.zeros((1, 3))).shape == (3,)
+    assert config.grid.unravel(np.zeros(1)).shape == ()
 
 
 def test_axes_multiply_and_the_last_is_fastest():
-    experiment = sweep(seed={"path": "seed", "range": 2}, rate={"path": "train.learning_rate", "values": [1, 2, 3]})
-    (group,) = experiment.groups
-    assert experiment.grid.sizes == {"seed": 2, "rate": 3}
+    config = sweep(seed={"path": "seed", "range": 2}, rate={"path": "train.learning_rate", "values": [1, 2, 3]})
+    (group,) = config.groups
+    assert config.grid.sizes == {"seed": 2, "rate": 3}
     assert group.seeds.tolist() == [0, 0, 0, 1, 1, 1]
     assert group.hparams.learning_rate.tolist() == [1, 2, 3, 1, 2, 3]
-    assert experiment.grid.unravel(group.seeds).tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert config.grid.unravel(group.seeds).tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 def test_zipped_axes_advance_together():
-    experiment = sweep(
+    config = sweep(
         rate={"path": "train.learning_rate", "values": [1, 2, 3], "zip": "pair"},
         seed={"path": "seed", "range": 2},
         eps={"path": "train.eps", "values": [4, 5, 6], "zip": "pair"},
     )
-    (group,) = experiment.groups
-    assert experiment.grid.sizes == {"pair": 3, "seed": 2}
+    (group,) = config.groups
+    assert config.grid.sizes == {"pair": 3, "seed": 2}
     assert group.hparams.learning_rate.tolist() == [1, 1, 2, 2, 3, 3]
     assert group.hparams.eps.tolist() == [4, 4, 5, 5, 6, 6]
 
@@ -150,14 +164,14 @@ def test_zipped_axes_advance_together():
     ],
 )
 def test_static_axis_has_one_group_per_value(path, field, values):
-    experiment = sweep(static={"path": path, "values": values}, sparsity={"path": "data.sparsity", "values": [0.1, 0.2]})
-    assert [getattr(group.spec, field) for group in experiment.groups] == values
-    assert [group.points.tolist() for group in experiment.groups] == [[2 * i, 2 * i + 1] for i in range(len(values))]
+    config = sweep(static={"path": path, "values": values}, sparsity={"path": "data.sparsity", "values": [0.1, 0.2]})
+    assert [getattr(group.spec, field) for group in config.groups] == values
+    assert [group.points.tolist() for group in config.groups] == [[2 * i, 2 * i + 1] for i in range(len(values))]
 
 
 def test_points_of_equal_spec_share_a_group():
-    experiment = sweep(kind={"path": "data.importance.kind", "values": ["uniform", "power"]}, seed={"path": "seed", "range": 2})
-    (group,) = experiment.groups  # importances are numbers, whatever their kind
+    config = sweep(kind={"path": "data.importance.kind", "values": ["uniform", "power"]}, seed={"path": "seed", "range": 2})
+    (group,) = config.groups  # importances are numbers, whatever their kind
     assert dict(zip(group.points.tolist(), group.seeds.tolist(), strict=True)) == {0: 0, 1: 1, 2: 0, 3: 1}
 
 
@@ -191,20 +205,20 @@ def test_groups_partition_the_grid_and_agree_with_its_labels(grid):
     axes, zipped = grid
     names = {path: path.replace(".", "_") for path in axes}
     dims = {path: names[zipped.get(path, path)] for path in axes}
-    experiment = sweep(**{names[path]: {"path": path, "values": values, "zip": dims[path]} for path, values in axes.items()})
+    config = sweep(**{names[path]: {"path": path, "values": values, "zip": dims[path]} for path, values in axes.items()})
 
     sizes = {dims[path]: len(values) for path, values in axes.items()}
     n_points = int(np.prod(list(sizes.values())))
     place = dict(zip(sizes, np.unravel_index(np.arange(n_points), tuple(sizes.values())), strict=True))
-    for axis in experiment.grid.axes:
-        assert experiment.grid.codes(axis).tolist() == place[axis.dim].tolist()
+    for axis in config.grid.axes:
+        assert config.grid.codes(axis).tolist() == place[axis.dim].tolist()
 
-    assert experiment.grid.n_points == n_points
-    assert sorted(np.concatenate([group.points for group in experiment.groups])) == list(range(n_points))
+    assert config.grid.n_points == n_points
+    assert sorted(np.concatenate([group.points for group in config.groups])) == list(range(n_points))
     labels = [{path: axes[path][place[dims[path]][point]] for path in axes} for point in range(n_points)]
-    assert len(experiment.groups) == len({tuple(label[p] for p in axes if p in STATIC) for label in labels})
+    assert len(config.groups) == len({tuple(label[p] for p in axes if p in STATIC) for label in labels})
 
-    for group in experiment.groups:
+    for group in config.groups:
         for row, point in enumerate(group.points):
             label = labels[point]
             n = label.get("model.n_features", 20)

@@ -7,7 +7,7 @@ from oracle import midpoint
 import superposition_jax
 from superposition_jax.config import run_config
 from superposition_jax.engine import trainer as engine
-from superposition_jax.experiments import tables
+from superposition_jax.experiments.registry import reserved_names
 from superposition_jax.results import neighbours
 
 GRID = ["experiment=phase_n2m1", "sweep.axes.importance.num=7", "sweep.axes.density.num=7", "tables=[]", "figures=[]"]
@@ -67,7 +67,7 @@ def test_cells_of_diverged_models_and_axes_without_labels():
 def test_tables_names_are_reserved():
     dataset = superposition_jax.run(["experiment=phase_n2m1", *GRID[1:3], "sweep.repair=true", "train.steps=100"])
     plain = superposition_jax.run([*GRID, "train.steps=100"])
-    assert set(dataset.variables) - set(plain.variables) <= tables.NAMES
+    assert set(dataset.variables) - set(plain.variables) <= reserved_names()
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Sparse autoencoders against limits that are known: exact codes, chance, definitions; and what they find in trained models."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +11,7 @@ import superposition_jax
 from superposition_jax.core import data, random
 from superposition_jax.engine import population
 from superposition_jax.experiments.autoencoder import numeric as dictionary
-from superposition_jax.experiments.autoencoder import table
 from superposition_jax.experiments.autoencoder.numeric import Setting
-from superposition_jax.experiments.figures import draw
 from superposition_jax.types import Spec
 
 SPEC = Spec(n_features=6, n_hidden=3)
@@ -137,31 +134,6 @@ def test_results_follow_their_models_when_those_are_shuffled(numbers):
     shuffled = population.over_models(one, jax.tree.map(lambda a: a[order], hparams), w[order], sizes[order], at_a_time=3)
     for name in whole:
         np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-3, atol=1e-4, err_msg=name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "+sweep.axes.seed={path: seed, range: 2}"],
-        ["model=privileged", "model.n_hidden=3", "+sweep.axes.n={path: model.n_features, values: [6, 1]}"],
-        [],
-        ["+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}", "data.values.law=binary"],
-    ],
-    ids=["hidden", "features", "one model", "diverged"],
-)
-def test_other_sweeps_have_the_table_and_its_figures(overrides, monkeypatch):
-    monkeypatch.setattr(dictionary, "learn", partial(dictionary.learn, steps=3))
-    monkeypatch.setattr(table, "KINDS", {"ℓ₁ 0.1": (0, 0.1), "top 2": (2, 0.0)})
-    few = ["model.n_features=6", "data.density=0.2", "train.steps=20", "tables=[dictionary]"]
-    dataset = superposition_jax.run([*few, *overrides])
-    sweep = dataset["status"].dims
-    assert dataset["sae_latents"].dims == (*sweep, "dictionary", "sae", "sae_seed")
-    ok = dataset["status"] == 1
-    assert np.isfinite(dataset["sae_explained"].where(ok, 0)).all()
-    assert len(dataset.attrs["findings"].splitlines()) == ok[{"seed": 0} if "seed" in sweep else {}].size
-    for name in ("dictionary", "dictionary_count"):
-        assert draw(name, dataset).axes
 
 
 @pytest.mark.slow

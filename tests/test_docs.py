@@ -1,31 +1,54 @@
-"""The reference has every module, and the citation this version. That the reference builds without warnings is for .ci/run."""
+"""Documents name what exists, and the reference has all of the package. That it builds without warnings is for .ci/run."""
 
 import re
 import tomllib
-from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 
+from superposition_jax import extend
+
 ROOT = Path(__file__).parents[1]
-HIDDEN = "superposition_jax.run"
-"""The command's module: the reference has the function of that name."""
+PACKAGE = ROOT / "superposition_jax"
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
 
 
-def test_every_module_is_in_the_reference_once():
-    pages = (page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
-    listed = Counter(name for page in pages for name in re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE))
-    files = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / "superposition_jax").rglob("*.py"))
-    modules = {".".join(path.parts).removesuffix(".__init__") for path in files}
-    assert listed == Counter(modules - {HIDDEN})
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_reference_lists_every_file_and_folder_of_the_package():
+    listed = re.findall(r"^   superposition_jax\.?(\w*)$", read("docs/reference.md"), re.MULTILINE)
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert sorted(listed) == sorted({"", *names} - {"__init__", "run"})
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_documents_name_exist(path):
+    """Of the repository, of the package, or beside the document; but those of examples, which are not ours."""
+    named = re.findall(r"`((?:\w+/)*\w+\.(?:py|yaml|sh|json))`", path.read_text(encoding="utf-8"))
+    places = (ROOT, PACKAGE, path.parent, ROOT / "docs" / "recipes")
+    examples = {"conf/experiment/frames.yaml", "conf/sizes/frames_full.yaml", "tests/test_frames.py"}
+    assert not [name for name in set(named) - examples if not any((place / name).exists() for place in places)]
+
+
+def test_every_registry_is_in_the_table_of_what_can_be_added():
+    registries = {name for name in extend.__all__ if name.isupper()}
+    assert registries <= {*re.findall(r"`([A-Z]+)`", read("CONTRIBUTING.md"))}
+
+
+def test_every_experiment_is_compared_with_the_paper():
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.+?) \|", read("docs/experiments.md"), re.MULTILINE)))
+    assert sorted(named) == sorted({path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")} - {"none"})
 
 
 def test_the_citation_is_of_this_version():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load(read("CITATION.cff"))
+    project = tomllib.loads(read("pyproject.toml"))["project"]
     assert {key: citation[key] for key in ("version", "license", "keywords")} == {
         key: project[key] for key in ("version", "license", "keywords")
     }
     (paper,) = citation["references"]
     assert (len(paper["authors"]), paper["year"]) == (16, 2022)
-    assert paper["url"] in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert paper["url"] in read("README.md")

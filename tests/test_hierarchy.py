@@ -5,33 +5,9 @@ import pytest
 
 import superposition_jax
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import figures
 from superposition_jax.experiments.hierarchy import table as hierarchy
 
 TINY = ["tables=[hierarchy]", "figures=[]", "model.n_features=4", "model.n_hidden=2", "train.steps=50", "data.density=0.3"]
-SWEEPS = {
-    "one model": [],
-    "no seeds, sizes": ["+sweep.axes.m={path: model.n_hidden, values: [1, 3]}"],
-    "seeds, kinds": [
-        "+sweep.axes.kind={path: model.kind, values: [tied, untied]}",
-        "+sweep.axes.density={path: data.density, values: [1.0, 0.1]}",
-        "+sweep.axes.seed={path: seed, range: 2}",
-    ],
-    "a diverged model": ["+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1e30]}"],
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SWEEPS)
-def test_any_sweep_has_levels_and_figures(name):
-    dataset = superposition_jax.run([*TINY, *SWEEPS[name]])
-    for figure in ("hierarchy", "bases"):
-        assert figures.draw(figure, dataset).axes
-    assert dataset["kept"].dims == (*dataset["status"].dims, "level")
-    dataset = dataset.isel(rate=[0]) if "rate" in dataset.dims else dataset
-    assert set(np.unique(dataset["kept"])) <= {0, 1}
-    assert dataset["linear_share"].dims == (*dataset["status"].dims, "basis")
-    assert np.all(dataset["kept"].sel(level=["decomposable", "linear"]) == 1)
 
 
 def test_an_architecture_is_named_by_its_formula():
@@ -64,8 +40,8 @@ def test_what_each_model_loses():
         np.testing.assert_allclose(
             model["basis_loss"].sel(basis="rotated") / model["basis_loss"].sel(basis="trained"), 1, rtol=1e-4
         )
-    assert np.all(linear["kept"].sel(level="not superposed") == 1)
-    assert np.all(relu["kept"].sel(level="not superposed", sparsity=slice(0.9, None)) == 0)
+    assert np.all(linear["on_level"].sel(level="not superposed") == 1)
+    assert np.all(relu["on_level"].sel(level="not superposed", sparsity=slice(0.9, None)) == 0)
     trained = hidden.sel(basis="trained")
     assert np.all(apart(trained["interaction_share"].sel(sparsity=[0.9, 0.97]), 0.03) > 3)
     assert np.all(apart(trained["aligned_z"].sel(sparsity=[0.0, 0.7]), 0) > 3)

@@ -9,7 +9,6 @@ import superposition_jax
 from superposition_jax import theory
 from superposition_jax.core import data, objective
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import figures
 from superposition_jax.experiments.interference import numeric as interference
 from superposition_jax.types import Spec
 
@@ -94,26 +93,6 @@ def test_sets_that_look_alike_are_counted(w, support, counts):
 
 
 TINY = ["tables=[interference]", "figures=[]", MEASURES, "model.n_features=6", "model.n_hidden=3", "train.steps=200"]
-SWEEPS = {
-    "one model": ["data.density=0.1"],
-    "no seeds, sizes": ["data.density=0.1", "+sweep.axes.m={path: model.n_hidden, values: [1, 3]}"],
-    "seeds, densities": [
-        "+sweep.axes.density={path: data.density, values: [1.0, 0.1]}",
-        "+sweep.axes.seed={path: seed, range: 2}",
-    ],
-    "a diverged model": ["+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1e30]}"],
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SWEEPS)
-def test_any_sweep_has_a_table_and_a_figure(name):
-    dataset = superposition_jax.run([*TINY, *SWEEPS[name]])
-    assert dataset["false_square"].dims == (*dataset["status"].dims, "others", "stage")
-    assert figures.draw("interference", dataset).axes
-    good = (dataset["status"] == 1).values
-    assert np.isfinite(dataset["linear_benefit"].values[good]).all()
-    assert np.isnan(dataset["linear_benefit"].values[~good]).all()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from shell import SWEEP, TINY, run
 
 import superposition_jax
-from superposition_jax.command import commands, info, pipeline
+from superposition_jax.command import folder_commands, info, pipeline
 from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
-from superposition_jax.storage import manifest
+from superposition_jax.storage import identity, manifest
 from superposition_jax.storage.checkpoint import RunStore
 
 
@@ -49,7 +49,7 @@ def test_a_finished_run(finished):
     axes = [text for name, text in info.rows(folder) if name == "axis"]
     assert axes[0] == "sparsity (data.sparsity): 0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999"
     assert axes[-1] == "seed (seed): 0, 1, 2"
-    assert f"jax {manifest.versions()['jax']}" in rows["versions"]
+    assert f"jax {identity.versions()['jax']}" in rows["versions"]
     assert re.fullmatch(r"\d+\.\d s \(compile .*", rows["took"])
     assert any(text.startswith("results.nc  ") for name, text in info.rows(folder) if name == "files")
     assert rows["open"] == f"superposition_jax.load({str(folder)!r})"
@@ -73,9 +73,9 @@ def test_shards_and_diverged_models(tmp_path):
 
 
 def test_who_trains_and_who_has_left(tmp_path):
-    experiment, folder = run_config.load(SWEEP), tmp_path / "a run"
-    with RunStore(folder, manifest.about(experiment), 60):
-        manifest.begin(experiment, folder)
+    config, folder = run_config.load(SWEEP), tmp_path / "a run"
+    with RunStore(folder, identity.of_config(config), 60):
+        manifest.prepare_folder(config, folder)
         rows = told(folder)
         assert rows["status"] == f"process {os.getpid()} on {platform.node()} trains"
         assert (rows["models"], rows["loss"]) == ("21: 0 ok, 0 diverged, 21 missing", "none yet")
@@ -90,13 +90,13 @@ def test_who_trains_and_who_has_left(tmp_path):
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
         rows = told(folder)
         assert rows["status"] == f"process {pid} on {host} {words}"
-        assert rows["go on"] == pipeline.again(experiment, folder)
+        assert rows["go on"] == pipeline.resume_command(config, folder)
         assert f"resume='{folder}'" in rows["go on"]
 
 
 def test_multiruns_and_folders_of_runs(tmp_path, finished):
-    experiment, folder = run_config.load(SWEEP), tmp_path / "multirun"
-    manifest.begin_all([experiment, experiment], folder / "unfinished" / "0_0")
+    config, folder = run_config.load(SWEEP), tmp_path / "multirun"
+    manifest.prepare_multirun([config, config], folder / "unfinished" / "0_0")
     assert told(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
     assert run("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
     rows = told(tmp_path / "multirun2")
@@ -129,7 +129,7 @@ def test_what_is_damaged_is_one_line(finished, tmp_path, name, change):
         (folder / file).write_bytes((finished[0] / file).read_bytes())
     spoil(folder, name, change)
     with pytest.raises(ConfigError, match="damaged") as refused:
-        commands.on_folder([f"info={folder}"])
+        folder_commands.answer([f"info={folder}"])
     assert "\n" not in str(refused.value)
 
 
@@ -137,7 +137,7 @@ def test_a_stranger_does_not_steer_the_terminal(finished, tmp_path, capsys):
     there = json.loads((finished[0] / "manifest.json").read_text()) | {"findings": ["\x1b[2Jtwo\nlines"]}
     (tmp_path / "results.nc").write_bytes((finished[0] / "results.nc").read_bytes())
     (tmp_path / "manifest.json").write_text(json.dumps(there))
-    assert commands.on_folder([f"info={tmp_path}"])
+    assert folder_commands.answer([f"info={tmp_path}"])
     assert "found     [2Jtwolines\n" in capsys.readouterr().out
 
 
@@ -145,18 +145,18 @@ def test_what_is_no_run_is_one_line(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for folder in (tmp_path / "notes.txt", tmp_path / "nowhere"):
         with pytest.raises(ConfigError, match="no run there"):
-            commands.on_folder([f"info={folder}"])
+            folder_commands.answer([f"info={folder}"])
     done = run(f"info={tmp_path}", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"superposition_jax: info = {str(tmp_path)!r}: no run there\n"
     assert [*tmp_path.iterdir()] == [tmp_path / "notes.txt"]
     with pytest.raises(ConfigError, match=r"train\.steps = '5': info=\. takes nothing beside it"):
-        commands.on_folder(["info=.", "train.steps=5"])
+        folder_commands.answer(["info=.", "train.steps=5"])
 
 
 def test_info_is_plain_in_a_pipe(finished, capsys, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    assert commands.on_folder([f"info={finished[0]}"])
+    assert folder_commands.answer([f"info={finished[0]}"])
     title, *lines, end = capsys.readouterr().out.splitlines()
     assert (title, end) == (str(finished[0]), "")
     assert [tuple(line.split(maxsplit=1)) for line in lines] == info.rows(finished[0])

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import superposition_jax
-from superposition_jax.config.schema import LEAVES, RUNTIME, Choice, Integer, Number
+from superposition_jax.config.rules import Choice, Integer, Number
+from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.errors import ConfigError
 
 RULES = {key: rule for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, (Choice, Integer, Number))}

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import superposition_jax
-from superposition_jax.command.launcher import Composer, save_config
+from superposition_jax.command.launcher import Composer
 from superposition_jax.config.compose import VERSION_BASE, conf_dir
 
 TINY = ["train.steps=30", "model.n_features=6"]
@@ -57,18 +57,6 @@ def test_composition_is_hydras_own():
         for overrides in [*JOBS, *JOBS]:
             ours, own = compose(master, list(overrides)), loader.load_sweep_config(master, list(overrides))
             assert OmegaConf.to_container(ours) == OmegaConf.to_container(own), overrides
-
-
-def test_configs_are_saved_as_hydra_saves_them(tmp_path):
-    setup_globals()
-    with initialize_config_dir(conf_dir(), **VERSION_BASE):
-        loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration("config", overrides=[], run_mode=RunMode.MULTIRUN)
-        for overrides in JOBS:
-            config = loader.load_sweep_config(master, list(overrides))
-            save_config(config, "all.yaml", tmp_path)
-            saved = OmegaConf.load(tmp_path / "all.yaml")
-            assert OmegaConf.to_container(saved) == OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config)))
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,8 @@ import pytest
 
 import superposition_jax
 from superposition_jax.core import random
-from superposition_jax.experiments import figures, tables
-from superposition_jax.experiments.packing import figure as drawn
 from superposition_jax.experiments.packing import numeric as packing
 from superposition_jax.experiments.packing.table import restarts
-from superposition_jax.results import status
 from superposition_jax.theory import bounds
 from superposition_jax.theory.losses import polygon
 
@@ -113,21 +110,6 @@ def test_the_table_of_a_sweep_over_sizes_without_seeds():
         assert np.all(dataset[name] >= dataset["bound_coherence"] - 1e-5)
     assert np.all(dataset["packed_coherence"] <= dataset["packed_worst"])
     assert len(dataset.attrs["findings"].splitlines()) == 4 + 4
-    assert len(figures.draw("coherence", dataset).axes) == 1
-    assert len(drawn.packing(dataset).axes) == 4
-
-
-@pytest.mark.slow
-def test_the_table_of_one_model_and_of_one_that_diverged():
-    one = superposition_jax.run([*TINY, "model.n_features=5", "model.n_hidden=2"])
-    assert one["packed_coherence"].dims == ()
-    assert figures.draw("coherence", one).axes
-    rates = "+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}"
-    two = superposition_jax.run([*TINY, "model.n_features=5", "model.n_hidden=2", rates])
-    assert status.diverged(two) == 1
-    assert np.isnan(two["packed_coherence"].sel(rate=1e30))
-    assert figures.draw("coherence", two).axes
-    assert {"packed_coherence", "packing_m", "packing_epsilon"} <= tables.NAMES
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax.experiments.solids.table import arrangement
+from superposition_jax.experiments.components import arrangement
 from superposition_jax.results import select
 
 pytestmark = pytest.mark.slow
@@ -156,7 +156,7 @@ def test_perturbed():
     best = select.best_seed(dataset)
     assert arrangement(best.isel(first=0)) == "2 digons"
     assert arrangement(best.sel(first=0.05, method="nearest")) == "pentagon"
-    place, error = dataset.attrs["crossing"], dataset.attrs["crossing_error"]
+    place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
     assert abs(place - 0.0130) < 0.0005
     assert error < 0.0005
     nearest = [nearest_cosine(best.sel(first=density, method="nearest")) for density in (0.015, 0.03, 0.05, 0.1, 0.2)]

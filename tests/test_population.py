@@ -146,19 +146,19 @@ def test_one_trace_a_spec(numbers, monkeypatch):
     traces = []
     original = train.train_step
 
-    def counted(*args, spec, blocks):
+    def counted(*args, spec, slices):
         traces.append(spec)
-        return original(*args, spec=spec, blocks=blocks)
+        return original(*args, spec=spec, slices=slices)
 
     monkeypatch.setattr(train, "train_step", counted)
     other = Spec(n_features=5, n_hidden=3, batch_size=16, steps=40, curve_points=6)
     groups, reports = [group(numbers), group(numbers, spec=other)], []
     engine.Trainer(groups, devices=1, chunk=4).train(reports.append)
-    in_rectangles = {spec: traces.count(spec) for spec in traces}
+    in_tiles = {spec: traces.count(spec) for spec in traces}
     traces.clear()
     engine.Trainer(groups, devices=1, chunk=None).train(lambda report: None)
-    assert {spec: traces.count(spec) for spec in traces} == in_rectangles
-    assert set(in_rectangles) == {SPEC, other}
+    assert {spec: traces.count(spec) for spec in traces} == in_tiles
+    assert set(in_tiles) == {SPEC, other}
     kinds = [type(report) for report in reports]
     assert kinds.count(segments.Compiled) == 2
     assert kinds.count(segments.Finished) > 4

@@ -8,7 +8,6 @@ from scipy.optimize import linprog
 from scipy.stats import ortho_group
 
 import superposition_jax
-from superposition_jax.experiments import figures
 from superposition_jax.experiments.recovery import numeric as recovery
 from superposition_jax.theory import bounds
 from superposition_jax.types import Batch
@@ -151,7 +150,7 @@ def test_l1_recovers_below_its_threshold_and_not_above():
 
 
 @pytest.mark.slow
-def test_the_table_agrees_with_the_loss_and_survives_other_sweeps():
+def test_the_table_agrees_with_the_loss():
     """The trained model's own decoder has its relative loss; errors over seeds and inputs."""
     axes = [
         "+sweep.axes.n_hidden={path: model.n_hidden, values: [3, 6]}",
@@ -164,11 +163,6 @@ def test_the_table_agrees_with_the_loss_and_survives_other_sweeps():
     linear = dataset["recovery_error"].sel(recovery_decoder="linear", recovery_matrix="random")
     for m in (3, 6):  # of equal variances, the share of directions that W does not see
         np.testing.assert_allclose(linear.sel(n_hidden=m).mean("seed"), 1 - m / 12, atol=0.1)
-    assert len(figures.draw("recovery", dataset).axes) == 6
-    assert len(figures.draw("recovery", dataset.isel(seed=0, n_hidden=0)).axes) == 3
-    one = superposition_jax.run([*GIVEN, "model.n_hidden=3", "data.density=0.1"])
-    assert one["recovery_error"].dims == ("recovery_matrix", "recovery_decoder")
-    assert "of what l1 gains" in one.attrs["findings"]
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """Bad input: one line that names the key, the value and what is allowed."""
 
 import pytest
+from composed import load
 
-from superposition_jax.config.run_config import load
 from superposition_jax.errors import ConfigError
 
 
@@ -81,8 +81,12 @@ REFUSED = [
     (["figures=[simulation]"], ["figures", "tables=[simulation]"]),
     (["figures=[neurons]"], ["figures", "tables=[neurons]"]),
     (["target=max", "model.n_features=1"], ["target.kind = 'max'", "≥ 2"]),
-    (["train.penalty.weight=0.5"], ["train.penalty.weight = 0.5", "train.penalty.kind = null"]),
-    (["+sweep.axes.a={path: attack.size, values: [0.1, 1]}"], ["attack.size", "changes nothing"]),
+    (["train.penalty.weight=0.5"], ["train.penalty.weight = 0.5", "train.penalty.kind = None"]),
+    (["+sweep.axes.a={path: attack.size, values: [0.1, 1]}"], ["attack.size", "changes nothing", "measures = attacked_loss or"]),
+    (
+        ["model.n_features=2", "data.importance.list=[1, 2]", axis("path: data.importance.decay, values: [0.5]")],
+        ["data.importance.decay", "changes nothing with data.importance.list = [1, 2]", "null"],
+    ),
     (["imports=mine"], ["imports", "a list of modules"]),
     (["measures=[attack]"], ["measures", "attacked_loss, attack_radius, hidden_l1"]),
     (["train.penalty.kind=l2"], ["train.penalty.kind = 'l2'", "l1, null"]),

@@ -99,7 +99,7 @@ def test_features_of_a_neuron_are_counted():
 
 def test_one_neuron_a_feature_is_beyond_all_rotations(numbers):
     found = describe(numbers, {"W": jnp.eye(M, N), "b": jnp.zeros(N)})
-    assert found["aligned"][0] == 1 == found["aligned_above"][0]
+    assert found["aligned"][0] == 1 == found["less_aligned_rotations"][0]
     assert found["aligned_z"][0] > 3 > abs(found["aligned_z"][1])
     np.testing.assert_allclose(found["neuron_features"][0], 1, atol=0.05)
     assert np.all(found["neuron_features"][1] > 1.2)

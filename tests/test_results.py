@@ -86,6 +86,40 @@ def test_coordinates_are_the_configured_values_in_double_precision(hidden):
     assert hidden["step"].values[-1] == 8
 
 
+def test_the_numbers_of_every_feature_are_kept(hidden):
+    density = hidden["density"].astype(np.float32).broadcast_like(hidden["feature_norm"])
+    np.testing.assert_array_equal(hidden["feature_density"], density.transpose(*hidden["feature_density"].dims))
+    np.testing.assert_allclose(hidden["feature_importance"], np.broadcast_to(0.7 ** np.arange(4), hidden["feature_norm"].shape))
+
+
+def test_files_without_paths_and_feature_numbers_load_explore_and_measure(hidden, tmp_path):
+    """As earlier versions wrote them."""
+    old = hidden.drop_vars(["feature_density", "feature_importance"]).copy(deep=True)
+    for coordinate in old.coords.values():
+        coordinate.attrs.pop("path", None)
+    netcdf.save(old, tmp_path)
+    loaded = superposition_jax.load(tmp_path)
+    paths = {name: coordinate.attrs.get("path") for name, coordinate in hidden.coords.items()}
+    assert paths["sparsity"] == "data.sparsity"
+    assert paths["density"] is None
+    assert {name: coordinate.attrs.get("path") for name, coordinate in loaded.coords.items()} == paths
+    assert "explorer" in superposition_jax.explore(loaded).html
+    assert "principal" in superposition_jax.measure(loaded, ["demonstration"])
+
+
+def test_only_results_of_diverged_models_are_masked(hidden):
+    given = hidden.assign(many=hidden["represented"].astype(np.int8), few=hidden["represented"] < 2)
+    masked = status.without_diverged(given)
+    for name in ("loss", "represented", "many", "few", "W"):
+        assert masked[name].sel(rate=1e30).isnull().all()
+        np.testing.assert_array_equal(masked[name].sel(rate=0.01), given[name].sel(rate=0.01))
+    for name in ("status", "diverged_at", "feature_density"):
+        assert masked[name].identical(given[name])
+    assert (masked["represented"].dtype, masked["many"].dtype, masked["few"].dtype) == (np.float64, np.float32, np.float32)
+    fine = given.sel(rate=0.01)
+    assert status.without_diverged(fine).identical(fine)
+
+
 def test_diverged_models_are_marked_and_others_are_not(hidden):
     assert (hidden["status"].sel(rate=0.01) == status.STATUS.index("ok")).all()
     assert (hidden["status"].sel(rate=1e30) == status.STATUS.index("diverged")).all()
@@ -126,25 +160,6 @@ def test_failed_writes_leave_the_old_file(tmp_path):
 def test_loading_what_is_not_there_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"results\.nc: no such file"):
         superposition_jax.load(tmp_path)
-
-
-SWEEPS = {
-    "single": ["sweep=none"],
-    "sparsity": ["sweep.axes.seed.range=2"],
-    "no seeds": ["~sweep.axes.seed"],
-    "names": ["sweep.axes.seed.range=2", "+sweep.axes.f={path: model.activation, values: [relu, gelu]}"],
-}
-
-
-@pytest.fixture(scope="module", params=SWEEPS.values(), ids=SWEEPS)
-def small(request):
-    return superposition_jax.run([*SMALL, *request.param])
-
-
-@pytest.mark.parametrize("name", sorted(set(figures.FIGURES) - set(figures.NEEDS)))
-def test_every_figure_draws_for_every_kind_of_sweep(name, small, tmp_path):
-    [path] = figures.save(small, [name], tmp_path)
-    assert path.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_demonstration_shows_the_best_seed(tmp_path):

@@ -3,17 +3,22 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from bits import same
 
 import superposition_jax
+from superposition_jax import version
+from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
+from superposition_jax.storage import identity
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
@@ -90,6 +95,27 @@ def test_another_config_or_version_is_refused_with_the_difference(tmp_path, monk
     with pytest.raises(ConfigError, match=r"version of jax = '0\.1' there"):
         superposition_jax.run(SWEEP, directory=tmp_path)
     superposition_jax.run([*SWEEP, "train.steps=200", "runtime.overwrite=true"], directory=tmp_path)
+
+
+def test_a_changed_file_changes_the_digest_of_what_it_decides(tmp_path):
+    decides = {version.TRAINING: ["types.py", "core/model.py", "engine/tuning.py", "config/schema.py"]}
+    decides |= {version.TABLES: ["theory/bounds.py", "experiments/solids/table.py"]}
+    package, decides_neither = tmp_path / "package", ["command/progress.py", "results/assemble.py", "explorer/content.py"]
+    shutil.copytree(Path(superposition_jax.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "vendor"))
+    for file in [*decides_neither, *(file for files in decides.values() for file in files)]:
+        source = (package / file).read_bytes()
+        (package / file).write_bytes(source + b"# a comment\n")
+        changed = [parts for parts in decides if version.digest.__wrapped__(parts, package) != version.digest(parts)]
+        assert changed == [parts for parts, files in decides.items() if file in files], file
+        (package / file).write_bytes(source)
+
+
+def test_a_run_may_go_on_with_other_tables_but_not_with_other_training():
+    versions, composed = identity.versions(), compose.compose([])
+    decisive = identity.decisive(composed, versions)
+    assert decisive == identity.decisive(composed, versions | {"experiments": "changed"})
+    assert decisive != identity.decisive(composed, versions | {"source": "changed"})
+    assert decisive["version of source"] == version.digest(version.TRAINING)
 
 
 def start(folder, *arguments, environment=None, **given):

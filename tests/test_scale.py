@@ -1,11 +1,11 @@
-"""docs/scale.md: what it reckons with."""
+"""The counts, rooflines and units behind docs/scale.md."""
 
 import pytest
 
 from benchmarks import scale
 
 
-def test_operations_of_a_step_are_those_of_its_products_and_some():
+def test_a_step_has_the_operations_of_its_products_and_a_few_more():
     cost = scale.counted("n=20, m=5")
     assert 1 < cost["operations"] / cost["products"] < 3
     assert cost["state_bytes"] == 2 * 3 * 4 * (20 * 5 + 20)
@@ -13,7 +13,7 @@ def test_operations_of_a_step_are_those_of_its_products_and_some():
 
 
 @pytest.mark.parametrize("chip", scale.CHIPS, ids=lambda chip: chip.name)
-def test_a_roofline_has_its_ends_in_order_and_no_faster_than_the_peaks(chip):
+def test_the_ends_of_a_roofline_are_in_order_and_no_faster_than_the_peaks(chip):
     low, high = scale.seconds_a_step("n=20, m=5", chip)
     assert scale.counted("n=20, m=5")["products"] / chip.matrix <= low <= high
 

@@ -15,7 +15,7 @@ from bits import same
 import superposition_jax
 from superposition_jax.command import shards
 from superposition_jax.errors import ConfigError
-from superposition_jax.storage import manifest
+from superposition_jax.storage import identity
 
 SWEEP = [
     *("sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"),
@@ -106,8 +106,8 @@ def test_bad_shards_are_refused(given, tmp_path):
 
 def test_parts_of_other_versions_are_refused(folder, monkeypatch):
     superposition_jax.run([*SWEEP, "runtime.shard=1/3"], directory=folder)
-    versions = manifest.versions() | {"jax": "99"}
-    monkeypatch.setattr(manifest, "versions", lambda: versions)
+    versions = identity.versions() | {"jax": "99"}
+    monkeypatch.setattr(identity, "versions", lambda: versions)
     with pytest.raises(ConfigError, match=r"version of jax = '\S+' there, '99' here"):
         shards.merge(folder)
 

@@ -10,7 +10,6 @@ import pytest
 import superposition_jax
 from superposition_jax.core import data, random
 from superposition_jax.engine import population
-from superposition_jax.experiments.figures import draw
 from superposition_jax.experiments.simulation import numeric as simulation
 from superposition_jax.types import Batch, Spec
 
@@ -111,31 +110,6 @@ def test_results_follow_their_models_when_those_are_shuffled(numbers):
     shuffled = population.over_models(one, seeds[order], take(hparams), take(params), at_a_time=3)
     for name in whole:
         np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-4, atol=1e-6, err_msg=name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "+sweep.axes.seed={path: seed, range: 2}"],
-        ["+sweep.axes.n={path: model.n_features, values: [6, 2]}", "data.density=0.2"],
-        ["model=untied", "model.n_hidden=3"],
-        [
-            "+sweep.axes.rate={path: train.learning_rate, values: [0.02, 1e30]}",
-            "+sweep.axes.p={path: data.density, values: [1, 0.1]}",
-        ],
-    ],
-    ids=["hidden", "features", "one model", "diverged"],
-)
-def test_other_sweeps_have_the_table_and_its_figure(overrides):
-    dataset = superposition_jax.run(["model.n_features=6", "train.steps=20", "tables=[simulation]", *overrides])
-    sweep, ok = dataset["status"].dims, dataset["status"] == 1
-    for name in ("error", "independent", "dedicated", "linear", "density"):
-        values = dataset[f"simulation_{name}"]
-        assert values.dims == sweep
-        assert (np.isfinite(values) == ok).all(), name
-    assert len(dataset.attrs["findings"].splitlines()) == ok[{"seed": 0} if "seed" in sweep else {}].size
-    assert draw("simulation", dataset).axes
 
 
 @pytest.mark.slow

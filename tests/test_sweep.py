@@ -1,19 +1,19 @@
-"""Points, groups and rectangles: every model exactly once, at its label."""
+"""Points, groups and tiles: every model exactly once, at its label."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superposition_jax.engine.tiles import fitting, of_size, rectangles
-from superposition_jax.sweep import Axis, Grid, Group, merge, share, take
+from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
+from superposition_jax.sweep import Axis, Grid, Group, merge, shard_places, take
 from superposition_jax.types import Spec
 
 
-def cover(seeds, chunk, devices):
-    """All rectangles that cover models with some seeds."""
-    rows, cells = fitting(seeds, chunk, devices)
-    return (rows, cells), rectangles(seeds, np.arange(len(seeds)), (rows * devices, cells))
+def tiles_of(seeds, chunk, devices):
+    """The shape of a device's part of a tile, and all tiles that cover models with some seeds."""
+    rows, cells = tile_shape(seeds, chunk, devices)
+    return (rows, cells), cover(seeds, np.arange(len(seeds)), (rows * devices, cells))
 
 
 @given(
@@ -24,9 +24,9 @@ def cover(seeds, chunk, devices):
 @settings(max_examples=300, deadline=None)
 def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices):
     seeds = np.array(seeds)
-    (height, width), tiles = cover(seeds, chunk, devices)
+    (height, width), tiles = tiles_of(seeds, chunk, devices)
     assert height * width <= chunk
-    assert max(of_size(seeds, chunk)) <= chunk
+    assert max(tile_shape_of_chunk(seeds, chunk)) <= chunk
     assert sorted(np.concatenate([tile.places[tile.real] for tile in tiles])) == [*range(len(seeds))]
     for tile in tiles:
         assert tile.places.shape == (devices * height, width)
@@ -36,10 +36,10 @@ def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices)
 
 @given(data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_rectangles_cover_any_part_of_a_group(data):
+def test_tiles_cover_any_part_of_a_group(data):
     seeds = np.array(data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=60)))
     places = np.array(data.draw(st.lists(st.integers(0, len(seeds) - 1), unique=True)), int)
-    tiles = rectangles(seeds, places, of_size(seeds, data.draw(st.integers(1, 70))))
+    tiles = cover(seeds, places, tile_shape_of_chunk(seeds, data.draw(st.integers(1, 70))))
     assert sorted(place for tile in tiles for place in tile.places[tile.real]) == sorted(places)
 
 
@@ -50,30 +50,30 @@ def test_shards_have_every_model_once_and_cost_about_the_same(counts, shards):
         Group(Spec(n_features=2, n_hidden=1, steps=10 * (k + 1)), None, np.arange(count) % 3, np.arange(count))
         for k, count in enumerate(counts)
     ]
-    shares = [share(groups, index, shards) for index in range(shards)]
+    by_shard = [shard_places(groups, index, shards) for index in range(shards)]
     for number, group in enumerate(groups):
-        assert sorted(np.concatenate([own[number] for own in shares])) == [*range(len(group.points))]
-    costs = [sum(len(places) * group.spec.steps for places, group in zip(own, groups, strict=True)) for own in shares]
+        assert sorted(np.concatenate([places[number] for places in by_shard])) == [*range(len(group.points))]
+    costs = [sum(len(places) * group.spec.steps for places, group in zip(shard, groups, strict=True)) for shard in by_shard]
     assert max(costs) - sum(costs) / shards <= 10 * len(counts)
 
 
 @pytest.mark.parametrize(("models", "chunk", "tiles"), [(10_000, 500, 10), (1000, 500, 1), (1001, 500, 2)])
-def test_rectangles_are_even_and_hardly_padded(models, chunk, tiles):
-    _, found = cover(np.repeat(np.arange(4), models // 4), chunk, 2)
+def test_tiles_are_even_and_hardly_padded(models, chunk, tiles):
+    _, found = tiles_of(np.repeat(np.arange(4), models // 4), chunk, 2)
     padded = sum(tile.real.size for tile in found)
     assert len(found) <= tiles * 1.3 + 1
     assert padded <= 1.02 * models
 
 
 def test_a_full_product_needs_no_padding():
-    own, [tile] = cover(np.tile(np.arange(8), 7), 500, 2)
-    assert own == (4, 7)
+    shape, [tile] = tiles_of(np.tile(np.arange(8), 7), 500, 2)
+    assert shape == (4, 7)
     assert tile.real.all()
 
 
 def test_every_device_has_something_to_do():
-    own, [tile] = cover(np.zeros(1000, int), 1000, 4)
-    assert own == (1, 250)
+    shape, [tile] = tiles_of(np.zeros(1000, int), 1000, 4)
+    assert shape == (1, 250)
     assert tile.real.all()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax.command import commands, shards
+from superposition_jax.command import before_hydra, shards
 from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
 from superposition_jax.results import trackers
@@ -136,7 +136,11 @@ def test_a_tracker_without_its_package_is_refused_before_training(name, monkeypa
 
     monkeypatch.setattr(trackers.importlib.metadata, "version", missing)
     message = rf"^runtime.tracker = '{name}': needs its package, which the extra \[{name}\] installs$"
-    for refuse in (run_config.load, commands.check, lambda overrides: commands.checked_run(["-m", *overrides])):
+    for refuse in (
+        run_config.load,
+        before_hydra.checked_config,
+        lambda overrides: before_hydra.checked_config(["-m", *overrides]),
+    ):
         with pytest.raises(ConfigError, match=message):
             refuse([f"runtime.tracker={name}"])
 

@@ -70,14 +70,14 @@ def test_where_a_run_is_cut_changes_no_bit(numbers):
 
 
 @pytest.mark.parametrize("estimator", ["iid", "active"])
-def test_blocks_change_nothing_but_rounding(estimator, numbers):
+def test_slices_change_nothing_but_rounding(estimator, numbers):
     spec = replace(SPEC, estimator=estimator, steps=20)
     key, hparams = jax.random.key(5), numbers(spec)
     state = train.init_state(key, hparams, spec=spec)
-    blocked = jax.jit(partial(train.train_steps, spec=spec, blocks=4))(key, hparams, state, spec.steps)
+    sliced = jax.jit(partial(train.train_steps, spec=spec, slices=4))(key, hparams, state, spec.steps)
     whole = run(key, hparams, spec)
     for a, b in zip(
-        jax.tree.leaves((blocked.params, blocked.history)), jax.tree.leaves((whole.params, whole.history)), strict=True
+        jax.tree.leaves((sliced.params, sliced.history)), jax.tree.leaves((whole.params, whole.history)), strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 

@@ -35,13 +35,13 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
 
     for override in overrides:
         if override.lstrip("+~").startswith("hydra"):
-            raise ConfigError(f"{override}: is of the command; here, give a directory")
-    experiment = run_config.load(overrides)
-    if experiment.distributed:
-        devices.join(experiment.devices)
-    if experiment.shard is None:
-        return pipeline.run(experiment, directory=directory, progress=progress)
-    shards.train(experiment, directory, progress=progress)
+            raise ConfigError(f"{override}: is for the command only; give a directory")
+    config = run_config.load(overrides)
+    if config.distributed:
+        devices.join_processes(config.devices)
+    if config.shard is None:
+        return pipeline.run(config, directory=directory, progress=progress)
+    shards.train(config, directory, progress=progress)
     return load(str(directory))
 
 
@@ -64,7 +64,7 @@ def load(path: str | Path) -> xarray.Dataset:
     from superposition_jax.results import netcdf
     from superposition_jax.storage import manifest
 
-    return manifest.load(Path(path)) if Path(path).is_dir() else netcdf.load(path)
+    return manifest.load_dataset(Path(path)) if Path(path).is_dir() else netcdf.load(path)
 
 
 def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) -> Explorer:
@@ -94,19 +94,19 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
 
 
 def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.Dataset:
-    """A finished run with more tables: what an experiment measures, of models that are trained already.
+    """A finished run with more tables, measured on models that are trained already.
 
     Args:
       run: its folder or results.nc, or its Dataset, whole.
       tables: names as in `tables=[…]`, e.g. `["hierarchy", "packing"]`.
 
     Returns:
-      The Dataset with the tables' variables; what they found is its attribute `findings`, a line each. Nothing is written.
+      The Dataset with the tables' variables; their findings are its attribute `findings`, a line each. Nothing is written.
 
     Raises:
       FileNotFoundError: if there is no run.
-      ConfigError: for a table that there is not, or that this run is not for, with one line. Names that a module of yours
-        added to registries must be there: import it first.
+      ConfigError: for a table that does not exist or does not fit this run, with one line. A module of yours that adds names to
+        registries must be imported first.
     """
     from superposition_jax.command import pipeline
 
@@ -114,11 +114,11 @@ def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.D
 
 
 def check(dataset: xarray.Dataset, tolerance: float = 1e-3) -> xarray.DataArray:
-    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `consistency`.
+    """Cells whose best loss is above what a neighbour's loss allows, by more than `tolerance`: see `neighbours`.
 
     Args:
-      dataset: a run's, whole: its `loss`, `loss_stderr` and `loss_relative`, with their coordinates.
-      tolerance: a share of the neighbour's bound.
+      dataset: a whole run: its `loss`, `loss_stderr` and `loss_relative`, with their coordinates.
+      tolerance: relative to the neighbour's bound.
 
     Returns:
       True where a cell certainly got stuck, over the sweep's dimensions without the seed's.

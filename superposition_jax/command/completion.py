@@ -1,6 +1,6 @@
-"""TAB in bash and zsh. Hydra knows groups, options and keys; here is what it does not know, and what the shell is to do.
+"""TAB in bash and zsh: completes what Hydra does not know, beside its groups, options and keys.
 
-Hydra's own script takes a quoted argument with spaces apart, and writes errors into the middle of the line.
+The scripts are not Hydra's, which split a quoted argument with spaces, and write errors into the middle of the line.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from superposition_jax.command.commands import ON_FOLDER
+from superposition_jax.command.folder_commands import COMMANDS
 from superposition_jax.errors import ConfigError
 
 _BASH = """\
@@ -26,14 +26,14 @@ bashcompinit
 {_BASH}"""
 _GONE = "complete -r superposition-jax\n"
 SCRIPTS = {"install=bash": _BASH, "install=zsh": _ZSH, "uninstall=bash": _GONE, "uninstall=zsh": _GONE}
-"""What `-sc` writes, for the shell to evaluate. In bash `=` must not part words, as in Hydra's script."""
+"""What `-sc` writes, for the shell to evaluate. As in Hydra's script, `=` does not split words in bash."""
 
-_WORDS = ("--list", "experiment=all", *(f"{command}=" for command in ON_FOLDER))
-"""What stands on the line beside Hydra's groups and keys."""
+_WORDS = ("--list", "experiment=all", *(f"{command}=" for command in COMMANDS))
+"""Words of the command line that Hydra does not know."""
 
 
 def answer(arguments: list[str]) -> bool:
-    """Do what `-sc` asks for: install, uninstall, and query as far as it is not Hydra's; False where Hydra is to go on."""
+    """Answer `-sc`: install, uninstall, and queries that are not Hydra's; False where Hydra is to answer."""
     if not arguments or arguments[0] not in ("-sc", "--shell-completion"):
         return False
     if arguments[1:] != ["query=bash"]:
@@ -46,21 +46,22 @@ def answer(arguments: list[str]) -> bool:
         _, *before, word = shlex.split(f"{line[: int(os.environ.get('COMP_POINT') or len(line))]}''")  # the last has not ended
     except ValueError:  # it is quoted
         return True
-    found = [] if "--list" in before else _all(word)
-    words = [name for name in _WORDS if name.startswith(word)] if found is None else found
+    completions = [] if "--list" in before else _completions(word)
+    words = [name for name in _WORDS if name.startswith(word)] if completions is None else completions
     sys.stdout.writelines(f"{name}\n" for name in words)
     os.environ["COMP_LINE"] = " ".join(["superposition-jax", *(other for other in before if " " not in other), word])
-    return found is not None or word.startswith("-")
+    return completions is not None or word.startswith("-")
 
 
-def _all(word: str) -> list[str] | None:
-    """Everything that a word may become: a folder, or a value of a choice; None for what Hydra knows."""
+def _completions(word: str) -> list[str] | None:
+    """What a word may become: a folder, or a value of a choice; None if Hydra knows better."""
     key, given, value = word.partition("=")
-    if given and key in ON_FOLDER:
+    if given and key in COMMANDS:
         return [f"{key}={folder}" for folder in _folders(value)]
     if not given or "." not in key:
         return None
-    from superposition_jax.config.schema import LEAVES, RUNTIME, Choice
+    from superposition_jax.config.rules import Choice
+    from superposition_jax.config.schema import LEAVES, RUNTIME
 
     rule = (LEAVES | RUNTIME).get(key)
     names = [str(name).lower() for name in rule.names] if isinstance(rule, Choice) else []

@@ -1,4 +1,4 @@
-"""An index page of many runs: what each found and its figures, in one HTML file that needs nothing else."""
+"""An index page of many runs: findings and figures of each, in one HTML file that links to their folders."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ code { background: #f2f2f2; padding: .1rem .3rem; } .quiet { color: #666; }
 
 
 def write(folder: Path) -> Path:
-    """index.html in a folder, of the finished runs in the folders below it and of what they make together; returns the file."""
+    """Write index.html into a folder: the finished runs below it, and the figures of all together. Returns the file."""
     paths = sorted(path.parent for path in folder.rglob("manifest.json") if path.parent != folder)
     runs = [(path.relative_to(folder), json.loads((path / "manifest.json").read_text(encoding="utf-8"))) for path in paths]
     sections = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
@@ -56,18 +56,18 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
     """One run: its size, findings and figures."""
     models = sum(group["models"] for group in manifest["groups"])
     overrides = folder / path / ".hydra" / "overrides.yaml"
-    own = ", ".join(overrides.read_text(encoding="utf-8").split("\n")[:-1]).replace("- ", "") if overrides.exists() else ""
-    found = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
+    words = ", ".join(overrides.read_text(encoding="utf-8").split("\n")[:-1]).replace("- ", "") if overrides.exists() else ""
+    findings = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
     name = escape(str(path))
     return (
-        f'<section id="{name}"><h2>{name}</h2><p><code>{escape(own)}</code></p><p class="quiet">{models:,} models; '
+        f'<section id="{name}"><h2>{name}</h2><p><code>{escape(words)}</code></p><p class="quiet">{models:,} models; '
         f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
-        f"<ul>{found}</ul>{_explorer(folder, folder / path)}{_figures(folder, folder / path)}</section>"
+        f"<ul>{findings}</ul>{_explorer(folder, folder / path)}{_figures(folder, folder / path)}</section>"
     )
 
 
 class Index(Callback):
-    """Hydra's callback of launchers that do one job after another: the page is as complete as the multirun."""
+    """Hydra's callback that writes the page after every job, where a launcher does one job after another."""
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the page into the multirun's folder, once there is a run."""

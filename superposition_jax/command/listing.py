@@ -1,32 +1,51 @@
-"""What there is to choose from, each with its own words: options of conf/ with their first comment, entries of registries with
-their `meaning` or docstring, the user's own among them."""
+"""`--list`: all that there is to choose from. Options of conf/ with their first comment, and entries of registries, the user's
+among them, with their `meaning` or docstring."""
 
 import ast
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from superposition_jax import experiments
+import yaml
+
+from superposition_jax.command.terminal import write_table
 from superposition_jax.config import run_config
 from superposition_jax.config.compose import conf_dir
-from superposition_jax.config.schema import LEAVES, RUNTIME, Choice
+from superposition_jax.config.rules import Choice
+from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.core import evaluation, geometry
-from superposition_jax.experiments import figures, tables
+from superposition_jax.errors import ConfigError
+from superposition_jax.experiments.declare import Figure, Table
+from superposition_jax.experiments.registry import FIGURES, TABLES
 
 _GROUP = re.compile(r"^  - (?:optional )?(\w+): .*?# (.*)$", re.M)
-"""A group of options in the defaults of conf/config.yaml, and what it decides."""
+"""A line of the defaults in conf/config.yaml: a group of options, and what it decides."""
 _COMMENT = re.compile(r"\A(?:# @package.*\n)?((?:# .*\n)+)")
-"""What a YAML file begins with."""
+"""The comment that a YAML file begins with."""
 
 
 class Section(NamedTuple):
-    """Things of a kind."""
+    """Names of one kind."""
 
     title: str
-    """How to ask for one, and what it decides."""
+    """How to choose one, and what it decides."""
     entries: dict[str, str]
-    """What each is, by name."""
+    """What each name means."""
+
+
+def write(arguments: list[str]) -> None:
+    """Answer `--list [imports=[…]]`."""
+    given = [argument for argument in arguments if argument != "--list"]
+    if other := [argument for argument in given if not argument.startswith("imports=")]:
+        raise ConfigError(f"{other[0]}: --list takes imports=[…] only beside it")
+    try:
+        imports = yaml.safe_load(given[0].partition("=")[2]) if given else []
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{given[0]}: must be a list of modules") from error
+    for section in sections(imports):
+        write_table(section.title, section.entries.items())
 
 
 def sections(imports: Any) -> Iterator[Section]:
@@ -34,8 +53,8 @@ def sections(imports: Any) -> Iterator[Section]:
     run_config.import_modules(imports)
     conf = Path(conf_dir())
     for group, decides in _GROUP.findall((conf / "config.yaml").read_text(encoding="utf-8")):
-        files = sorted(conf.glob(f"{group}/*.yaml"))
-        yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in files})
+        options = sorted(conf.glob(f"{group}/*.yaml"))
+        yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in options})
     choices = [
         (key, rule.names) for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, Choice) and isinstance(rule.names, dict)
     ]
@@ -44,26 +63,27 @@ def sections(imports: Any) -> Iterator[Section]:
         yield Section(title, {name: _meaning(entry) for name, entry in registry.items()})
     yield Section("measures=[…]", _measures(evaluation.ESTIMATES))
     yield Section("measured in every run", {**_measures(evaluation.MEASURES), **_measures(geometry.MEASURES)})
-    yield Section("tables=[…]", {name: _meaning(_found(name, entry)) for name, entry in tables.TABLES.items()})
-    yield Section("figures=[…]", {name: _meaning(_found(name, entry)) for name, entry in figures.FIGURES.items()})
+    yield Section("tables=[…]", {name: _meaning(_documented(name, entry)) for name, entry in TABLES.items()})
+    yield Section("figures=[…]", {name: _meaning(_documented(name, entry)) for name, entry in FIGURES.items()})
 
 
 def _comment(text: str) -> str:
     """The comment that a YAML file begins with, as one line."""
-    found = _COMMENT.match(text)
-    return " ".join(line.removeprefix("# ") for line in found[1].splitlines()) if found else ""
+    comment = _COMMENT.match(text)
+    return " ".join(line.removeprefix("# ") for line in comment[1].splitlines()) if comment else ""
 
 
-def _found(name: str, entry: Any) -> Any:
-    """A table or figure; the docstring of one in a module of `experiments`, which is slow to import."""
-    if not isinstance(entry, str):
+def _documented(name: str, entry: Any) -> Any:
+    """A table or figure; if only its module is named, which is slow to import, the docstring."""
+    if not isinstance(entry, (Table, Figure)):
         return entry
-    code = ast.parse(Path(*experiments.__path__, f"{entry.replace('.', '/')}.py").read_text(encoding="utf-8")).body
+    package, _, module = entry.module.rpartition(".")
+    code = ast.parse(files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")).body
     return next(ast.get_docstring(node) for node in code if isinstance(node, ast.FunctionDef) and node.name == name)
 
 
 def _meaning(entry: Any) -> str:
-    """An entry's own words: itself, its `meaning`, or its docstring's first paragraph."""
+    """What an entry means: itself if it is text, its `meaning`, or the first paragraph of its docstring."""
     text = entry if isinstance(entry, str) else getattr(entry, "meaning", None) if isinstance(entry, tuple) else entry.__doc__
     return " ".join((text or "").split("\n\n")[0].split())
 

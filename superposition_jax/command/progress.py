@@ -6,11 +6,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from superposition_jax.command.terminal import count
 from superposition_jax.engine.segments import Advanced, ChunkReduced, Compiled, Finished, Resumed
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.types import Spec
 
 _PLAIN_SECONDS = 5.0
+"""Seconds between two plain lines of progress."""
 
 
 def describe(spec: Spec) -> str:
@@ -19,19 +21,14 @@ def describe(spec: Spec) -> str:
     return f"n={spec.n_features} m={spec.n_hidden} {spec.activation}, {spec.estimator}, {size}, {spec.steps} steps"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 model`, `56 models`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 class Shell:
-    """Turns the engine's reports into a progress bar and a line a group. Use as a context; call it with each report."""
+    """Turns the engine's reports into a progress bar and a line per program. Use as a context; call it with each report."""
 
     def __init__(self, console: Console, trainer: Trainer) -> None:
         self.console, self.groups, self.total = console, trainer.groups, trainer.model_steps
         self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in self.groups]
         self.group, self.done, self.diverged, self.models, self.models_left, self.chunk = -1, 0, 0, 0, 0, 0
-        self.said = time.perf_counter()
+        self.printed = time.perf_counter()
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -52,13 +49,13 @@ class Shell:
         self.bar.stop()
 
     def __call__(self, report: Compiled | Advanced | Finished | Resumed | ChunkReduced) -> None:
-        """Take note of one report."""
+        """Show one report."""
         if isinstance(report, Resumed):
             self.total -= report.models * report.steps
             self.console.print(f"{count(report.models, 'model')} trained for {report.steps:,} steps before")
         elif isinstance(report, ChunkReduced):
             needed = f"the program needs {report.needed / 2**30:.2g} GiB" if report.needed else "memory ran out"
-            left = f"{report.free / 2**30:.2g} GiB are free: {count(report.chunk, 'model')} of a device at a time"
+            left = f"{report.free / 2**30:.2g} GiB are free: {count(report.chunk, 'model')} per device at a time"
             self.console.print(f"program {self._name(report.group)}: {needed}, {left} (runtime.chunk)")
         elif isinstance(report, Compiled):
             self.group = report.group
@@ -90,7 +87,7 @@ class Shell:
         spec, seconds = self.groups[self.group].spec, self.seconds[self.group]
         self.console.print(
             f"program {self._name(self.group)}: {count(self.models, 'model')}, "
-            f"{self.chunk} of a device at a time, {describe(spec)}: "
+            f"{self.chunk} per device at a time, {describe(spec)}: "
             f"compiled in {seconds['compile']:.1f} s, trained in {seconds['train']:.1f} s, "
             f"evaluated in {seconds['evaluate']:.1f} s"
         )
@@ -101,7 +98,7 @@ class Shell:
         detail += f"  {diverged} diverged" if diverged else ""
         self.bar.update(self.task, completed=self.done, description="training", detail=detail)
         now = time.perf_counter()
-        if not self.console.is_terminal and now - self.said > _PLAIN_SECONDS:
-            self.said = now
+        if not self.console.is_terminal and now - self.printed > _PLAIN_SECONDS:
+            self.printed = now
             percent, left = 100 * self.done / self.total, (self.total - self.done) / rate
             self.console.print(f"training  {percent:.0f} %  {detail}  {left:.0f} s of training left")

@@ -1,4 +1,4 @@
-"""From `sweep.axes` to a grid: every axis checked, its values spelled out."""
+"""Turns `sweep.axes` into a grid: checks every axis and spells its values out."""
 
 import re
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from superposition_jax.config.compose import nearest
-from superposition_jax.config.schema import LEAVES, NEEDS, RUNTIME, reject
+from superposition_jax.config.rules import reject
+from superposition_jax.config.schema import LEAVES, RUNTIME, without_effect
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import tables
+from superposition_jax.experiments.registry import reserved_names
 from superposition_jax.results import assemble
 from superposition_jax.sweep import Axis, Grid
 
 VALUES = ("values", "range", "linspace", "logspace", "geomspace")
 """Ways to give an axis its values; an axis has exactly one."""
 MOST_VALUES, MOST_POINTS = 10**6, 10**7
-"""Limits of one axis and of a whole sweep, in place of running out of memory."""
+"""Limits of one axis and of a whole sweep; more would run out of memory."""
 
 
 def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
@@ -38,43 +39,32 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
                 )
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
+    values = {path: [value] for path, value in leaves.items()} | {axis.path: axis.values for axis in grid.axes}
     for axis in grid.axes:
-        _check_once(axis, grid)
-        _check_effect(axis, grid, leaves)
+        _refuse_repetition(axis, grid)
+        if why := without_effect(leaf_of(axis.path, leaves), values):
+            raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: {why}")
     if grid.n_points > MOST_POINTS:
         raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
 
 
-def _check_once(axis: Axis, grid: Grid) -> None:
-    """Refuse a value that stands twice; in a zip group, values that stand together twice."""
+def _refuse_repetition(axis: Axis, grid: Grid) -> None:
+    """Refuse an axis with a value that stands twice; in a zip group, values that stand together twice."""
     together = list(zip(*(other.values for other in grid.axes if other.dim == axis.dim), strict=True))
     if len(set(together)) < len(together):
         twice = axis.values[next(k for k, values in enumerate(together) if together.count(values) > 1)]
-        raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; every value must be there once")
-
-
-def _check_effect(axis: Axis, grid: Grid, leaves: dict[str, Any]) -> None:
-    """Refuse an axis along which nothing would change."""
-    values = {other.path: other.values for other in grid.axes}
-    key = f"sweep.axes.{axis.name}.path = {axis.path!r}"
-    if axis.path in NEEDS:
-        needed, allowed = NEEDS[axis.path]
-        if not set(values.get(needed, [leaves[needed]])) & set(allowed):
-            names = " or ".join(str(name).lower() for name in allowed)
-            raise ConfigError(f"{key}: changes nothing with {needed} = {leaves[needed]!r}; it needs {names}")
-    if axis.path in ("data.importance.kind", "data.importance.decay") and leaves["data.importance.list"] is not None:
-        raise ConfigError(f"{key}: changes nothing beside data.importance.list; set that to null")
+        raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; give every value once")
 
 
 def reserved() -> set[str]:
     """Names of results and their dimensions, which no axis may have."""
     known = assemble.variables()
-    return {"status", "model", "batch", *tables.NAMES, *known, *(dim for measure in known.values() for dim in measure.dims)}
+    return {"status", "model", "batch", *reserved_names(), *known, *(dim for measure in known.values() for dim in measure.dims)}
 
 
-def _check_name(key: str, name: Any) -> None:
-    """Names of dimensions: words that no result has."""
+def _refuse_name(key: str, name: Any) -> None:
+    """Refuse a dimension's name that is no word, or that a result has."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in reserved():
         raise reject(
             key, name, "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"
@@ -83,12 +73,12 @@ def _check_name(key: str, name: Any) -> None:
 
 def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     key = f"sweep.axes.{name}"
-    _check_name("sweep.axes", name)
+    _refuse_name("sweep.axes", name)
     if not isinstance(axis, dict):
         raise reject(key, axis, "{path: …, values: […]}")
     for entry in axis:
         if entry not in ("path", "num", "zip", *VALUES):
-            raise ConfigError(f"{key}.{entry}: no such key; there are: path, num, zip, {', '.join(VALUES)}")
+            raise ConfigError(f"{key}.{entry}: no such key; known are: path, num, zip, {', '.join(VALUES)}")
     path = axis.get("path")
     rule = LEAVES.get(leaf_of(str(path), leaves))
     if rule is None:
@@ -97,7 +87,7 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
     if name in ("sparsity", "density") and not str(path).startswith(f"data.{name}"):
         raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")
     if axis.get("zip") is not None:
-        _check_name(f"{key}.zip", axis["zip"])
+        _refuse_name(f"{key}.zip", axis["zip"])
     values = _axis_values(key, {k: v for k, v in axis.items() if v is not None})
     for value in values:
         if isinstance(value, (list, dict)) or value is None:
@@ -115,7 +105,7 @@ def _unknown(path: str, leaves: dict[str, Any]) -> str:
 
 
 def leaf_of(path: str, leaves: dict[str, Any]) -> str:
-    """The leaf that a path means: itself, or the list of which it is an entry (`data.importance.list.1`)."""
+    """The leaf at a path: the path itself, or the list of which it names an entry (`data.importance.list.1`)."""
     parent, _, index = path.rpartition(".")
     entries = leaves.get(parent)
     return parent if isinstance(entries, list) and index in map(str, range(len(entries))) else path

@@ -1,4 +1,4 @@
-"""Hydra's part: YAML files and overrides become one plain, resolved dict. No JAX here, so that `--help` is quick."""
+"""Hydra composes YAML files and overrides into one plain, resolved dict. Imports no JAX, so that `--help` is quick."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from superposition_jax.errors import ConfigError
 
 VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
-"""What Hydra 1.3 asks for and later ones do not."""
+"""An argument that Hydra 1.3 asks for and later versions do not."""
 PLUGIN = "hydra_plugins.superposition_jax"
 ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
 
@@ -31,8 +31,8 @@ def conf_dir() -> str:
 
 
 @contextmanager
-def _own_hydra() -> Generator[None]:
-    """Hydra on our configs, also inside an application of Hydra's, ours or somebody else's."""
+def _our_hydra() -> Generator[None]:
+    """Hydra with our configs, also while another application of Hydra runs."""
     instance = GlobalHydra.instance()
     outer, instance.hydra = instance.hydra, None
     try:
@@ -51,7 +51,7 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
-        with _own_hydra():
+        with _our_hydra():
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise ConfigError(_plain(error, overrides)) from error
@@ -66,7 +66,11 @@ def to_dict(composed: Any) -> Any:
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested dicts as (dotted path, value)."""
+    """Leaves of nested dicts as (dotted path, value).
+
+    >>> dict(flatten({"seed": 0, "train": {"steps": 5}}))
+    {'seed': 0, 'train.steps': 5}
+    """
     if not isinstance(tree, dict):
         yield prefix, tree
         return
@@ -75,16 +79,16 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def nearest(key: str, known: Sequence[str]) -> str:
-    """`; did you mean …?`, or where to find all that there is."""
+    """The end of a message on an unknown key: `; did you mean …?`, or where all keys are listed."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else "; --help lists all keys"
 
 
 def _known(overrides: Sequence[str]) -> list[str]:
-    """All keys, with the overrides' own choice of options, and the options' groups themselves."""
+    """Names of all groups, and all keys with the options that the overrides choose."""
     groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
     chosen = [override for override in overrides if override.partition("=")[0] in groups]
-    with _own_hydra():
+    with _our_hydra():
         try:
             composed = hydra_compose(config_name="config", overrides=chosen)
         except (HydraException, OmegaConfBaseException):
@@ -93,7 +97,7 @@ def _known(overrides: Sequence[str]) -> list[str]:
 
 
 def _plain(error: Exception, overrides: Sequence[str]) -> str:
-    """Hydra's complaint as one line."""
+    """Hydra's error as one line."""
     text = f"{error} {error.__cause__ or ''}"
     if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         key, known = unknown[1], _known(overrides)
@@ -108,8 +112,8 @@ def _plain(error: Exception, overrides: Sequence[str]) -> str:
         meant = [option for option in options if close and option.endswith(f"={close[0]}")]
         return f"{bare[0]}: must be key=value{f'; did you mean {meant[0]}?' if meant else ''}"
     if option := re.search(r"Could not find '([^']+)'", text):
-        there = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
-        known = f"; there are: {', '.join(there[1].split())}" if there else ""
+        options = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
+        known = f"; known are: {', '.join(options[1].split())}" if options else ""
         return f"{option[1].replace('/', '=', 1)}: no such option{known}"
     given = "" if isinstance(error, HydraException) else f", in {' '.join(overrides)}"
     return " ".join(str(error).split()) + given

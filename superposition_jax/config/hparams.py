@@ -1,25 +1,29 @@
-"""From the leaves of a config to the numbers that vary within a program."""
+"""Turns the leaves of a config into `Hparams`, the numbers that vary within a program."""
 
 from typing import Any
 
 import numpy as np
 
-from superposition_jax.config.schema import HUGE, reject
+from superposition_jax.config.rules import HUGE, reject
+from superposition_jax.config.schema import LEAVES
 from superposition_jax.config.spec import set_sizes
 from superposition_jax.core import data
 from superposition_jax.errors import ConfigError
 from superposition_jax.types import Hparams
 
 LEAST_DENSITY = 1e-6
-"""Densities below this come too near the 2³¹ levels of the uniforms that they are drawn with."""
+"""The least density: features are drawn with uniforms of 2³¹ levels, of which a smaller one has too few."""
 
 
 def read_hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> Hparams:
-    """The numbers of many points at once; float64 until the end, so that 1 − S keeps its digits."""
+    """The numbers of many points at once; computed in float64, so that 1 − S keeps its digits.
+
+    `columns` has the values of numeric axes by path, (point,); `leaves` has those of all other leaves.
+    """
     n = leaves["model.n_features"]
 
     def number(path: str) -> np.ndarray:
-        """A leaf as (point or 1, feature or 1)."""
+        """The values of a leaf, (point or 1, feature or 1)."""
         entries = {int(p.rpartition(".")[2]): c for p, c in columns.items() if p.startswith(path + ".")}
         value = columns[path][:, None] if path in columns else np.atleast_1d(np.asarray(leaves[path], np.float64))[None]
         if entries:
@@ -73,24 +77,11 @@ def read_hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points:
         if not (importance.min() >= 0 and importance.max() < HUGE):
             raise reject("data.importance.decay", decay.max(), f"such that {kind} importances are finite and not negative")
 
-    def each(path: str) -> np.ndarray:
-        return np.broadcast_to(number(path)[:, 0], points).astype(np.float32)
-
-    fields: dict[str, Any] = dict(  # noqa: C408
-        density=np.broadcast_to(density, (points, n)).astype(np.float32),
-        importance=np.broadcast_to(importance, (points, n)).astype(np.float32),
-        value_exponent=each("data.values.exponent"),
-        init_scale=each("model.init.scale"),
-        init_bias=each("model.init.bias"),
-        learning_rate=each("train.learning_rate"),
-        weight_decay=each("train.weight_decay"),
-        momentum=each("train.momentum"),
-        b1=each("train.b1"),
-        b2=each("train.b2"),
-        eps=each("train.eps"),
-        warmup=each("train.schedule.warmup"),
-        final_rate=each("train.schedule.final"),
-        penalty_weight=each("train.penalty.weight"),
-        attack_size=each("attack.size"),
-    )
+    fields: dict[str, Any] = {
+        leaf.field: np.broadcast_to(number(path)[:, 0], points).astype(np.float32)
+        for path, leaf in LEAVES.items()
+        if leaf.field in Hparams.__dataclass_fields__
+    }
+    fields["density"] = np.broadcast_to(density, (points, n)).astype(np.float32)
+    fields["importance"] = np.broadcast_to(importance, (points, n)).astype(np.float32)
     return Hparams(**fields)

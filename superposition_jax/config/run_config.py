@@ -1,7 +1,4 @@
-"""From config to numbers: check every value, and turn the config into a sweep: groups of equal Spec.
-
-Nothing below this module sees a config.
-"""
+"""Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
 import re
@@ -10,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from superposition_jax.config import needs
 from superposition_jax.config.axes import leaf_of, read_axes
 from superposition_jax.config.compose import compose, flatten, nearest
 from superposition_jax.config.hparams import read_hparams
-from superposition_jax.config.schema import LEAVES, RUNTIME, Number, reject
+from superposition_jax.config.rules import Number, reject
+from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.config.spec import read_spec
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import figures, tables
+from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
 from superposition_jax.sweep import Grid, Group, merge
 
@@ -33,29 +30,33 @@ class RunConfig(NamedTuple):
     figures: list[str]
     devices: int | None
     chunk: int | None
-    keep: bool
+    keep_programs: bool
     shard: str | None
     distributed: bool
     save_every: float
     overwrite: bool
     tracker: str | None
-    config: dict[str, Any]
-    """The config itself, resolved, for the record."""
+    composed: dict[str, Any]
+    """What Hydra composed, resolved: what manifests record."""
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The experiment that Hydra overrides describe, checked.
+    """The config that Hydra overrides describe, checked.
 
     Raises:
       ConfigError: with one line that names the key, the value and what is allowed.
+
+    >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
+    >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
+    ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
     return read(compose(overrides, config_name))
 
 
-def read(config: dict[str, Any]) -> RunConfig:
-    """Check a composed config and turn it into an `RunConfig`; raises ConfigError like `load`."""
-    import_modules(config.get("imports"))
-    leaves = dict(flatten({key: value for key, value in config.items() if key != "sweep"}))
+def read(composed: dict[str, Any]) -> RunConfig:
+    """Check a composed config and turn it into a `RunConfig`; raises ConfigError like `load`."""
+    import_modules(composed.get("imports"))
+    leaves = dict(flatten({key: value for key, value in composed.items() if key != "sweep"}))
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
@@ -63,42 +64,37 @@ def read(config: dict[str, Any]) -> RunConfig:
     for key in leaves:
         if key not in LEAVES and key not in RUNTIME and key not in ("name", "imports", "tables", "figures"):
             raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
-    name, sweep = config.get("name"), config.get("sweep")
-    made: Any = config.get("tables")
-    drawn: Any = config.get("figures")
+    name, sweep = composed.get("name"), composed.get("sweep")
+    made: Any = composed.get("tables")
+    drawn: Any = composed.get("figures")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
-    for key, names, there in (("tables", made, tables.TABLES), ("figures", drawn, figures.FIGURES)):
-        if not isinstance(names, list) or not all(isinstance(name, str) and name in there for name in names):
-            raise reject(key, names, "a list of names among " + ", ".join(there))
-    parts = ("name", "axes", "repair", "tables", "figures")
+    for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
+        if not isinstance(names, list) or not all(isinstance(name, str) and name in registry for name in names):
+            raise reject(key, names, "a list of names among " + ", ".join(registry))
+    sweep_keys = ("name", "axes", "repair", "tables", "figures")
     if not isinstance(sweep, dict):
-        raise reject("sweep", sweep, f"a mapping with {', '.join(parts)}")
+        raise reject("sweep", sweep, f"a mapping with {', '.join(sweep_keys)}")
     for key in sweep:
-        if key not in parts:
-            raise ConfigError(f"sweep.{key}: no such key{nearest(key, parts)}")
+        if key not in sweep_keys:
+            raise ConfigError(f"sweep.{key}: no such key{nearest(key, sweep_keys)}")
     grid = read_axes(sweep.get("axes") or {}, leaves)
     repair = sweep.get("repair", False)
     if not isinstance(repair, bool):
         raise reject("sweep.repair", repair, "true or false")
     groups = merge(list(_groups(grid, leaves)))
     specs = [group.spec for group in groups]
-    needs.refuse_unmet(made, drawn, grid, specs, leaves)
-    attacks = any(spec.adversarial or {"attacked_loss", "attack_radius"} & set(spec.measures) for spec in specs)
-    for axis in grid.axes:
-        if axis.path == "attack.size" and not attacks:
-            raise ConfigError(f"sweep.axes.{axis.name}.path = 'attack.size': changes nothing; measures=[attacked_loss] needs it")
+    refuse_unmet_needs(made, drawn, grid, specs)
     if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
-    names = ("devices", "chunk", "keep_programs", "shard", "distributed", "save_every", "overwrite", "tracker")
     trackers.refuse_missing_package(leaves["runtime.tracker"])
-    runtime = [leaves[f"runtime.{key}"] for key in names]
+    runtime: dict[str, Any] = {str(leaf.field): leaves[path] for path, leaf in RUNTIME.items()}
     for other in ("distributed", "overwrite"):
         if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:
             raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
     if leaves["runtime.shard"] and int(leaves["runtime.shard"].partition("/")[2]) > grid.n_points:
         raise reject("runtime.shard", leaves["runtime.shard"], f"one of at most {grid.n_points:,} shards, the number of models")
-    return RunConfig(name, grid, repair, groups, made, drawn, *runtime, config)
+    return RunConfig(name, grid, repair, groups, made, drawn, composed=composed, **runtime)
 
 
 def import_modules(modules: Any) -> None:
@@ -113,17 +109,14 @@ def import_modules(modules: Any) -> None:
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
-    """One group for every combination of the values that are compiled in."""
+    """A group for every combination of the values that are compiled in."""
     static = [axis for axis in grid.axes if not isinstance(LEAVES[leaf_of(axis.path, leaves)], Number)]
     numeric = [axis for axis in grid.axes if axis not in static]
     codes = np.stack([grid.codes(axis) for axis in static] + [np.zeros(grid.n_points, int)], axis=1)
     combinations, member = np.unique(codes, axis=0, return_inverse=True)
     for number, combination in enumerate(combinations):
         points = np.flatnonzero(member.ravel() == number)
-        here = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
+        values = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
         columns = {axis.path: np.asarray(axis.values)[grid.codes(axis)[points]] for axis in numeric}
-        yield Group(read_spec(here), read_hparams(here, columns, len(points)), _seeds(here, columns, len(points)), points)
-
-
-def _seeds(leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> np.ndarray:
-    return columns.get("seed", np.full(points, leaves["seed"])).astype(np.int64)
+        seeds = columns.get("seed", np.full(len(points), values["seed"])).astype(np.int64)
+        yield Group(read_spec(values), read_hparams(values, columns, len(points)), seeds, points)

@@ -1,4 +1,4 @@
-"""Adversarial inputs by the analytic attack on x' = f(WᵀWx + b). A gradient misses outputs whose ReLU is off.
+"""Adversarial inputs by an analytic attack on x' = f(WᵀWx + b). A gradient would miss outputs whose ReLU is off.
 
 Elhage et al. 2022, "Superposition and adversarial examples".
 """
@@ -13,15 +13,15 @@ from superposition_jax.types import Batch, Hparams, Params, Spec
 
 
 def radius(hparams: Hparams, batch: Batch) -> Float[Array, ""]:
-    """Length of the attack: `attack_size` times the mean input norm E‖x‖."""
+    """Length of the attack, `attack_size` times the mean input norm E‖x‖."""
     return hparams.attack_size * jnp.sum(batch.weight * jnp.sqrt(jnp.sum(batch.x**2, axis=0)))
 
 
 def perturb(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, "feature batch"]:
-    """x ± λ G_i/‖G_i‖ with G = WᵀW and λ the `radius`, for every input the output i and the sign that hurt most.
+    """x ± λ G_i/‖G_i‖ with G = WᵀW, λ the `radius`, and for each input the sign and the output i with the largest error.
 
-    Along G_i output i's pre-activation moves by λ‖G_i‖, the most that any input of that length can do. What is compared is
-    I_i times output i's squared error; the model counts as constant when it is trained on these inputs.
+    Along G_i output i's pre-activation changes by λ‖G_i‖, as much as a perturbation of that length can change it. The errors
+    are I_i times output i's squared error. No gradient flows through the perturbation.
     """
     gram = params["W"].T @ params["W"]
     norm = jnp.sqrt(jnp.sum(gram * gram, axis=0))

@@ -1,8 +1,8 @@
 """The distribution of features, and estimators of expectations over it.
 
 A feature is x_i = 0 with probability S_i = 1 − p_i, else a value of the law. An estimator is two pure functions: `draw` makes
-the base uniforms from a key alone, so models of one seed share them; `realise` maps them through one model's own densities,
-and does what no draw changes only once.
+base uniforms from a key alone, so that models of one seed share them; `realise` prepares everything that depends on a model's
+numbers but not on the draws, and returns the function that maps draws to the model's inputs.
 """
 
 from collections.abc import Callable
@@ -16,26 +16,27 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import sets
-from superposition_jax.types import Batch, Hparams, Spec, described
+from superposition_jax.types import Batch, Hparams, Registry, Spec, described
 
 # ---------------------------------------------------------------------------------------------------------- laws
 
 
 class Law(NamedTuple):
-    """Distribution of an active feature's value, by a function that takes a uniform variable on (0, 1] to the value."""
+    """The distribution of an active feature's value, described by its quantile function."""
 
     quantile: Callable[[Array, Array], Array]
-    """The value, given the uniform variable and the exponent."""
-    moments: Callable[[Array], tuple[Any, Any]]
+    """The value, given a uniform variable on (0, 1] and the exponent."""
+    moments: Callable[[Any], tuple[Any, Any]]
     """E v and E v², given the exponent."""
     support: tuple[float, float]
     """Least and greatest value."""
     rule: Callable[[int, Array], tuple[Array, Array]] | None = None
-    """Nodes and weights of a quadrature rule; by default Gauss–Legendre nodes sent through the quantile."""
+    """Nodes and weights of a quadrature rule, given its order; by default the quantiles of Gauss–Legendre nodes."""
     meaning: str = ""
 
 
 _LEAST = 2.0**-32
+"""The least value of a uniform variable whose logarithm or power is taken."""
 
 
 def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
@@ -43,30 +44,30 @@ def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
     return jnp.asarray(nodes, jnp.float32), jnp.asarray(weights, jnp.float32)
 
 
-LAWS = {
-    "uniform": Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
-    "signed": Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
-    "upper": Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
-    "exponential": Law(
+LAWS = Registry(
+    uniform=Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
+    signed=Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
+    upper=Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
+    exponential=Law(
         lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)),
         lambda a: (1.0, 2.0),
         (0, np.inf),
         _laguerre,
         meaning="exponential of mean 1",
     ),
-    "power": Law(
+    power=Law(
         lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
         lambda a: (a / (a + 1), a / (a + 2)),
         (0, 1),
         meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
     ),
-    "binary": Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
-}
-"""Laws by name."""
+    binary=Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
+)
+"""Distributions of an active feature's value by name."""
 
 
 def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
-    """E x_i and E x_i² of every feature, with its chance of being off counted in: p_i·E v and p_i·E v²."""
+    """E x_i = p_i·E v and E x_i² = p_i·E v² of every feature, inactive inputs included."""
     first, second = LAWS[spec.law].moments(hparams.value_exponent)
     return hparams.density * first, hparams.density * second
 
@@ -79,13 +80,13 @@ IMPORTANCES = {
     "power": described("I_i = (i + 1)^−decay", lambda i, n, decay: (i + 1.0) ** -decay),
     "linear": described("I_i = 1 − decay·i/n", lambda i, n, decay: 1 - decay * i / n),
 }
-"""Importance I_i of the features i = 0 … n−1 by kind."""
+"""Functions (i, n, decay) → importance I_i of feature i = 0 … n − 1, by name."""
 
 # ---------------------------------------------------------------------------------------------------- estimators
 
 
 def _unit(bits: Array) -> Array:
-    """Random bits to uniforms on (0, 1] of 2³¹ levels: fine enough that u/p, given u ≤ p, is uniform for p far below 2⁻¹¹."""
+    """Uniforms on (0, 1] with 2³¹ levels from random bits: fine enough that u/p, given u ≤ p, is uniform for p far below 2⁻¹¹."""
     return ((bits >> 1).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-31
 
 
@@ -98,8 +99,8 @@ def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "unifor
     q, stretch = chance[:, None], 1 / chance[:, None]
 
     def realise(draws: Float[Array, "uniform batch"]) -> Batch:
-        u, own = draws[: len(spec.sets)], draws[len(spec.sets) :]
-        active, uniform = sets.features(u <= q, jnp.minimum(u * stretch, 1.0), own, hparams.density, spec)
+        u, of_values = draws[: len(spec.sets)], draws[len(spec.sets) :]
+        active, uniform = sets.features(u <= q, jnp.minimum(u * stretch, 1.0), of_values, hparams.density, spec)
         value = LAWS[spec.law].quantile(uniform, hparams.value_exponent)
         return Batch(jnp.where(active, value, 0.0), jnp.full(draws.shape[1], 1 / spec.batch_size))
 
@@ -113,11 +114,11 @@ def _prime(least: int) -> int:
 
 
 def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "uniform batch"]]:
-    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for all else.
+    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the rest.
 
-    The rank-1 lattice u_ib = frac(b·g_i/P + s_i), P the prime from B − 1 on, has a fresh random generator g_i in 1 … P − 1 and
-    shift s_i for every feature and step. Each point is uniform, so estimates are unbiased; each feature alone is stratified;
-    pairs of features are as noisy as independent draws; and a step needs 2n + 1 random integers instead of n·B
+    The rank-1 lattice u_ib = frac(b·g_i/P + s_i), with P the least prime ≥ B − 1, has a new random generator g_i in 1 … P − 1 and
+    a new shift s_i for every feature and step. Every point is uniform, so estimates are unbiased. Each feature by itself is
+    stratified, pairs of features are as noisy as independent draws, and a step needs 2n + 1 random integers instead of n·B
     (random shifts: Cranley & Patterson 1976; averages over generators: Dick, Kuo & Sloan 2013, Acta Numerica 22, §5).
     """
     n, size = sets.uniforms(spec), spec.batch_size
@@ -130,29 +131,34 @@ def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[
 
 
 def first_active(density: Float[Array, " feature"]) -> tuple[Float[Array, " feature"], Float[Array, ""]]:
-    """Probability that feature i is the first active one, p_i Π_{k<i} S_k, and their sum 1 − Π S_k, without cancellation."""
+    """Probabilities p_i Π_{k<i} S_k that feature i is the first active one, and their sum 1 − Π S_k, without cancellation.
+
+    >>> first, some = first_active(jnp.array([0.5, 0.5]))
+    >>> first.tolist(), float(some)
+    ([0.5, 0.25], 0.75)
+    """
     before = jnp.tri(density.shape[0], k=-1, dtype=bool)
     first = density * jnp.where(before, 1 - density[None, :], 1.0).prod(axis=1)
     return first, first.sum()
 
 
 def _realise_active(hparams: Hparams, spec: Spec) -> Callable[[tuple[Array, Array]], Batch]:
-    """Features of a set come from the set's (see `sets`), so "feature" means set here."""
+    """Draws choose sets (see `sets`), which choose their features; in the comments below, "feature" means set."""
     chance = sets.chances(hparams.density, spec)
     q, stretch = chance[:, None], 1 / chance[:, None]
     first, some = first_active(chance)
-    # Feature i is the first active one where v lies in its interval of the inverse CDF; where v lies before it, an earlier
-    # one is, and i is as ever; where v lies beyond it (∞ in the empty input), i is off.
+    # Feature i is the first active one where v lies in its interval of the inverse CDF. Where v lies before the interval, an
+    # earlier feature is the first, and i is independent of it. Where v lies beyond it (∞ in the empty input), i is off.
     before, empty = jnp.tri(len(spec.sets), k=-1, dtype=bool), jnp.prod(1 - chance)
     start = jnp.where(before, (first / some)[None, :], 0.0).sum(axis=1)[:, None]
     end = jnp.concatenate([start[1:], jnp.full((1, 1), 2.0)])
     other = some / (spec.batch_size - 1)
 
     def realise(draws: tuple[Array, Array]) -> Batch:
-        v, u, own = draws[0], draws[1][: len(spec.sets)], draws[1][len(spec.sets) :]
+        v, u, of_values = draws[0], draws[1][: len(spec.sets)], draws[1][len(spec.sets) :]
         later, is_first = v[None, :] < start, v[None, :] < end
         on, t = jnp.where(later, u <= q, is_first), jnp.where(later, jnp.minimum(u * stretch, 1.0), u)
-        active, uniform = sets.features(on, t, own, hparams.density, spec)
+        active, uniform = sets.features(on, t, of_values, hparams.density, spec)
         value = LAWS[spec.law].quantile(uniform, hparams.value_exponent)
         return Batch(jnp.where(active, value, 0.0), jnp.where(v == jnp.inf, empty, other))
 
@@ -169,7 +175,7 @@ def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
 
 
 def rule(hparams: Hparams, order: int, *, spec: Spec) -> tuple[Float[Array, " node"], Float[Array, "feature node"]]:
-    """Nodes and weights for the expectation over each feature alone: 0 and the nodes of the law."""
+    """Nodes and weights of a rule for expectations over one feature: 0 and `order` nodes of the law."""
     law = LAWS[spec.law]
     node, weight = (law.rule or partial(_legendre, law))(order, hparams.value_exponent)
     p = hparams.density[:, None]
@@ -181,22 +187,22 @@ def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], B
     rules = [(law.rule or partial(_legendre, law))(order, hparams.value_exponent) for order in spec.orders]
     values = jnp.meshgrid(*(jnp.concatenate([jnp.zeros(1), value]) for value, _ in rules), indexing="ij")
     weights = jnp.meshgrid(*(jnp.concatenate([jnp.ones(1), weight]) for _, weight in rules), indexing="ij")
-    masks = np.stack([part.ravel() for part in np.meshgrid(*(np.arange(k + 1) > 0 for k in spec.orders), indexing="ij")])
-    x = jnp.stack([part.ravel() for part in values])
-    weight = sets.mask_chance(hparams.density, masks, spec) * jnp.stack([part.ravel() for part in weights]).prod(axis=0)
-    more = -weight.size % _LANES
-    batch = Batch(jnp.pad(x, ((0, 0), (0, more))), jnp.pad(weight, (0, more)))
+    masks = np.stack([mask.ravel() for mask in np.meshgrid(*(np.arange(k + 1) > 0 for k in spec.orders), indexing="ij")])
+    x = jnp.stack([value.ravel() for value in values])
+    weight = sets.mask_chance(hparams.density, masks, spec) * jnp.stack([weight.ravel() for weight in weights]).prod(axis=0)
+    padding = -weight.size % _LANES
+    batch = Batch(jnp.pad(x, ((0, 0), (0, padding))), jnp.pad(weight, (0, padding)))
     return lambda draws: batch
 
 
 _LANES = 8
-"""Quadrature is filled up with points of weight 0 to a multiple of this, so that rows of few points fill vector registers."""
+"""Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
 
 
 class Estimator(NamedTuple):
-    """`draw(key, spec)` makes base draws; `realise(hparams, spec)` the function that turns them into one model's batch.
+    """`draw(key, spec)` makes base draws; `realise(hparams, spec)` makes the function that turns them into one model's batch.
 
-    The last axis of every array of draws is the batch, and `realise` takes any part of it: a batch may be used in blocks.
+    The last axis of every array of draws is the batch, and the function accepts any slice of it.
     """
 
     draw: Callable[[Array, Spec], Any]
@@ -204,28 +210,33 @@ class Estimator(NamedTuple):
     meaning: str = ""
 
 
-ESTIMATORS = {
-    "iid": Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
-    "active": Estimator(
-        _draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"
-    ),
-    "quadrature": Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
-}
+ESTIMATORS = Registry(
+    iid=Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
+    active=Estimator(_draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"),
+    quadrature=Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
+)
 """Estimators by name, all unbiased up to single precision (quadrature up to its rule's error).
 
 - `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
 - `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
   The first active feature comes from a stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
-- `quadrature`: 0 and the nodes of the law in every feature, and their tensor product: about (order + 1)ⁿ points. No noise.
-  Features have `order` and `order` + 1 nodes in turn: the kink of an antipodal pair runs along the diagonal, where
-  points of equal nodes would all lie on it.
+- `quadrature`: the tensor product of 0 and the nodes of the law in every feature, about (order + 1)ⁿ points. No noise.
+  Features have `order` and `order` + 1 nodes in turn, because the kink of an antipodal pair runs along the diagonal, where
+  the points of equal nodes would lie.
 """
 
 
 def sampler(hparams: Hparams, *, spec: Spec) -> Callable[[Array], Batch]:
-    """The function key → batch of one model, by the estimator that `spec` names; x is (feature, batch).
+    """The function key → batch of one model, by the estimator that `spec` names.
 
-    What does not depend on the key is done once.
+    What does not depend on the key is computed once. x is (feature, batch) and the weights are (batch,).
+
+    >>> from superposition_jax.core.random import key
+    >>> spec = Spec(n_features=2, n_hidden=1, estimator="quadrature", order=4)
+    >>> hparams = Hparams(jnp.array([0.5, 0.25]), *[jnp.ones(())] * (len(Hparams.__dataclass_fields__) - 1))
+    >>> x, weight = sampler(hparams, spec=spec)(key(0))
+    >>> x.shape, (x @ weight).round(4).tolist()  # E x_i = p_i/2
+    ((2, 32), [0.25, 0.125])
     """
     estimator = ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
@@ -233,6 +244,6 @@ def sampler(hparams: Hparams, *, spec: Spec) -> Callable[[Array], Batch]:
 
 
 def joined(sample: Callable[[Array], Batch], key: Array, count: int) -> Batch:
-    """So many batches as one. Of `active` better than one large batch, whose single lattice may be a bad one."""
+    """`count` batches as one. For `active` this is better than one large batch, whose single lattice may be a bad one."""
     x, weight = jax.lax.map(lambda number: sample(jax.random.fold_in(key, number)), jnp.arange(count))
     return Batch(jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1), weight.ravel() / count)

@@ -1,7 +1,13 @@
-"""What is measured on one weight matrix W (hidden, feature), whose column W_i is feature i's direction.
+"""Measures of one weight matrix W (hidden, feature), whose column W_i is feature i's direction; Ŵ_i = W_i/‖W_i‖.
 
-Ŵ_i = W_i/‖W_i‖. A measure of a feature with W_i = 0 is 0. Formulas are those of Elhage et al. 2022; where peers differ, the
-docstring says which is meant.
+Measures of a feature with W_i = 0 are 0. Formulas are those of Elhage et al. 2022; where the literature has several, the
+docstring says which one is meant.
+
+>>> w = jnp.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])  # an antipodal pair, and a feature with a dimension of its own
+>>> superposition(w).tolist(), dimensionality(w).tolist()
+([1.0, 1.0, 0.0], [0.5, 0.5, 1.0])
+>>> int(represented(w)), int(rank(w)), float(coherence(w))
+(3, 2, 1.0)
 """
 
 import jax.numpy as jnp
@@ -9,13 +15,16 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from superposition_jax.core.linalg import eigenvalues
-from superposition_jax.types import Measure
+from superposition_jax.types import Measure, Registry
 
 REPRESENTED = 0.5
 """A feature counts as represented when ‖W_i‖ is above this: trained norms lie near 0 or near 1."""
 
+SUPERPOSED = 0.5
+"""A represented feature is in superposition when Σ_{j≠i} (Ŵ_i·W_j)² is above this: 0 alone, 1 beside an antipode."""
+
 RANK_TOLERANCE = 0.01
-"""Singular values of W count when above this share of the largest: training leaves what it does not use near 0, not at it."""
+"""Singular values of W count if they are above this share of the largest; unused ones end near 0, but not at 0."""
 
 Weights = Float[Array, "hidden feature"]
 
@@ -41,7 +50,7 @@ def _off_diagonal(matrix: Float[Array, "feature feature"]) -> Float[Array, "feat
 
 
 def superposition(w: Weights) -> Float[Array, " feature"]:
-    """Σ_{j≠i} (Ŵ_i·W_j)², one side of unit length, as in the paper: 0 for a direction of its own, 1 or more when swamped.
+    """Σ_{j≠i} (Ŵ_i·W_j)²: 0 if no other feature shares the direction, 1 or more if others drown it; only Ŵ_i has unit length.
 
     Elhage et al. 2022, "Demonstrating Superposition".
     """
@@ -49,10 +58,10 @@ def superposition(w: Weights) -> Float[Array, " feature"]:
 
 
 def dimensionality(w: Weights) -> Float[Array, " feature"]:
-    """D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)², j including i: the share of a dimension that feature i has.
+    """D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)², with j = i in the sum: the fraction of a dimension that feature i has.
 
-    A regular k-gon in the plane has D = 2/k. The same number is called capacity by Scherlis et al. 2022. Elhage et al. 2022,
-    "The Geometry of Superposition".
+    The features of a regular k-gon in the plane have D = 2/k. Scherlis et al. 2022 call the same number capacity. Elhage et al.
+    2022, "The Geometry of Superposition".
     """
     square = jnp.sum(w * w, axis=0)
     total = _projections(w).sum(axis=1)
@@ -60,7 +69,7 @@ def dimensionality(w: Weights) -> Float[Array, " feature"]:
 
 
 def coherence(w: Weights) -> Float[Array, ""]:
-    """Largest |Ŵ_i·Ŵ_j| over i ≠ j; 0 for orthogonal features."""
+    """The largest |Ŵ_i·Ŵ_j| with i ≠ j; 0 for orthogonal features."""
     unit = normalised(w)
     return jnp.abs(_off_diagonal(unit.T @ unit)).max()
 
@@ -71,7 +80,7 @@ def represented(w: Weights) -> Int[Array, ""]:
 
 
 def dims_per_feature(w: Weights) -> Float[Array, ""]:
-    """D* = m/‖W‖²_F, hidden dimensions per represented feature; infinite for W = 0.
+    """D* = m/‖W‖²_F, the hidden dimensions per represented feature; infinite for W = 0.
 
     Elhage et al. 2022, "Uniform Superposition".
     """
@@ -79,49 +88,53 @@ def dims_per_feature(w: Weights) -> Float[Array, ""]:
 
 
 def alignment(w: Weights) -> Float[Array, " feature"]:
-    """Σ_k W_ki⁴ / ‖W_i‖⁴, the inverse participation ratio: 1 for a feature in one neuron, 1/m for one that all share alike.
+    """Σ_k W_ki⁴ / ‖W_i‖⁴, the inverse participation ratio: 1 for a feature in one neuron, 1/m for one equally in all.
 
-    Random directions have 3/(m + 2) on average. It alone of the measures here sees a rotation of the hidden layer.
+    Random directions have 3/(m + 2) on average. Of the measures here, only this one changes if the hidden layer is rotated.
     """
     return jnp.sum(normalised(w) ** 4, axis=0)
 
 
 def _singular_values(w: Weights) -> Float[Array, " rank"]:
-    """Ascending, from W's smaller Gram matrix, which leaves an error of about 10⁻³ of the largest in those near 0."""
+    """Singular values of W, ascending, from its smaller Gram matrix; those near 0 are off by about 10⁻³ of the largest."""
     gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     return jnp.sqrt(jnp.maximum(eigenvalues(gram), 0.0))
 
 
 def rank(w: Weights) -> Int[Array, ""]:
-    """Numerical rank of W, its singular values above `RANK_TOLERANCE` of the largest; WᵀW is invertible where it is n.
+    """Numerical rank of W: the number of singular values above `RANK_TOLERANCE` of the largest.
 
-    More represented features than this are a superposition.
+    If more features than this are represented, they are in superposition. If it is n, WᵀW is invertible.
     """
     values = _singular_values(w)
     return jnp.sum(values > RANK_TOLERANCE * values[-1])
 
 
 def condition(w: Weights) -> Float[Array, ""]:
-    """‖W‖₂‖W⁺‖₂, the largest singular value over the least that counts in `rank`; infinite for W = 0."""
+    """‖W‖₂‖W⁺‖₂: the largest singular value over the least one that counts in `rank`; infinite for W = 0."""
     values = _singular_values(w)
     least = jnp.min(values, initial=jnp.inf, where=values > RANK_TOLERANCE * values[-1])
     return jnp.where(values[-1] > 0, values[-1] / least, jnp.inf)
 
 
-MEASURES = {
-    feature_norm: Measure(("feature",), "‖W_i‖"),
-    superposition: Measure(("feature",), "Σ_{j≠i} (Ŵ_i·W_j)²"),
-    dimensionality: Measure(("feature",), "D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²"),
-    coherence: Measure((), "max_{i≠j} |Ŵ_i·Ŵ_j|"),
-    represented: Measure((), "number of features with ‖W_i‖ > ½"),
-    dims_per_feature: Measure((), "D* = m/‖W‖²_F"),
-    alignment: Measure(("feature",), "Σ_k W_ki⁴ / ‖W_i‖⁴: 1 for one neuron, 1/m for all alike, 3/(m + 2) for random directions"),
-    rank: Measure((), f"singular values of W above {RANK_TOLERANCE} of the largest"),
-    condition: Measure((), f"largest singular value of W over the least above {RANK_TOLERANCE} of it"),
-}
-"""Measures that every run saves, under their function's name."""
+MEASURES = Registry(
+    {
+        feature_norm: Measure(("feature",), "‖W_i‖"),
+        superposition: Measure(("feature",), "Σ_{j≠i} (Ŵ_i·W_j)²"),
+        dimensionality: Measure(("feature",), "D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²"),
+        coherence: Measure((), "max_{i≠j} |Ŵ_i·Ŵ_j|"),
+        represented: Measure((), "number of features with ‖W_i‖ > ½"),
+        dims_per_feature: Measure((), "D* = m/‖W‖²_F"),
+        alignment: Measure(
+            ("feature",), "Σ_k W_ki⁴ / ‖W_i‖⁴: 1 for one neuron, 1/m for all alike, 3/(m + 2) for random directions"
+        ),
+        rank: Measure((), f"singular values of W above {RANK_TOLERANCE} of the largest"),
+        condition: Measure((), f"largest singular value of W over the least above {RANK_TOLERANCE} of it"),
+    }
+)
+"""Measures that every run saves under the name of their function."""
 
 
 def measure(w: Weights) -> dict[str, Array]:
-    """All of `MEASURES` on one W, each with the dimensions that stand there."""
+    """All `MEASURES` of one W by name."""
     return {function.__name__: function(w) for function in MEASURES}

@@ -1,7 +1,7 @@
-"""Small linear algebra in XLA's own operations, where JAX on a CPU would call LAPACK.
+"""Small linear algebra in XLA's own operations. On a CPU, JAX's would call LAPACK, and no compiled program may.
 
-Batched LAPACK calls of one program on several CPU devices may wait for each other for ever, and loading LAPACK takes a process
-longer than a sweep takes to start. No compiled program calls it.
+Batched LAPACK calls of one program on several CPU devices can wait for each other for ever, and loading LAPACK takes longer than
+starting a sweep.
 """
 
 import jax
@@ -14,8 +14,12 @@ from jaxtyping import Float
 def eigenvalues(matrix: Float[Array, "size size"]) -> Float[Array, " size"]:
     """Eigenvalues of a symmetric matrix, ascending, to single precision of the largest.
 
-    Jacobi's method with half as many rotations at a time as there are rows, in the order of a tournament, until all have met all
-    often enough (it converges quadratically). Brent & Luk 1985, SIAM J. Sci. Stat. Comput. 6(1).
+    Jacobi's method: rotations of all pairs of rows, in the rounds of a tournament in which half as many pairs as there are rows
+    are rotated at once. A few tournaments are enough, since convergence is quadratic. Brent & Luk 1985, SIAM J. Sci. Stat.
+    Comput. 6(1).
+
+    >>> eigenvalues(jnp.array([[2.0, 1.0], [1.0, 2.0]])).round(4).tolist()
+    [1.0, 3.0]
     """
     size = matrix.shape[0]
     even = size + size % 2
@@ -39,11 +43,14 @@ def eigenvalues(matrix: Float[Array, "size size"]) -> Float[Array, " size"]:
 
 
 def orthogonal(key: Array, rows: int, columns: int) -> Float[Array, "{rows} {columns}"]:
-    """A random matrix with orthonormal rows (columns, where there are fewer), all alike: normal numbers by Gram & Schmidt."""
+    """A random matrix with orthonormal rows, or columns if there are fewer, uniform over all such matrices.
+
+    Normal numbers, orthonormalised by Gram & Schmidt.
+    """
 
     def add(basis: Array, number: Array) -> tuple[Array, None]:
         row = basis[number]
-        for _ in range(2):  # once more, for single precision
+        for _ in range(2):  # twice, because once leaves errors of single precision
             row = row - jnp.where(jnp.arange(len(basis)) < number, basis @ row, 0.0) @ basis
         return basis.at[number].set(row / jnp.sqrt(row @ row)), None
 
@@ -54,15 +61,15 @@ def orthogonal(key: Array, rows: int, columns: int) -> Float[Array, "{rows} {col
 
 def solve(matrix: Float[Array, "set size size"], right: Float[Array, "set size input"]) -> Float[Array, "set size input"]:
     """Solutions of many small positive definite systems, by Gauss and Jordan's elimination."""
-    whole = jnp.concatenate([matrix, right], axis=2)
+    augmented = jnp.concatenate([matrix, right], axis=2)
     for k in range(matrix.shape[1]):
-        row = whole[:, k] / whole[:, k, k, None]
-        whole = (whole - whole[:, :, k, None] * row[:, None]).at[:, k].set(row)
-    return whole[:, :, matrix.shape[1] :]
+        row = augmented[:, k] / augmented[:, k, k, None]
+        augmented = (augmented - augmented[:, :, k, None] * row[:, None]).at[:, k].set(row)
+    return augmented[:, :, matrix.shape[1] :]
 
 
 def greatest_eigenvalue(a: Float[Array, "hidden hidden"]) -> Float[Array, ""]:
-    """‖A^p‖_F^(1/p), p = 64, of a symmetric A ≥ 0: at least its greatest eigenvalue, and at most m^(1/128) times that."""
+    """‖A^64‖_F^(1/64) of a symmetric A ≥ 0, which is between its greatest eigenvalue and m^(1/128) times that."""
     bound = jnp.ones(())
     for k in range(7):
         size = jnp.maximum(jnp.sqrt(jnp.sum(a * a)), 1e-30)

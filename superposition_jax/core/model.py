@@ -1,4 +1,4 @@
-"""The toy models: activations, initial parameters, and the forward pass x → (h, x') of one model on one batch."""
+"""The toy models: activations, initial parameters, and the forward pass x → (h, x') of one model for one batch."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,15 +9,15 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import linalg, targets
-from superposition_jax.types import Hparams, Params, Spec, described
+from superposition_jax.types import Hparams, Params, Registry, Spec, described
 
-ACTIVATIONS = {
-    "relu": jax.nn.relu,
-    "gelu": described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
-    "softplus": jax.nn.softplus,
-    "identity": described("z", lambda z: z),
-}
-"""f and g by name, elementwise; with `identity` for both the tied model is the linear one of the paper."""
+ACTIVATIONS = Registry(
+    relu=jax.nn.relu,
+    gelu=described("z·Φ(z), exactly", lambda z: jax.nn.gelu(z, approximate=False)),
+    softplus=jax.nn.softplus,
+    identity=described("z", lambda z: z),
+)
+"""Elementwise functions f and g by name; with `identity` for both, the tied model is the paper's linear one."""
 
 
 def _gaussian(meaning, std):
@@ -36,51 +36,51 @@ def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
     return jnp.pad(plane, ((0, spec.n_hidden - plane.shape[0]), (0, 0)))
 
 
-INITS = {
-    "xavier": _gaussian(
+INITS = Registry(
+    xavier=_gaussian(
         "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010",
         lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5,
     ),
-    "normal": _gaussian("normal, standard deviation 1", lambda spec: 1.0),
-    "orthogonal": _orthogonal,
-    "polygon": _polygon,
-    "notebook": _gaussian(
+    normal=_gaussian("normal, standard deviation 1", lambda spec: 1.0),
+    orthogonal=_orthogonal,
+    polygon=_polygon,
+    notebook=_gaussian(
         "as the paper's public notebook: normal, standard deviation √(2/((n + models)·m))",
         lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5,
     ),
-}
-"""W (hidden, feature) by name, from a key and a Spec, before it is multiplied by `init_scale`.
+)
+"""Functions (key, spec) → W (hidden, feature) by name; `init_scale` then multiplies W.
 
-`notebook` is the scale that the paper's public notebook arrives at by reading fan-in and fan-out off the three-dimensional
-tensor of `init_models` models: √(2/((n + models)·m)).
+`notebook` has the scale of the paper's public notebook, which takes fan-in and fan-out from the three-dimensional tensor of
+`init_models` models: √(2/((n + models)·m)).
 """
 
 
 class Model(NamedTuple):
-    """An architecture. `b` and the output's activation are common to all; the hidden layer has no bias."""
+    """An architecture. All have the bias `b` and an activation of the output; the hidden layer has no bias."""
 
     init: Callable[[Array, Spec], Params]
-    """Weights, without `init_scale`."""
+    """(key, spec) → initial weights, without `init_scale`."""
     forward: Callable[[Params, Array, Spec], tuple[Array, Array]]
-    """Hidden activations h, and what x' = f(· + b) is applied to."""
+    """(params, x, spec) → hidden activations h, and the pre-activation of the output without b."""
     directions: str
-    """The array whose column i is feature i's direction in the hidden layer."""
+    """Name of the array whose column i is feature i's direction in the hidden layer."""
     read_out: str
-    """The array whose column i is what output i reads from it."""
+    """Name of the array whose column i has the weights from the hidden layer to output i."""
     measured: Callable[[Params], Float[Array, "hidden feature"]] | None = None
-    """Directions as `geometry` measures them, where that is not the array itself."""
+    """params → directions as `geometry` measures them, if these are not the array itself."""
     gauge: Callable[[Params, Spec], Params] = lambda params, spec: params
-    """Weights of the same function in a standard form, for results. May have further axes before the last two."""
+    """(params, spec) → weights of the same function in a standard form for results; they may have leading axes."""
     meaning: str = ""
 
 
 _UNROLLED = 8
-"""Up to so many hidden dimensions Wᵀh is written as a sum, which compilers fuse with what follows: a pass over memory less."""
+"""Hidden dimensions up to which Wᵀh is written as a sum. The compiler fuses that with what follows: a pass over memory less."""
 
 
 @jax.custom_vjp
 def read_out(w: Float[Array, "hidden feature"], h: Float[Array, "hidden batch"]) -> Float[Array, "feature batch"]:
-    """Wᵀh. Its gradient is written out, dW = h gᵀ and dh = Wg, so that none is made of the sum's terms one by one."""
+    """Wᵀh, with its gradient dW = h gᵀ, dh = Wg written out: that of the unrolled sum would be one product per term."""
     return _read_out(w, h)[0]
 
 
@@ -90,7 +90,7 @@ def _read_out(w, h):
     return sum(w[k, :, None] * h[k, None, :] for k in range(w.shape[0])), (w, h)
 
 
-read_out.defvjp(_read_out, lambda kept, g: (kept[1] @ g.T, kept[0] @ g))
+read_out.defvjp(_read_out, lambda inputs, g: (inputs[1] @ g.T, inputs[0] @ g))
 
 
 def _tied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
@@ -108,7 +108,7 @@ def _init_untied(key: Array, spec: Spec) -> Params:
 
 
 def _largest_is_one(params: Params, spec: Spec) -> Params:
-    """Each neuron's largest input weight has absolute value 1, its output weights make up for it; for homogeneous g only."""
+    """Weights scaled so that each neuron's largest input weight has absolute value 1, if g is homogeneous."""
     if spec.hidden_activation not in ("relu", "identity"):
         return params
     scale = jnp.abs(params["W_in"]).max(axis=-1, keepdims=True)
@@ -117,24 +117,23 @@ def _largest_is_one(params: Params, spec: Spec) -> Params:
 
 
 def _balanced(params: Params) -> Float[Array, "hidden feature"]:
-    """W_in with each neuron's input and output weights of equal length: of all scales that compute the same, the least norm."""
-    squares = (jnp.sum(params[name] ** 2, axis=1, keepdims=True) for name in ("W_in", "W_out"))
-    own, out = squares
-    return params["W_in"] * jnp.where(own > 0, out / jnp.where(own > 0, own, 1.0), 0.0) ** 0.25
+    """W_in scaled so that each neuron's input and output weights have equal length, the scale of least norm."""
+    into, out = (jnp.sum(params[name] ** 2, axis=1, keepdims=True) for name in ("W_in", "W_out"))
+    return params["W_in"] * jnp.where(into > 0, out / jnp.where(into > 0, into, 1.0), 0.0) ** 0.25
 
 
-MODELS = {
-    "tied": Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
-    "untied": Model(
+MODELS = Registry(
+    tied=Model(lambda key, spec: {"W": INITS[spec.init](key, spec)}, _tied, "W", "W", meaning="h = g(Wx), x' = f(Wᵀh + b)"),
+    untied=Model(
         *(_init_untied, _untied, "W_in", "W_out", _balanced, _largest_is_one), meaning="h = g(W_in x), x' = f(W_outᵀh + b)"
     ),
-}
-"""Architectures by name, with f and g the activations of output and hidden layer; of `untied` each neuron's scale is free for a
-homogeneous g."""
+)
+"""Architectures by name; f and g are the activations of output and hidden layer. With a homogeneous g, the scale of an `untied`
+model's neurons is arbitrary."""
 
 
 def directions(params: Params, *, spec: Spec) -> Float[Array, "hidden feature"]:
-    """W whose column i is feature i's direction, as `geometry` measures it."""
+    """W (hidden, feature), whose column i is feature i's direction as `geometry` measures it."""
     kind = MODELS[spec.kind]
     return kind.measured(params) if kind.measured else params[kind.directions]
 
@@ -142,8 +141,8 @@ def directions(params: Params, *, spec: Spec) -> Float[Array, "hidden feature"]:
 def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
     """Initial parameters of one model.
 
-    `b` starts at `init_bias` times the target's mean E y_i (0 where the model has no bias): with b = 0 textbook Xavier leaves
-    ReLU outputs dead for ever in the dense regime.
+    `b` starts at `init_bias` times the target's mean E y_i, or at 0 if the model has no bias. With b = 0 and Xavier's weights,
+    some ReLU outputs of dense features would stay dead.
     """
     mean, _ = targets.moments(hparams, spec=spec)
     start = hparams.init_bias if spec.bias else 0.0
@@ -152,7 +151,7 @@ def init(key: Array, hparams: Hparams, *, spec: Spec) -> Params:
 
 
 def preactivation(params: Params, x: Float[Array, "feature batch"], *, spec: Spec) -> tuple[Array, Array]:
-    """h (hidden, batch), and what x' = f(·) is applied to (feature, batch)."""
+    """h (hidden, batch) and the output's pre-activation (feature, batch), to which f is applied."""
     h, z = MODELS[spec.kind].forward(params, x, spec)
     return h, z + params["b"][:, None] if spec.bias else z
 
@@ -160,6 +159,14 @@ def preactivation(params: Params, x: Float[Array, "feature batch"], *, spec: Spe
 def forward(
     params: Params, x: Float[Array, "feature batch"], *, spec: Spec
 ) -> tuple[Float[Array, "hidden batch"], Float[Array, "feature batch"]]:
-    """h and x'. Elhage et al. 2022, "Demonstrating Superposition", "Superposition in a Privileged Basis", "Computation"."""
+    """Hidden activations h and outputs x'.
+
+    Elhage et al. 2022, "Demonstrating Superposition", "Superposition in a Privileged Basis", "Computation in Superposition".
+
+    >>> params = {"W": jnp.array([[1.0, -1.0]]), "b": jnp.zeros(2)}  # an antipodal pair
+    >>> h, output = forward(params, jnp.array([[0.5], [0.0]]), spec=Spec(n_features=2, n_hidden=1))
+    >>> h.tolist(), output.tolist()
+    ([[0.5]], [[0.5], [0.0]])
+    """
     h, z = preactivation(params, x, spec=spec)
     return h, ACTIVATIONS[spec.activation](z)

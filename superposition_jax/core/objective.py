@@ -1,4 +1,4 @@
-"""The importance-weighted squared error, a sum over features and a mean over data as in the paper, and what is added to it."""
+"""What training minimises: the importance-weighted squared error, a sum over features and a mean over data, and a penalty."""
 
 from collections.abc import Callable
 
@@ -8,16 +8,16 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import attack, model, targets
-from superposition_jax.types import Batch, Hparams, Params, Spec, described
+from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
-PENALTIES: dict[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = {
-    "l1": described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
-}
-"""Functions of h whose expectation `penalty_weight` multiplies, by name."""
+PENALTIES: Registry[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = Registry(
+    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
+)
+"""Functions of h (hidden, batch) by name, whose expectation times `penalty_weight` is added to the loss."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """Estimate of L = E Σ_i I_i (y_i − x'_i)², y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
+    """Estimate of L = E Σ_i I_i (y_i − x'_i)², with y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
     return _error(hparams, batch, model.forward(params, batch.x, spec=spec)[1], spec=spec)
 
 
@@ -27,13 +27,13 @@ def _error(hparams: Hparams, batch: Batch, output: Array, *, spec: Spec) -> Floa
 
 
 def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """The same loss, of the outputs for attacked inputs (`attack.perturb`) against the target of the clean ones."""
+    """The loss of the outputs for attacked inputs (`attack.perturb`), with the targets of the clean inputs."""
     x = attack.perturb(hparams, params, batch, spec=spec)
     return _error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
 
 
 def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """What training minimises: the loss, on attacked inputs where `spec.adversarial`, plus `penalty_weight` times the penalty."""
+    """The training objective: the loss, of attacked inputs if `spec.adversarial`, plus `penalty_weight` times the penalty."""
     x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
     h, output = model.forward(params, x, spec=spec)
     total = _error(hparams, batch, output, spec=spec)
@@ -43,13 +43,13 @@ def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> 
 
 
 def constant_loss(hparams: Hparams, *, spec: Spec) -> Float[Array, ""]:
-    """Loss of the best constant predictor, Σ_i I_i Var y_i; for U[0,1] values and y = x it is Σ_i I_i (p_i/3 − p_i²/4)."""
+    """Loss Σ_i I_i Var y_i of the best constant outputs; for values U[0, 1] and y = x it is Σ_i I_i (p_i/3 − p_i²/4)."""
     mean, square = targets.moments(hparams, spec=spec)
     return jnp.sum(hparams.importance * (square - mean * mean))
 
 
 def benefit_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """E Σ_i I_i (y_i − x'_i)² with x'_i as if no feature but i could be on: what would be lost without any interference."""
+    """The loss with every output x'_i computed as if no feature but i were active: what is lost without interference."""
     kind = model.MODELS[spec.kind]
     rows = (params[kind.directions], params[kind.read_out])
 
@@ -64,5 +64,5 @@ def benefit_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) 
 
 
 def interference_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """The loss less `benefit_loss`: what features cost, or save, by changing each other's outputs; 0 for orthogonal ones."""
+    """The loss minus `benefit_loss`: what features lose or gain by changing each other's outputs; 0 if they are orthogonal."""
     return loss(hparams, params, batch, spec=spec) - benefit_loss(hparams, params, batch, spec=spec)

@@ -1,7 +1,7 @@
-"""Random bits for JAX's typed keys from pcg3d, a counter-based hash: on a CPU about ten times as fast as threefry.
+"""Random bits for JAX's typed keys from pcg3d, a counter-based hash that on a CPU is about ten times as fast as threefry.
 
-Keys, `fold_in`, `split` and all of `jax.random` work as ever; only the bits come from another function. The hash maps three
-32-bit words to three and is the one that Jarzynski & Olano 2020 ("Hash Functions for GPU Rendering", JCGT 9(3)) recommend.
+`fold_in`, `split` and all of `jax.random` take such keys; only the bits come from another function. The hash maps three
+32-bit words to three; Jarzynski & Olano 2020 recommend it ("Hash Functions for GPU Rendering", JCGT 9(3)).
 """
 
 import math
@@ -13,11 +13,11 @@ from jax.extend.random import define_prng_impl
 from jax.typing import ArrayLike
 
 _SEED, _SPLIT, _FOLD, _BITS = 0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344
-"""Digits of π that keep the four uses of the hash apart."""
+"""Digits of π that distinguish the four uses of the hash."""
 
 
 def _hash(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
-    """pcg3d."""
+    """The hash pcg3d."""
     x, y, z = (word * jnp.uint32(1664525) + jnp.uint32(1013904223) for word in (x, y, z))
     x = x + y * z
     y = y + z * x
@@ -30,7 +30,7 @@ def _hash(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
 
 
 def _next(key: Array, use: int, number: Array) -> Array:
-    """Keys (…, 2) that follow from one key and numbers (…)."""
+    """Keys (…, 2) derived from one key, a use of the hash, and numbers (…)."""
     x, y, _ = _hash(key[0] ^ jnp.uint32(use), key[1] + jnp.zeros_like(number), number)
     return jnp.stack([x, y], axis=-1)
 
@@ -61,5 +61,9 @@ _PCG3D = define_prng_impl(
 
 
 def key(seed: ArrayLike) -> Array:
-    """A typed key of this generator, a scalar, for a seed in 0 … 2³² − 1."""
+    """A typed key of this generator, a scalar, for a seed in 0 … 2³² − 1.
+
+    >>> key(0).dtype
+    key<pcg>
+    """
     return jax.random.key(seed, impl=_PCG3D)

@@ -1,12 +1,12 @@
-"""Sets of features that are on together (correlated) or one at a time (anticorrelated), and independent features as sets of one.
+"""Sets of features that are active together (correlated) or one at a time (anticorrelated); independent features are sets of one.
 
-Sets are independent of one another, and a set is on with a chance q that follows from its features' densities p_i, which stay
-what they are, P(x_i ≠ 0). Given that it is on, a uniform t on (0, 1] says which of its features are:
+Sets are independent of one another. A set is on with a probability q such that its features have their densities
+p_i = P(x_i ≠ 0). If it is on, a uniform t on (0, 1] decides which of its features are active:
 
-- `correlated`: q = max p_i, and feature i is on where t·q ≤ p_i: with equal densities all together;
-- `anticorrelated`: q = Σ p_i ≤ 1, and exactly one is on, with the chance p_i/q.
+- `correlated`: q = max p_i, and feature i is active if t·q ≤ p_i; with equal densities all are active together;
+- `anticorrelated`: q = Σ p_i ≤ 1, and exactly one feature is active, i with probability p_i/q.
 
-Values are independent always. Elhage et al. 2022, "Correlated and anticorrelated features".
+Values are always independent. Elhage et al. 2022, "Correlated and anticorrelated features".
 """
 
 from functools import reduce
@@ -26,19 +26,23 @@ KINDS = {
 
 
 def sizes(kind: str, given: int | list[int] | None, features: int) -> tuple[int, ...]:
-    """Sizes of sets as they are configured: one for all, or a list; each feature alone where they are independent."""
+    """Sizes of the sets, from a size for all or a list of sizes; independent features are sets of one.
+
+    >>> sizes("correlated", 2, features=6), sizes("independent", None, features=3)
+    ((2, 2, 2), (1, 1, 1))
+    """
     if kind == "independent":
         return (1,) * features
     return (given,) * (features // given) if isinstance(given, int) else tuple(given or ())
 
 
 def owner(sizes: tuple[int, ...]) -> np.ndarray:
-    """Set of every feature (feature,)."""
+    """The set that every feature is in, (feature,)."""
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def uniforms(spec: Spec) -> int:
-    """Uniforms that an input needs: one a set, and one a feature for its value where that is not the set's own."""
+    """Number of uniforms that an input needs: one per set, and if sets have several features one per feature for its value."""
     return len(spec.sets) + (spec.n_features if _several(spec) else 0)
 
 
@@ -47,7 +51,7 @@ def _several(spec: Spec) -> bool:
 
 
 def chances(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " set"]:
-    """q, the chance that a set is on."""
+    """q, the probabilities that sets are on, (set,)."""
     if not _several(spec):
         return density
     parts = jnp.split(density, np.cumsum(spec.sets)[:-1])
@@ -55,22 +59,25 @@ def chances(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " set
 
 
 def features(
-    on: Bool[Array, "set batch"], t: Float[Array, "set batch"], own: Float[Array, "own batch"], density: Array, spec: Spec
+    on: Bool[Array, "set batch"], t: Float[Array, "set batch"], of_values: Float[Array, "_ batch"], density: Array, spec: Spec
 ) -> tuple[Bool[Array, "feature batch"], Float[Array, "feature batch"]]:
-    """Which features are on, and the uniforms of their values, from the sets that are on, their t, and the features' own."""
+    """Which features are active, and the uniforms of their values.
+
+    `on` says which sets are on, t are the sets' uniforms, and `of_values` are those of the values if sets have several features.
+    """
     if not _several(spec):
         return on, t
     place = owner(spec.sets)
     p, q = density[:, None], chances(density, spec)[place][:, None]
     start = _starts(density, spec)[:, None]
-    here = t[place] * q
-    # The last feature of an anticorrelated set takes what rounding leaves over.
+    position = t[place] * q
+    # The last feature of an anticorrelated set is active also where rounding leaves a gap at the end.
     last = np.isin(np.arange(spec.n_features), np.cumsum(spec.sets) - 1)[:, None] & (spec.correlation == "anticorrelated")
-    return on[place] & (here > start) & ((here <= start + p) | last), own
+    return on[place] & (position > start) & ((position <= start + p) | last), of_values
 
 
 def _starts(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " feature"]:
-    """Where a feature's interval of t·q begins."""
+    """The lower ends of the features' intervals of t·q."""
     if spec.correlation == "correlated":
         return jnp.zeros(spec.n_features)
     parts = jnp.split(density, np.cumsum(spec.sets)[:-1])
@@ -78,7 +85,7 @@ def _starts(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " fea
 
 
 def mask_chance(density: Float[Array, " feature"], masks: np.ndarray, spec: Spec) -> Float[Array, " mask"]:
-    """Chance that exactly the features of a mask are on, for masks (feature, mask)."""
+    """Probabilities that exactly the features of a mask are active, for masks (feature, mask)."""
     ends = np.cumsum(spec.sets)
     parts = [
         _set_chance(density[end - size : end], masks[end - size : end], spec) for end, size in zip(ends, spec.sets, strict=True)
@@ -90,7 +97,7 @@ def _set_chance(density: Array, masks: np.ndarray, spec: Spec) -> Array:
     p = density[:, None]
     if density.shape[0] == 1:
         return jnp.where(masks, p, 1 - p)[0]
-    if spec.correlation == "correlated":  # the t with t·q up to the least density that is on, from the greatest that is off
+    if spec.correlation == "correlated":  # t·q is above the densities of inactive features and below those of active ones
         return jnp.maximum(jnp.where(masks, p, 1.0).min(axis=0) - jnp.where(masks, 0.0, p).max(axis=0), 0.0)
     one = jnp.where(masks.sum(axis=0) == 1, jnp.where(masks, p, 0.0).sum(axis=0), 0.0)
     return jnp.where(masks.any(axis=0), one, jnp.maximum(1 - density.sum(), 0.0))

@@ -1,4 +1,4 @@
-"""What a model is to compute: y_i = t(x_i, x_{i+1}, …), features counted cyclically, importance I_i for output i."""
+"""Targets: what a model is to compute, y_i = t(x_i, x_{i+1}, …) with cyclic features. I_i is the importance of output i."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,36 +8,41 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import data
-from superposition_jax.types import Hparams, Spec
+from superposition_jax.types import Hparams, Registry, Spec
 
 
 class Target(NamedTuple):
-    """A function t, elementwise in its arguments, of a feature and the `arity` − 1 that follow it."""
+    """An elementwise function t of a feature and the `arity` − 1 features that follow it."""
 
     function: Callable[..., Array]
     arity: int = 1
     meaning: str = ""
 
 
-TARGETS = {
-    "identity": Target(lambda x: x, meaning="y = x, reconstruction"),
-    "abs": Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
-    "square": Target(jnp.square, meaning="y = x²"),
-    "max": Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
-}
+TARGETS = Registry(
+    identity=Target(lambda x: x, meaning="y = x, reconstruction"),
+    abs=Target(jnp.abs, meaning='y = |x|. Elhage et al. 2022, "Computation in Superposition"'),
+    square=Target(jnp.square, meaning="y = x²"),
+    max=Target(jnp.maximum, arity=2, meaning="y_i = max(x_i, x_{i+1})"),
+)
 """Targets by name."""
 
 _ORDER = 32
+"""Quadrature nodes of a feature for the moments of a target."""
 
 
 def target(x: Float[Array, "feature batch"], *, spec: Spec) -> Float[Array, "feature batch"]:
-    """y_i for every output i and input, from inputs x."""
+    """y_i for every output i and every input x.
+
+    >>> target(jnp.array([[0.1], [0.5]]), spec=Spec(n_features=2, n_hidden=1, target="max")).tolist()
+    [[0.5], [0.5]]
+    """
     function, arity, _ = TARGETS[spec.target]
     return function(*(jnp.roll(x, -k, axis=0) for k in range(arity)))
 
 
 def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
-    """E y_i and E y_i²: in closed form for the identity, else by quadrature; features that a target joins are independent."""
+    """E y_i and E y_i² for independent features: in closed form for the identity, else by quadrature."""
     if spec.target == "identity":
         return data.moments(hparams, spec=spec)
     function, arity, _ = TARGETS[spec.target]
@@ -45,5 +50,5 @@ def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], 
     joint = jnp.ones((spec.n_features, 1))
     for k in range(arity):
         joint = (joint[:, :, None] * jnp.roll(weight, -k, axis=0)[:, None, :]).reshape(spec.n_features, -1)
-    y = function(*(part.ravel() for part in jnp.meshgrid(*[node] * arity, indexing="ij")))
+    y = function(*(nodes.ravel() for nodes in jnp.meshgrid(*[node] * arity, indexing="ij")))
     return joint @ y, joint @ (y * y)

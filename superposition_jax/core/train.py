@@ -14,7 +14,7 @@ from superposition_jax.types import DATA, INIT, Batch, History, Hparams, Params,
 
 
 def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
-    """State before the first step, for the key of the model's seed."""
+    """The state before the first step; `key` is that of the model's seed."""
     params = model.init(jax.random.fold_in(key, INIT), hparams, spec=spec)
     count = len(spec.snapshot_steps)
     snapshots = {name: jnp.repeat(value[None], count, axis=0) for name, value in params.items()} if count else {}
@@ -27,29 +27,29 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
     )
 
 
-def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, spec: Spec, blocks: int) -> tuple[Array, Params]:
-    def of(draws):
+def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, spec: Spec, slices: int) -> tuple[Array, Params]:
+    def loss_and_grads(draws):
         with jax.named_scope("realise"):
             batch = realise(draws)
         with jax.named_scope("loss"):
             return jax.value_and_grad(objective.minimised, argnums=1)(hparams, params, batch, spec=spec)
 
-    if blocks == 1:
-        return of(draws)
-    split = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], blocks, -1), -2, 0), draws)
-    nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
-    return jax.lax.scan(lambda total, block: (jax.tree.map(jnp.add, total, of(block)), None), nothing, split)[0]
+    if slices == 1:
+        return loss_and_grads(draws)
+    sliced = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], slices, -1), -2, 0), draws)
+    zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
+    return jax.lax.scan(lambda total, draws: (jax.tree.map(jnp.add, total, loss_and_grads(draws)), None), zero, sliced)[0]
 
 
 def train_step(
-    hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, blocks: int = 1
+    hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, slices: int = 1
 ) -> tuple[TrainState, StepInfo]:
-    """One update on the batch `realise(draws)` (see `data.Estimator`), made and used in so many blocks, one after another.
+    """One update on the batch `realise(draws)` (see `data.Estimator`), realised and used in `slices` slices one after another.
 
-    A model whose loss, new parameters or optimizer state are not finite stays for ever as it was before that step.
-    Returns the state after the step, and what was minimised before it.
+    A model whose loss, new parameters or optimizer state are not finite keeps the parameters and optimizer state from before
+    that step from then on. Returns the state after the step and the loss before it.
     """
-    loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, blocks=blocks)
+    loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, slices=slices)
     if spec.reduction == "mean":
         grads = jax.tree.map(lambda g: g / spec.n_features, grads)
     with jax.named_scope("optimizer"):
@@ -72,7 +72,7 @@ def train_step(
 
 
 def _write_history(state: TrainState, loss: Array, *, spec: Spec) -> History:
-    """Note a step: its loss goes into the mean of its interval of the curve, the parameters become the interval's snapshot."""
+    """The history with a step in it: its loss in the mean of its interval of the curve, its parameters as the snapshot."""
     place = jnp.sum(spec.curve_steps < state.step)
     width = jnp.asarray(np.diff(spec.curve_steps, prepend=0), jnp.float32)
     curve = state.history.loss_curve.at[place].add(loss / width[place])
@@ -83,10 +83,10 @@ def _write_history(state: TrainState, loss: Array, *, spec: Spec) -> History:
     return History(curve, snapshots)
 
 
-def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *, spec: Spec, blocks: int = 1) -> TrainState:
-    """Train on from `state.step` up to (not including) step `stop`, for the key of the model's seed.
+def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *, spec: Spec, slices: int = 1) -> TrainState:
+    """Train from `state.step` up to (not including) step `stop`; `key` is that of the model's seed.
 
-    The loop's bounds are no part of the compiled program, so where a run is cut into segments changes nothing.
+    The loop's bounds are arguments of the compiled program, so it does not matter into which segments a run is divided.
     """
     data_key, estimator = jax.random.fold_in(key, DATA), data.ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
@@ -96,9 +96,9 @@ def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *,
         return estimator.draw(jax.random.fold_in(data_key, step), spec)
 
     def body(_, carry):
-        # Draws are carried because that keeps the compiler from making them anew for every cell that shares them.
+        # Draws are carried because the compiler would otherwise make them again for every cell that shares them.
         state, draws = carry
-        state, info = train_step(hparams, state, draws, realise, spec=spec, blocks=blocks)
+        state, info = train_step(hparams, state, draws, realise, spec=spec, slices=slices)
         return state.replace(history=_write_history(state, info.loss, spec=spec)), draw(state.step)
 
     return jax.lax.fori_loop(state.step, stop, body, (state, draw(state.step)))[0]

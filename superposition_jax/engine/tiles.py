@@ -1,4 +1,4 @@
-"""Tiles: rectangles of models, (seed, cell), that a program trains at once."""
+"""Tiles: rectangles (seed, cell) of models that a program trains at once."""
 
 from typing import NamedTuple
 
@@ -6,53 +6,58 @@ import numpy as np
 
 
 class Tile(NamedTuple):
-    """A rectangle of models that runs at once: places in the group (seed, cell), and which are no padding."""
+    """Models that are trained at once: one seed per row, cells of that seed in its columns."""
 
     places: np.ndarray
+    """Places of the models in their group, (seed, cell)."""
     real: np.ndarray
+    """Whether a place is a model of its own, (seed, cell); others are padding."""
 
 
 _MANY = 4
-"""Rectangles of a device from which the last one's padding does not matter."""
+"""Number of tiles from which on the padding of the last one does not matter."""
 
 
-def fitting(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
-    """The rectangle (seeds, cells) of a device, of at most about `most` models, with which few rectangles cover all models.
+def tile_shape(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
+    """The shape (seeds, cells) of a device's part of a tile: at most about `most` models, and few tiles for all models.
 
-    Rows are seeds and columns the cells that share a seed, so wide rectangles need few random numbers. For large sweeps it does
-    not depend on the number of devices.
+    Cells of a row share their seed's random numbers, so wide tiles need few of them. For large sweeps the shape does not
+    depend on the number of devices.
+
+    >>> tile_shape(np.tile(np.arange(8), 7), most=500, devices=2)
+    (4, 7)
     """
     _, counts = np.unique(seeds, return_counts=True)
     cells = _even(int(counts.max()), most)
-    if int(np.sum(-(-counts // cells))) < devices:  # narrower rectangles give every device something to do
+    if int(np.sum(-(-counts // cells))) < devices:  # narrower tiles, so that every device has a row
         cells = _even(int(counts.max()), -(-len(seeds) // devices))
     rows, most_rows = -(-int(np.sum(-(-counts // cells))) // devices), max(1, most // cells)
     return most_rows if rows >= _MANY * most_rows else _even(rows, most_rows), cells
 
 
-def of_size(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
-    """The rectangle (seeds, cells) of a device of about `chunk` models, however many devices there are."""
+def tile_shape_of_chunk(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
+    """The shape (seeds, cells) of a device's part of a tile that has about `chunk` models, however many devices there are."""
     cells = _even(int(np.unique(seeds, return_counts=True)[1].max()), chunk)
     return max(1, chunk // cells), cells
 
 
-def rectangles(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> list[Tile]:
-    """Cover the models at some places by rectangles of a shape, one seed a row; padding repeats a model."""
+def cover(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> list[Tile]:
+    """Tiles of one shape that cover the models at some places of a group, one seed per row; padding repeats a model."""
     order = places[np.argsort(seeds[places], kind="stable")]
-    runs = np.split(order, np.flatnonzero(np.diff(seeds[order])) + 1) if order.size else []
+    by_seed = np.split(order, np.flatnonzero(np.diff(seeds[order])) + 1) if order.size else []
     height, width = shape
-    lines = [run[start : start + width] for run in runs for start in range(0, len(run), width)]
+    rows = [run[start : start + width] for run in by_seed for start in range(0, len(run), width)]
     tiles = []
-    for start in range(0, len(lines), height):
-        rows = lines[start : start + height]
-        rows += [rows[0][:0]] * (height - len(rows))
-        real = np.arange(width) < np.array([len(row) for row in rows])[:, None]
-        filled = np.array([row[0] if len(row) else rows[0][0] for row in rows])[:, None] + np.zeros_like(real, int)
-        filled[real] = np.concatenate(rows)
-        tiles.append(Tile(filled, real))
+    for start in range(0, len(rows), height):
+        of_tile = rows[start : start + height]
+        of_tile += [of_tile[0][:0]] * (height - len(of_tile))
+        real = np.arange(width) < np.array([len(row) for row in of_tile])[:, None]
+        padded = np.array([row[0] if len(row) else of_tile[0][0] for row in of_tile])[:, None] + np.zeros_like(real, int)
+        padded[real] = np.concatenate(of_tile)
+        tiles.append(Tile(padded, real))
     return tiles
 
 
 def _even(total: int, most: int) -> int:
-    """Size of the fewest equal pieces of at most `most` that cover `total`."""
+    """The largest of the fewest nearly equal sizes of at most `most` that add up to `total`."""
     return -(-total // -(-total // min(total, most)))

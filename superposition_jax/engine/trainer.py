@@ -1,4 +1,4 @@
-"""The host loop over groups of equal Spec: programs, and rectangles of models that fit. It reports and prints nothing."""
+"""The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,20 +6,21 @@ import jax
 import numpy as np
 
 from superposition_jax.engine import memory, population, segments, tuning
-from superposition_jax.engine.devices import start_devices
-from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, Report, Results, Resumed, Start
-from superposition_jax.engine.tiles import fitting, of_size, rectangles
+from superposition_jax.engine.devices import set_cpu_devices
+from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, Report, Resumed, Start
+from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
 from superposition_jax.errors import ConfigError
-from superposition_jax.sweep import Group, share, take
+from superposition_jax.sweep import Group, Results, shard_places, take
 from superposition_jax.types import PARAMS
 
-_GENTLE = 0.2
+_RETRAIN_RATE = 0.2
+"""Learning rate of training from given parameters, relative to the sweep's."""
 _EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory", "YNNPACK operation failed")
-"""What XLA says where there is too little memory."""
+"""Words in XLA's errors where there is too little memory."""
 
 
 class Trainer:
-    """Groups and their compiled programs: trains all models, or a share, and then some of them again from given parameters."""
+    """Groups and their compiled programs. Trains all models or a shard, and can train some again from given parameters."""
 
     def __init__(
         self,
@@ -30,12 +31,18 @@ class Trainer:
         keep: bool = False,
         shard: tuple[int, int] = (0, 1),
     ) -> None:
-        """`keep` leaves the compiled programs on disk for the next process; shard (i, N) trains share i of N."""
-        start_devices(devices)
+        """Prepare to train on `devices` devices (None: all), `chunk` models per device at a time (None: by size and platform).
+
+        With `keep` the compiled programs stay on disk for the next process; `shard` = (i, N) trains shard i of N.
+
+        Raises:
+          ConfigError: if there are fewer devices.
+        """
+        set_cpu_devices(devices)
         if (devices or 0) > jax.local_device_count():
             raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
         self.groups, self._chunk, self._keep = groups, chunk, keep
-        self._shards, self._shares = shard[1], share(groups, *shard)
+        self._shards, self._places = shard[1], shard_places(groups, *shard)
         self._mesh = population.make_mesh(devices)
         self.devices = list(self._mesh.local_devices)
         self._programs: dict[int, tuple[population.Programs, tuple[int, int]]] = {}
@@ -43,95 +50,98 @@ class Trainer:
 
     @property
     def models(self) -> int:
-        """How many models are this process's to train."""
-        return sum(map(len, self._shares))
+        """The number of models that this process trains."""
+        return sum(map(len, self._places))
 
     @property
     def model_steps(self) -> int:
-        """Their steps together."""
-        return sum(len(share) * group.spec.steps for share, group in zip(self._shares, self.groups, strict=True))
+        """The sum of their numbers of steps."""
+        return sum(len(places) * group.spec.steps for places, group in zip(self._places, self.groups, strict=True))
 
     def train(self, report: Report, store: ModelStore | None = None) -> list[Results]:
-        """Train and evaluate all groups: for every group its results, arrays (point, …) in the order of its points.
+        """Train and evaluate all groups. Returns for every group arrays (point, …) in the order of its points.
 
-        Models that are in `store` are read from there, and others are kept in it as soon as they are finished.
+        Models that are in `store` are read from it, and others are written to it as soon as they are finished.
+
+        Raises:
+          ConfigError: if the results would not fit into the memory.
         """
-        self._check_results()
+        self._refuse_large_results()
         return [
-            segments.collect(len(group.points), self._pieces(number, report, store)) for number, group in enumerate(self.groups)
+            segments.collect(len(group.points), self._by_tile(number, report, store)) for number, group in enumerate(self.groups)
         ]
 
-    def train_share(self, report: Report, store: ModelStore) -> None:
-        """Train this process's share of the models into a store."""
+    def train_shard(self, report: Report, store: ModelStore) -> None:
+        """Train this process's shard of the models into a store."""
         for number in range(len(self.groups)):
-            for _ in self._pieces(number, report, store):
+            for _ in self._by_tile(number, report, store):
                 pass
 
-    def _pieces(self, number: int, report: Report, store: ModelStore | None) -> Iterator[tuple[np.ndarray, Results]]:
-        """A group's results as they come: places in the group, and arrays."""
-        group, todo = self.groups[number], self._shares[number]
+    def _by_tile(self, number: int, report: Report, store: ModelStore | None) -> Iterator[tuple[np.ndarray, Results]]:
+        """A group's results as they are finished: places in the group, and arrays."""
+        group, todo = self.groups[number], self._places[number]
         if store:
-            there = store.has(group.points[todo])
-            if there.any():
-                report(Resumed(int(there.sum()), group.spec.steps))
-            for found, results in store.read(group.points[todo]):
-                yield todo[found], results
-            todo = todo[~there]
+            is_stored = store.has(group.points[todo])
+            if is_stored.any():
+                report(Resumed(int(is_stored.sum()), group.spec.steps))
+            for stored, results in store.read(group.points[todo]):
+                yield todo[stored], results
+            todo = todo[~is_stored]
         done = np.zeros(len(group.points), bool)
         while not done[todo].all():
             programs, shape = self._compiled(number, report)
             left = todo[~done[todo]]
             report(Compiled(number, len(left), shape[0] // self._mesh.size * shape[1], programs.compile_seconds))
             try:
-                for places, results in segments.run(programs, group, rectangles(group.seeds, left, shape), report, store):
+                for places, results in segments.run(programs, group, cover(group.seeds, left, shape), report, store):
                     if store:
                         store.write(group, places, results)
                     done[places] = True
                     yield places, results
             except (MemoryError, jax.errors.JaxRuntimeError) as error:
-                self._halve(number, error, report)
+                self._halve_chunk(number, error, report)
 
     def retrain(self, points: np.ndarray, start: Start) -> list[tuple[np.ndarray, Group, Results]]:
-        """Train models of the sweep, given by their flat points (k,), once more from parameters `start` (k, …).
+        """Train models of the sweep again from parameters `start` (k, …), at a fifth of the sweep's learning rate.
 
-        They are near their end: their learning rate is a fifth of the sweep's. W and b are cut to their group's sizes. They run
-        in the compiled rectangles of their groups. Returns for every group that has some of them: which of the k they are, those
-        models as a group, and their results.
+        The models are given by their flat points (k,). Parameters are cut to the sizes of a model's group, and the programs of
+        the group are used. Returns for every group that has some of the models: which of the k they are, these models as a
+        group, and their results.
         """
-        found = []
+        retrained = []
         for number, whole in enumerate(self.groups):
             order = np.argsort(whole.points)
-            here = np.flatnonzero(np.isin(points, whole.points))
-            if not here.size:
+            members = np.flatnonzero(np.isin(points, whole.points))
+            if not members.size:
                 continue
-            places = order[np.searchsorted(whole.points, points[here], sorter=order)]
+            places = order[np.searchsorted(whole.points, points[members], sorter=order)]
             hparams = take(whole.hparams, places)
-            hparams = hparams.replace(learning_rate=_GENTLE * hparams.learning_rate)
+            hparams = hparams.replace(learning_rate=_RETRAIN_RATE * hparams.learning_rate)
             group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
             programs, shape = self._compiled(number, lambda report: None)
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
-            own = {
-                name: values[here][np.ix_(np.arange(len(here)), *(np.arange(sizes[dim]) for dim in PARAMS[name].dims))]
+            params = {
+                name: values[members][np.ix_(np.arange(len(members)), *(np.arange(sizes[dim]) for dim in PARAMS[name].dims))]
                 for name, values in start.items()
             }
-            tiles = rectangles(group.seeds, np.arange(len(here)), shape)
-            found.append(
-                (here, group, segments.collect(len(here), segments.run(programs, group, tiles, lambda report: None, start=own)))
-            )
-        return found
+            tiles = cover(group.seeds, np.arange(len(members)), shape)
+            by_tile = segments.run(programs, group, tiles, lambda report: None, start=params)
+            retrained.append((members, group, segments.collect(len(members), by_tile)))
+        return retrained
 
     def _compiled(self, number: int, report: Report) -> tuple[population.Programs, tuple[int, int]]:
-        """A group's programs, for rectangles whose shape does not depend on what of the group there is still to train."""
+        """A group's programs and the shape of their tiles, which does not depend on how many models are still to be trained."""
         while number not in self._programs:
             group, mesh = self.groups[number], self._mesh
             chunk = self._chunks.get(number, self._chunk)
             most = tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
-            rows, cells = of_size(group.seeds, chunk) if chunk else fitting(group.seeds, most, mesh.size * self._shards)
+            by_size = tile_shape(group.seeds, most, mesh.size * self._shards)
+            rows, cells = tile_shape_of_chunk(group.seeds, chunk) if chunk else by_size
             shape = rows * mesh.size, cells
             first, free = take(group.hparams, np.zeros(shape, int)), memory.free(mesh.devices.flat[0])
             built = population.build(group.spec, mesh, first, models=len(group.points), keep=self._keep)
-            together = len(mesh.local_devices) if mesh.devices.flat[0].platform == "cpu" else 1
-            needed = together * max(map(memory.of_program, (built.start, built.advance, built.finish)))
+            sharing = len(mesh.local_devices) if mesh.devices.flat[0].platform == "cpu" else 1  # devices with one memory
+            needed = sharing * max(map(memory.of_program, (built.start, built.advance, built.finish)))
             if needed > free and rows * cells > 1:
                 self._chunks[number] = max(1, min(rows * cells // 2, int(rows * cells * free / needed)))
                 report(ChunkReduced(number, self._chunks[number], needed, free))
@@ -139,8 +149,8 @@ class Trainer:
                 self._programs[number] = built, shape
         return self._programs[number]
 
-    def _halve(self, number: int, error: Exception, report: Report) -> None:
-        """Make a group's rectangles smaller after they ran out of memory; raises any other error again."""
+    def _halve_chunk(self, number: int, error: Exception, report: Report) -> None:
+        """Make a group's tiles smaller after they ran out of memory; raises any other error again."""
         _, (rows, cells) = self._programs.pop(number)
         chunk = rows // self._mesh.size * cells // 2
         exhausted = isinstance(error, MemoryError) or any(words in str(error) for words in _EXHAUSTED)
@@ -149,8 +159,8 @@ class Trainer:
         self._chunks[number] = chunk
         report(ChunkReduced(number, chunk, 0.0, memory.free(self._mesh.devices.flat[0])))
 
-    def _check_results(self) -> None:
-        """Refuse a sweep whose results do not fit into the memory; they stand there twice when they are put on their axes."""
+    def _refuse_large_results(self) -> None:
+        """Refuse a sweep whose results do not fit into the memory, twice because they are copied onto the sweep's axes."""
         free = memory.free(jax.local_devices(backend="cpu")[0])
         if sum(len(g.points) * memory.of_model(g.spec) * (1 + len(g.spec.snapshot_steps)) for g in self.groups) < free:
             return  # roughly, and far too much: enough for most

@@ -5,29 +5,29 @@ from typing import Any
 from superposition_jax.types import Spec
 
 _ARRAY_BYTES = {"cpu": 2**19}
-"""By platform, of one (feature, batch) array over all models of a device: on a CPU, larger ones fall out of the cache."""
+"""Size of a (feature, batch) array over all models of a device, by platform: on a CPU, larger ones fall out of the cache."""
 _MOST_ARRAY_BYTES = 2**28
-_BLOCK = {"cpu": 256}
-"""By platform, the inputs of a batch that are used at once: a longer row of a (feature, batch) array falls out of the cache."""
+_SLICE = {"cpu": 256}
+"""Inputs of a batch that are used at once, by platform: longer rows of a (feature, batch) array fall out of a CPU's cache."""
 _LONG = 2e9
-"""Feature·inputs (over all models and steps) from which code that runs faster is worth a longer compilation."""
+"""Feature·inputs (over all models and steps) from which on faster code is worth a longer compilation."""
 
 
-def blocks(spec: Spec, platform: str) -> int:
-    """In how many blocks a batch is used."""
-    size = _BLOCK.get(platform, spec.points)
+def slices(spec: Spec, platform: str) -> int:
+    """The number of slices in which a batch is used."""
+    size = _SLICE.get(platform, spec.points)
     whole = spec.estimator == "quadrature" or spec.points % size or spec.adversarial  # an attack's length is the batch's
     return 1 if whole else max(1, spec.points // size)
 
 
 def models_at_once(spec: Spec, platform: str) -> int:
-    """How many models a device trains at a time."""
-    array = 4 * spec.n_features * spec.points // blocks(spec, platform)
+    """The number of models that a device trains at a time."""
+    array = 4 * spec.n_features * spec.points // slices(spec, platform)
     return -(-_ARRAY_BYTES.get(platform, _MOST_ARRAY_BYTES) // array)
 
 
 def compiler_options(spec: Spec, platform: str, program: str, models: int) -> dict[str, Any]:
-    """Options of a program of `population`. On CPUs level 1 runs as fast as level 3, and newer fusions take long to compile."""
+    """XLA's options for a program of `population`. On CPUs level 1 runs as fast as level 3, and newer fusions compile slowly."""
     if platform != "cpu":
         return {}
     work = float(models) * spec.steps * spec.points * spec.n_features

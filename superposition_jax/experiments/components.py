@@ -4,9 +4,11 @@ Features that interfere are joined; a component that spans a space of its own is
 Elhage et al. 2022, "Uniform Superposition" and "Geometry of Features".
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -82,3 +84,19 @@ def components(w: np.ndarray) -> Components:
 def _joined(edges: np.ndarray) -> np.ndarray:
     """Connected component of every node."""
     return connected_components(csr_array(edges), directed=False)[1]
+
+
+VARIABLES = ("component", "component_features", "component_points", "component_dimension")
+"""Variables of the table `solids`, for every feature."""
+
+
+def of_model(model: xr.Dataset) -> Counter[tuple[int, int, int]]:
+    """Components of one model with the table `solids`, by their numbers of features, points and dimensions."""
+    rows = zip(*(model[name].values.tolist() for name in VARIABLES), strict=True)
+    return Counter({number: (int(n), int(points), int(m)) for number, n, points, m in rows if number >= 0}.values())
+
+
+def arrangement(model: xr.Dataset) -> str:
+    """What one model's features form, largest first: `pentagon`, `2 digons`, `triangle + digon`, `nothing`."""
+    kinds = sorted(of_model(model).items(), reverse=True)
+    return " + ".join(name(*kind, count=count) for kind, count in kinds) or "nothing"

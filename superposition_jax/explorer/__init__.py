@@ -1,4 +1,4 @@
-"""explorer.html: a run to look at, in one file that needs nothing else."""
+"""explorer.html: a page to explore a run, in one file that needs nothing else."""
 
 import json
 from html import escape
@@ -11,21 +11,21 @@ from superposition_jax.explorer.content import MOST_BYTES, content
 from superposition_jax.files import whole
 
 FILE = "explorer.html"
-"""Its name in a run's folder."""
-_HERE = Path(__file__).parent
+"""The page's name in a run's folder."""
+_FOLDER = Path(__file__).parent
 _SCRIPTS = (
     *("arrays", "view", "paint", "map", "heat", "lines", "geometry", "arrows", "gram", "charts", "panel"),
     *("save", "controls", "main"),
 )
-"""The page's own code, in the order in which a reader of the page meets it."""
+"""The page's scripts, in the order in which they run."""
 
 
 class Explorer(NamedTuple):
-    """A page, which a notebook shows."""
+    """A page that a notebook shows."""
 
     html: str
     file: Path | None = None
-    """Where it is, if it is written."""
+    """The page's file, if it is written."""
 
     def __repr__(self) -> str:
         return f"Explorer({str(self.file) if self.file else 'not written'}, {len(self.html) / 1e6:.1f} MB)"
@@ -35,7 +35,11 @@ class Explorer(NamedTuple):
 
 
 def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
-    """The page of a Dataset, with as much of it as takes less than about `most` bytes."""
+    """The page of a Dataset as HTML, with as much of it as fits into about `most` bytes.
+
+    Raises:
+      ValueError: if the Dataset lacks a dimension or the config that the page needs.
+    """
     if missing := [name for name in ("feature", "hidden", "step") if name not in dataset.dims] + (
         ["config"] if "config" not in dataset.attrs else []
     ):
@@ -53,10 +57,10 @@ def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
 
 
 def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def make(dataset: xr.Dataset, file: Path | None) -> Explorer:
-    """The page of a Dataset; written, whole or not at all, if there is a file."""
+    """The page of a Dataset, written to a file if one is given."""
     html = page(dataset)
     return Explorer(html, whole(file, lambda path: path.write_text(html, encoding="utf-8")) if file else None)

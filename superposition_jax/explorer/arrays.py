@@ -1,4 +1,4 @@
-"""All numbers of a page: measures over the sweep, and what is drawn of every model."""
+"""The arrays in a page: measures over the sweep, and what is drawn of single models."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,56 +6,57 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from superposition_jax.core.data import IMPORTANCES
 from superposition_jax.explorer.packing import size
 from superposition_jax.results import select, status
 
-_NO_MEASURE = ("status", "diverged_at")
+_NOT_MEASURED = ("status", "diverged_at", "feature_density", "feature_importance")
+"""Variables that the page shows in other ways than as a measure."""
 _DIVERGING = 1e3
-"""How far above all others' a loss curve is shown that diverges: further up it would cost the others their digits."""
+"""Limit of a diverging loss curve, relative to the greatest of the others; larger values would cost these their precision."""
 
 
 class Arrays(NamedTuple):
-    """All numbers of a page."""
+    """The arrays in a page."""
 
     measures: dict[str, dict[str, xr.DataArray]]
-    """Of every model, or of its features, by name: of the best seed, mean and spread over seeds, and of all seeds."""
+    """Measures of models or features by name, each as `best` (the best seed's), `mean`, `spread` and `all` (of all seeds)."""
     models: dict[str, xr.DataArray]
-    """What is drawn of one model, by name."""
+    """Arrays that are drawn of one model, by name."""
 
     @property
     def size(self) -> int:
-        """Bytes in the page."""
-        return sum(map(size, self.models.values())) + sum(size(v) for own in self.measures.values() for v in own.values())
+        """Bytes that the arrays take in the page."""
+        return sum(map(size, self.models.values())) + sum(size(v) for by_key in self.measures.values() for v in by_key.values())
 
     @classmethod
     def of(cls, dataset: xr.Dataset) -> "Arrays":
-        """Those of a run."""
+        """All arrays of a run."""
         return cls(_measures(dataset), _models(dataset))
 
     def map(self, change: Callable[[xr.DataArray], xr.DataArray]) -> "Arrays":
-        """With every array changed."""
-        measures = {name: {key: change(v) for key, v in own.items()} for name, own in self.measures.items()}
+        """The results of a function of every array."""
+        measures = {name: {key: change(v) for key, v in by_key.items()} for name, by_key in self.measures.items()}
         return Arrays(measures, {name: change(values) for name, values in self.models.items()})
 
 
 def _measures(dataset: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
-    seed, over = select.seed_dim(dataset), {*dataset["loss"].dims, "feature"}
+    seed, dims = select.seed_dim(dataset), {*dataset["loss"].dims, "feature"}
     ok, dataset = dataset["status"] == status.STATUS.index("ok"), status.without_diverged(dataset)
-    best, found = select.best_seed(dataset), {}
+    best, measures = select.best_seed(dataset), {}
     for name, values in dataset.data_vars.items():
-        if not set(values.dims) <= over or values.dtype.kind not in "fiub" or name in _NO_MEASURE:
+        if not set(values.dims) <= dims or values.dtype.kind not in "fiub" or name in _NOT_MEASURED:
             continue
-        own = {"best": best[name]}
+        by_key = {"best": best[name]}
         if seed in values.dims:
             if "flag_values" not in values.attrs:
-                own |= {"mean": values.mean(seed), "spread": values.std(seed, ddof=1 if values.sizes[seed] > 1 else 0)}
+                by_key |= {"mean": values.mean(seed), "spread": values.std(seed, ddof=1 if values.sizes[seed] > 1 else 0)}
             if "feature" not in values.dims:
-                own["all"] = values
-        found[str(name)] = own
+                by_key["all"] = values
+        measures[str(name)] = by_key
     if seed is not None and not ok.all():
-        found["ok_seeds"] = {"best": ok.sum(seed).assign_attrs(long_name="number of seeds that are trained and did not diverge")}
-    return found
+        meaning = "number of seeds that are trained and did not diverge"
+        measures["ok_seeds"] = {"best": ok.sum(seed).assign_attrs(long_name=meaning)}
+    return measures
 
 
 def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -77,34 +78,19 @@ def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def _principal(w: xr.DataArray) -> xr.DataArray:
-    """The three directions of the hidden layer along which most of ‖W‖² lies, (…, hidden, axis)."""
-    whole = w.transpose(..., "hidden", "feature").fillna(0.0)
-    _, basis = np.linalg.eigh(whole.values @ np.swapaxes(whole.values, -1, -2))
-    return xr.DataArray(basis[..., :-4:-1], dims=(*whole.dims[:-1], "axis"))
+    """The three directions of the hidden layer with most of ‖W‖², (…, hidden, axis)."""
+    w = w.transpose(..., "hidden", "feature").fillna(0.0)
+    _, basis = np.linalg.eigh(w.values @ np.swapaxes(w.values, -1, -2))
+    return xr.DataArray(basis[..., :-4:-1], dims=(*w.dims[:-1], "axis"))
 
 
 def _importance(dataset: xr.Dataset) -> xr.DataArray:
-    """Importances I_i of the features (…, feature), over the axes that change them."""
-    given, i = select.leaf(dataset, "data.importance.list", {}), dataset["feature"].drop_vars("feature")
-    if given:
-        values = xr.DataArray(np.array(given, float), dims="feature")
-        for coordinate in dataset.coords.values():
-            path, _, entry = coordinate.attrs.get("long_name", "").rpartition(".")
-            if path == "data.importance.list":
-                values = xr.where(i == int(entry), coordinate.variable, values)
-        return values.transpose(..., "feature")
-    paths = ("model.n_features", "data.importance.kind", "data.importance.decay")
-    along = {path: c for c in dataset.coords.values() if (path := c.attrs.get("long_name")) in paths and c.dims}
-    sizes = {str(dim): dataset.sizes[dim] for c in along.values() for dim in c.dims}
-
-    def leaf(path: str) -> np.ndarray:
-        if path not in along:
-            return np.asarray(select.leaf(dataset, path, {}))
-        return along[path].variable.set_dims(sizes).transpose(*sizes).values[..., None]
-
-    n, kind, decay = map(leaf, paths)
-    found = np.full([*sizes.values(), i.size], np.nan)
-    with np.errstate(over="ignore"):
-        for name, function in IMPORTANCES.items():
-            found = np.where((kind == name) & (i.values < n), function(i.values, n, decay), found)
-    return xr.DataArray(found, dims=(*sizes, "feature"))
+    """Importances I_i (…, feature), without the dimensions along which they are equal; NaN for files of older versions."""
+    if "feature_importance" not in dataset:
+        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
+    values = dataset["feature_importance"]
+    for dim in dataset["loss"].dims:
+        first = values.isel({dim: 0}, drop=True)
+        if ((values == first) | (values.isnull() & first.isnull())).all():
+            values = first
+    return values

@@ -1,23 +1,23 @@
-"""What a page holds of a Dataset, as plain values."""
+"""The content of a page as plain values, from a Dataset."""
 
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from superposition_jax.explorer import command
+from superposition_jax.explorer import overrides
 from superposition_jax.explorer.arrays import Arrays
 from superposition_jax.explorer.fitting import fit
 from superposition_jax.explorer.packing import pack
 from superposition_jax.results import labels, select
 
 MOST_BYTES = 20_000_000
-"""Of the arrays in a page."""
+"""Default limit of the arrays in a page."""
 
 
 def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
-    """All that the page shows, as plain values: as much of a Dataset as takes at most `most` bytes."""
-    arrays, left_out = fit(dataset, Arrays.of(dataset), most)
+    """All that a page shows of a Dataset, with arrays of at most `most` bytes."""
+    page, left_out = fit(dataset, Arrays.of(dataset), most)
     dataset = dataset.isel({dim: slice(None, None, every) for dim, every in left_out.every.items()})
     axes = [_axis(dataset, str(dim)) for dim in dataset["loss"].dims]
     return {
@@ -27,13 +27,13 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         "seed": select.seed_dim(dataset),
         "left_out": left_out.words,
         "measures": [
-            {"name": name, **_meaning(own["best"]), "values": {key: pack(values) for key, values in own.items()}}
-            for name, own in arrays.measures.items()
+            {"name": name, **_meaning(dataset.get(name, arrays["best"])), "values": {key: pack(a) for key, a in arrays.items()}}
+            for name, arrays in page.measures.items()
         ],
-        "models": {name: pack(values) for name, values in arrays.models.items()},
+        "models": {name: pack(values) for name, values in page.models.items()},
         "steps": {dim: dataset[dim].values.tolist() for dim in ("step", "snapshot") if dim in dataset.dims},
-        "overrides": command.overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
-        "findings": [line for line in dataset.attrs.get("findings", "").split("\n") if line],
+        "overrides": overrides.overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
+        "findings": select.findings(dataset),
     }
 
 
@@ -42,30 +42,29 @@ def _shown(value: Any) -> str:
 
 
 _NARROW = 0.02
-"""Share of an axis below which a cell could not be pointed at."""
+"""Fraction of an axis below which a cell is too narrow to point at."""
 
 
 def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
-    """A dimension of the sweep: its name for people, values, scale, and the leaves of the config that vary along it."""
+    """A dimension of the sweep: its name, values and scale, and the leaves of the config that vary along it."""
     coordinate = labels.values(dataset, dim)
     values = coordinate.values
-    along = {
-        name: c
-        for name, c in dataset.coords.items()
-        if c.dims == (dim,) and "long_name" in c.attrs and not c.attrs["long_name"].startswith("1 −")
-    }
+    coordinates = select.paths(dataset, dim)
+    names = [str(along.name) for along in coordinates.values()]
     return {
         "dim": dim,
-        "name": labels.label(dataset, dim) if len(along) < 2 else ", ".join(map(str, along)),
+        "name": labels.label(dataset, dim) if len(names) < 2 else ", ".join(names),
         "values": values.tolist(),
         "scale": layout(values),
         "falling": coordinate.name == "density",
-        "coordinates": [{"name": name, "path": c.attrs["long_name"], "values": c.values.tolist()} for name, c in along.items()],
+        "coordinates": [
+            {"name": str(along.name), "path": path, "values": along.values.tolist()} for path, along in coordinates.items()
+        ],
     }
 
 
 def layout(values: np.ndarray) -> str:
-    """How an axis is laid out: one place after another unless it has numbers that leave each of them room."""
+    """Scale of an axis, linear or log; band, with places of equal width, unless it has numbers that leave all of them room."""
     numeric = values.dtype.kind in "fiu" and len(set(values.tolist())) == len(values) > 1
     if not numeric:
         return "band"
@@ -76,11 +75,11 @@ def layout(values: np.ndarray) -> str:
 
 
 def _meaning(values: xr.DataArray) -> dict[str, Any]:
-    """A measure in words, and its classes if it has some."""
-    told: dict[str, Any] = {"meaning": values.attrs.get("long_name", ""), "feature": "feature" in values.dims}
+    """A measure's meaning, whether it is of features, and its classes if it has some."""
+    described: dict[str, Any] = {"meaning": values.attrs.get("long_name", ""), "feature": "feature" in values.dims}
     if "flag_values" in values.attrs:
         words = [word.replace("_", " ") for word in values.attrs["flag_meanings"].split()]
-        told["classes"] = dict(zip(map(int, values.attrs["flag_values"]), words, strict=True))
+        described["classes"] = dict(zip(map(int, values.attrs["flag_values"]), words, strict=True))
     elif values.dtype.kind == "b":
-        told["classes"] = {0: "no", 1: "yes"}
-    return told
+        described["classes"] = {0: "no", 1: "yes"}
+    return described

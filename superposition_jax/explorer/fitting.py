@@ -1,4 +1,4 @@
-"""Less of what a page holds, where it would be too large."""
+"""Reduces a page's arrays to a byte budget."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,32 +10,33 @@ from superposition_jax.explorer.arrays import Arrays
 from superposition_jax.results import labels, select
 
 _OF_EVERY_SEED = ("status", "diverged_at", "best")
+"""Arrays that a page keeps for all seeds."""
 
 
 class LeftOut(NamedTuple):
-    """What a page lacks."""
+    """What a page does not have of a Dataset."""
 
     words: list[str]
     every: dict[str, int]
-    """Of a dimension, every which place it has."""
+    """The step between the places that the page has of a dimension."""
 
 
 def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut]:
-    """As much as takes at most so many bytes: first of all cells the best seeds, in the end of some cells only."""
+    """Arrays of at most `most` bytes: of the best seeds only, then with fewer arrays, and in the end for fewer cells."""
     seed, best, words, every = select.seed_dim(dataset), arrays.models.get("best"), [], 1
 
     def of_best(values: xr.DataArray) -> xr.DataArray:
         return values.isel({seed: best}) if seed in values.dims else values
 
     def models(arrays: Arrays) -> Arrays:
-        each = {name: v if name in _OF_EVERY_SEED else of_best(v) for name, v in arrays.models.items()}
-        return arrays._replace(models=each)
+        reduced = {name: v if name in _OF_EVERY_SEED else of_best(v) for name, v in arrays.models.items()}
+        return arrays._replace(models=reduced)
 
     def without(*ends: str) -> Callable[[Arrays], Arrays]:
         return lambda arrays: arrays._replace(models={n: v for n, v in arrays.models.items() if not n.endswith(ends)})
 
     def numbers(arrays: Arrays) -> Arrays:
-        measures = {n: {key: v for key, v in own.items() if key != "all"} for n, own in arrays.measures.items()}
+        measures = {n: {key: v for key, v in by_key.items() if key != "all"} for n, by_key in arrays.measures.items()}
         return Arrays(measures, {name: of_best(values) for name, values in arrays.models.items()})
 
     steps = {
@@ -48,10 +49,10 @@ def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut
         if arrays.size > most and (smaller := shrink(arrays)).size < arrays.size:
             arrays, words = smaller, [*words, left_out]
     dim = max(select.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default="")
-    whole = arrays
+    of_all_cells = arrays
     while arrays.size > most and every < dataset.sizes.get(dim, 1):
         every += 1
-        arrays = whole.map(partial(xr.DataArray.isel, indexers={dim: slice(None, None, every)}, missing_dims="ignore"))
+        arrays = of_all_cells.map(partial(xr.DataArray.isel, indexers={dim: slice(None, None, every)}, missing_dims="ignore"))
     if every > 1:
         words.append(f"of {labels.label(dataset, dim)} one place in {every}")
     return arrays, LeftOut(words, {dim: every} if every > 1 else {})

@@ -1,4 +1,4 @@
-"""Arrays as text in a page: base64 of little-endian numbers, two bytes each where three digits will do."""
+"""Arrays as text in a page: base64 of little-endian numbers, with two bytes each where three digits are enough."""
 
 import base64
 from typing import Any
@@ -7,13 +7,14 @@ import numpy as np
 import xarray as xr
 
 GREATEST = 2.0**15
-"""What float16 numbers are scaled below: down to 2⁻²⁹ of the largest one, all keep three digits."""
+"""Limit that float16 numbers are scaled to: those down to 2⁻²⁹ of the largest one keep three digits."""
 
 
 def pack(values: xr.DataArray) -> dict[str, Any]:
-    """Numbers with their dimensions: integers as such, one number a model as float32, others as float16 times a power of two.
+    """An array as text, with its dimensions, shape, kind of numbers and scale.
 
-    Numbers that are not finite become NaN.
+    Integers stay integers, single numbers of models are float32, and others are float16 times a power of two. Numbers that are
+    not finite become NaN.
     """
     numbers, scale, kind = values.values, 1.0, width(values)
     if kind[0] == "f":
@@ -27,7 +28,7 @@ def pack(values: xr.DataArray) -> dict[str, Any]:
 
 
 def width(values: xr.DataArray) -> str:
-    """How numbers are stored: kind and bytes."""
+    """The kind and size in which numbers are stored, as `f4`."""
     if values.dtype.kind in "biu":
         most = max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0
         return next(kind for kind, above in (("i1", 2**7), ("i2", 2**15), ("i4", np.inf)) if most < above)
@@ -35,5 +36,5 @@ def width(values: xr.DataArray) -> str:
 
 
 def size(values: xr.DataArray) -> int:
-    """Bytes that an array takes in a page."""
+    """Bytes that an array takes in a page, as base64."""
     return -(-values.size * int(width(values)[1]) // 3) * 4

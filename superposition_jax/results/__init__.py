@@ -1,1 +1,1 @@
-"""The labelled Dataset of a sweep: put together, saved, loaded, selected from and checked."""
+"""The labelled Dataset of a sweep: how it is assembled, saved, loaded, selected from and checked."""

@@ -1,4 +1,4 @@
-"""Results: groups' arrays on the sweep's labelled axes, as one Dataset, on disk and back."""
+"""One labelled Dataset from the arrays of groups, on the axes of their sweep."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from superposition_jax.types import PARAMS, Measure
 
 
 def variables() -> dict[str, Measure]:
-    """Dimensions (after the sweep's) and meaning of every result."""
+    """Dimensions (after the sweep's) and meaning of every result by name."""
     after = "after the snapshot's number of steps"
     return {
         **PARAMS,
@@ -21,6 +21,8 @@ def variables() -> dict[str, Measure]:
         **{function.__name__: measure for function, measure in (evaluation.ESTIMATES | geometry.MEASURES).items()},
         "loss_curve": Measure(("step",), "training estimate of what is minimised, mean over the steps since the point before"),
         "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
+        "feature_density": Measure(("feature",), "P(x_i ≠ 0)"),
+        "feature_importance": Measure(("feature",), "I_i"),
         **{f"{name}_snapshots": Measure(("snapshot", *param.dims), f"{name} {after}") for name, param in PARAMS.items()},
     }
 
@@ -29,22 +31,23 @@ class Part(NamedTuple):
     """Results of some models of a sweep."""
 
     points: np.ndarray
-    """Their flat places in the sweep, (point,)."""
+    """Flat indices of the models in the sweep, (point,)."""
     arrays: dict[str, np.ndarray]
-    """By name, (point, …)."""
+    """Results by name, (point, …)."""
     steps: dict[str, np.ndarray]
-    """The steps at which their curves and snapshots have points, by dimension."""
+    """Steps of the loss curves and snapshots, by dimension."""
 
     @classmethod
     def of(cls, group: Group, arrays: dict[str, np.ndarray]) -> "Part":
-        """A group's results."""
+        """The part that has the results of a whole group."""
         return cls(group.points, arrays, {"step": group.spec.curve_steps, "snapshot": group.spec.snapshot_steps})
 
 
 def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
-    """One Dataset of all parts, of which a later one counts: results at their labels, NaN where models are smaller or missing.
+    """One Dataset of all parts. Where several have a model, the last one counts.
 
-    A curve or snapshot has NaN at the steps of others.
+    Results of smaller models are padded with NaN, those of missing models are NaN, and a curve or snapshot is NaN at steps that
+    only other models have.
     """
     data, known = {}, variables()
     dims = parts[0].steps if parts else ()
@@ -54,13 +57,13 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
         status[part.points] = np.where(part.arrays["diverged_at"] < 0, STATUS.index("ok"), STATUS.index("diverged"))
     for name in dict.fromkeys(name for part in parts for name in part.arrays):
         measure = known[name]
-        own = [(part, part.arrays[name]) for part in parts if name in part.arrays]
-        sizes = [max(sizes) for sizes in zip(*(array.shape[1:] for _, array in own), strict=True)]
+        arrays = [(part, part.arrays[name]) for part in parts if name in part.arrays]
+        sizes = [max(sizes) for sizes in zip(*(array.shape[1:] for _, array in arrays), strict=True)]
         shape = tuple(len(steps.get(dim, range(size))) for dim, size in zip(measure.dims, sizes, strict=True))
-        ragged = any(array.shape[1:] != shape for _, array in own) or len(own) < len(parts) or not status.all()
-        dtype = np.result_type(own[0][1], np.float32) if ragged else own[0][1].dtype
+        ragged = any(array.shape[1:] != shape for _, array in arrays) or len(arrays) < len(parts) or not status.all()
+        dtype = np.result_type(arrays[0][1], np.float32) if ragged else arrays[0][1].dtype
         full = np.full((grid.n_points, *shape), np.nan if ragged else 0, dtype)
-        for part, array in own:
+        for part, array in arrays:
             places = [
                 np.searchsorted(steps[dim], part.steps[dim]) if dim in steps else np.arange(size)
                 for dim, size in zip(measure.dims, array.shape[1:], strict=True)
@@ -79,13 +82,14 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
-    """The axes' values as configured; sparsity and density stand both where one is an axis."""
+    """The axes' values as configured, with the config leaf as `path`. Where sparsity or density is an axis, the other one is
+    a coordinate too, without a path."""
     coordinates: dict[str, Any] = {}
     twins = {"data.sparsity": "density", "data.density": "sparsity"}
     names = [axis.name for axis in grid.axes]
     for axis in grid.axes:
         values = np.asarray(axis.values)
-        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path})
+        coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path, "path": axis.path})
         twin = twins.get(axis.path)
         if twin and twin not in names and values.dtype.kind in "fiu":
             coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})

@@ -1,4 +1,4 @@
-"""A sweep's dimensions and places in words."""
+"""Words for a sweep's dimensions and for places on them."""
 
 from collections.abc import Mapping
 
@@ -7,18 +7,22 @@ import xarray as xr
 
 
 def spread_widely(values: np.ndarray) -> bool:
-    """Whether an axis of these values is to be logarithmic."""
+    """Whether an axis with these values should be logarithmic.
+
+    >>> spread_widely(np.array([0.01, 0.1, 1.0])), spread_widely(np.array([0.0, 0.5, 1.0]))
+    (True, False)
+    """
     return bool(values.min() > 0 and values.max() / values.min() >= 20)
 
 
 def place(dataset: xr.Dataset, here: Mapping[str, int], end: str = "") -> str:
-    """A place on the sweep's axes in words, `n_hidden = 5, 1 − S = 0.03`, and what follows it unless it is empty."""
+    """A place on the sweep's axes in words, as `n_hidden = 5, 1 − S = 0.03`, followed by `end` unless there are no axes."""
     words = ", ".join(label(dataset, dim, number) for dim, number in here.items())
     return words + end if words else ""
 
 
 def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:
-    """Coordinate of a dimension: the density where sparsity or density is the axis."""
+    """The coordinate of a dimension; for an axis over sparsity or density, the density."""
     density = dataset.coords.get("density")
     if density is not None and density.dims == (dim,):
         return density
@@ -28,7 +32,7 @@ def values(dataset: xr.Dataset, dim: str) -> xr.DataArray:
 
 
 def label(dataset: xr.Dataset, dim: str, place: int | None = None) -> str:
-    """Name of a dimension for people, or of one place on it: `1 − S` or `1 − S = 0.03`."""
+    """Words for a dimension, `density 1 − S`, or for one place on it, `1 − S = 0.03`."""
     coordinate = values(dataset, dim)
     name = {"density": "1 − S"}.get(str(coordinate.name), str(coordinate.name).replace("_", " "))
     if place is None:

@@ -1,7 +1,17 @@
-"""Which dimension of a Dataset is what, and the best seed of every cell."""
+"""Selections from a Dataset: its dimensions by what varies along them, the best seed of every cell, values of the config.
+
+>>> coords = {"rate": ("rate", [0.1, 0.2], {"path": "train.learning_rate"}), "seed": ("seed", [0, 1, 2], {"path": "seed"})}
+>>> dataset = xr.Dataset({"loss": (("rate", "seed"), [[3.0, 1.0, 2.0], [5.0, 6.0, 4.0]])}, coords)
+>>> seed_dim(dataset), cell_dims(dataset)
+('seed', ['rate'])
+>>> best_seed(dataset)["loss"].values.tolist()
+[1.0, 4.0]
+>>> axis(dataset, "train.learning_rate")
+('rate', array([0.1, 0.2]))
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -14,21 +24,22 @@ from superposition_jax.results import labels
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
-    """The sweep's dimensions other than the seed's, in order."""
+    """The sweep's dimensions except the seed's, in order."""
     return [str(dim) for dim in dataset["loss"].dims if dim != seed_dim(dataset)]
 
 
 def seed_dim(dataset: xr.Dataset) -> str | None:
-    """The dimension over which only the seed varies, if there is one."""
-    for dim in dataset["loss"].dims:
-        along = [c for c in dataset.coords.values() if c.dims == (dim,)]
-        if [c.attrs.get("long_name") for c in along] == ["seed"]:
-            return str(dim)
-    return None
+    """The dimension along which only the seed varies, if there is one."""
+    return next((str(dim) for dim in dataset["loss"].dims if [*paths(dataset, dim)] == ["seed"]), None)
+
+
+def paths(dataset: xr.Dataset, dim: Hashable) -> dict[str, xr.DataArray]:
+    """Coordinates along a dimension by the config leaves whose values they are."""
+    return {c.attrs["path"]: c for c in dataset.coords.values() if c.dims == (dim,) and "path" in c.attrs}
 
 
 def best_seed(dataset: xr.Dataset) -> xr.Dataset:
-    """Every cell's model of least final loss (the first, where all are NaN)."""
+    """A Dataset of every cell's model of least loss; of its first seed if all losses are NaN."""
     dim = seed_dim(dataset)
     if dim is None:
         return dataset
@@ -41,70 +52,91 @@ def first_best(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
-    """Directions of features in the hidden layer (…, hidden, feature), whatever array of the model holds them."""
+    """Directions of features in the hidden layer, (…, hidden, feature), from whichever array a model has them in."""
     return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])
 
 
 def read_out(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
-    """What outputs read from the hidden layer (…, hidden, feature): for tied weights the directions."""
+    """Weights from the hidden layer to the outputs, (…, hidden, feature); for tied weights these are the directions."""
     return _first(dataset, [kind.read_out + suffix for kind in MODELS.values()])
 
 
 def snapshots(model: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
-    """One model at the snapshots that are its own, and its directions (snapshot, hidden, feature) there."""
+    """One model at the snapshots that it has, and its directions (snapshot, hidden, feature) there."""
     w = directions(model, "_snapshots").transpose("snapshot", "hidden", "feature")
-    own = w.notnull().any(["hidden", "feature"]).values
-    return model.isel(snapshot=own), w.isel(snapshot=own).fillna(0.0).values
+    has_snapshot = w.notnull().any(["hidden", "feature"]).values
+    return model.isel(snapshot=has_snapshot), w.isel(snapshot=has_snapshot).fillna(0.0).values
 
 
 def _first(dataset: xr.Dataset, names: list[str]) -> xr.DataArray:
-    """The first of some arrays that a model has."""
-    there = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
-    return reduce(lambda first, then: first.fillna(then), there)
+    """For every model the first of some arrays that it has."""
+    arrays = [dataset[name].transpose(..., "hidden", "feature") for name in dict.fromkeys(names) if name in dataset]
+    return reduce(lambda first, then: first.fillna(then), arrays)
 
 
 def floor(dataset: xr.Dataset) -> xr.DataArray:
-    """A loss below which nothing is told apart: a millionth of the best constant predictor's, single precision's share of it."""
+    """The least difference of losses that single precision resolves: a millionth of the best constant predictor's loss."""
     return (1e-6 * dataset["loss"] / dataset["loss_relative"]).where(dataset["loss_relative"] > 0, 1e-6).fillna(0.0)
 
 
 def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
-    """Every cell's place on the sweep's axes, and the dataset there, with all its seeds."""
+    """Every cell: its place on the sweep's axes by dimension, and the Dataset of all its seeds."""
     dims = cell_dims(dataset)
-    for places in product(*(range(dataset.sizes[d]) for d in dims)):
-        here = dict(zip(dims, places, strict=True))
-        yield here, dataset.isel(here)
+    for indices in product(*(range(dataset.sizes[d]) for d in dims)):
+        place = dict(zip(dims, indices, strict=True))
+        yield place, dataset.isel(place)
 
 
 def across(dataset: xr.Dataset) -> str | None:
-    """The dimension along which most is lost or gained: that of density, or else the longest; None for a single cell."""
+    """The dimension to put on a figure's horizontal axis: the density's, or else the longest; None for a single cell."""
     dims = cell_dims(dataset)
     dense = [dim for dim in dims if labels.values(dataset, dim).name == "density"]
     return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
 
 
 def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
-    """Dimension and values of the axis over a leaf of the config; data.density also reads an axis over data.sparsity."""
+    """Dimension and values of the axis over a leaf of the config; for data.density 1 − the values of an axis over data.sparsity.
+
+    Raises:
+      ValueError: if neither is an axis.
+    """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("long_name") in (path, f"1 − {path.replace('density', 'sparsity')}"):
+        leaf = coordinate.attrs.get("path")
+        if coordinate.dims and leaf == path:
             return str(coordinate.dims[0]), coordinate.values
+        if coordinate.dims and (leaf, path) == ("data.sparsity", "data.density"):
+            return str(coordinate.dims[0]), 1 - coordinate.values
     raise ValueError(f"no axis over {path}")
 
 
 def varies(dataset: xr.Dataset, path: str) -> bool:
     """Whether a leaf of the config is an axis."""
-    return any(coordinate.attrs.get("long_name") == path for coordinate in dataset.coords.values())
+    return any(coordinate.dims and coordinate.attrs.get("path") == path for coordinate in dataset.coords.values())
+
+
+FINDINGS = "findings"
+"""The attribute of a Dataset that has what its tables found, a line each."""
+
+
+def findings(dataset: xr.Dataset) -> list[str]:
+    """What a Dataset's tables found, in sentences."""
+    return [line for line in dataset.attrs.get(FINDINGS, "").split("\n") if line]
+
+
+def config(dataset: xr.Dataset) -> dict[str, Any]:
+    """The config of a Dataset's run, nested."""
+    return json.loads(dataset.attrs["config"])
 
 
 def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
-    """Value of a leaf of the config at a place of the sweep: that of the axis over it, or else of the run's config.
+    """The value of a leaf of the config at a place on the sweep's axes, from the axis over it or else from the run's config.
 
-    `default` stands for a leaf that there was not when the run was made.
+    `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
     """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("long_name") == path and set(coordinate.dims) <= set(here):
+        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(here):
             return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
-    value = json.loads(dataset.attrs["config"])
+    value: Any = config(dataset)
     for key in path.split("."):
         if key not in value:
             return default

@@ -1,22 +1,34 @@
-"""Which models of a sweep are finished, and which diverged."""
+"""The status of a sweep's models: missing, ok or diverged."""
 
+import numpy as np
 import xarray as xr
 
 STATUS = ("missing", "ok", "diverged")
-"""Meaning of the numbers 0, 1, 2 in `status`."""
+"""Meanings of the numbers 0, 1, 2 in the variable `status`."""
 
 
 def diverged(dataset: xr.Dataset) -> int:
-    """How many models have diverged."""
+    """The number of models that diverged."""
     return int((dataset["status"] == STATUS.index("diverged")).sum())
 
 
+_NOT_RESULTS = ("status", "diverged_at", "repaired", "feature_density", "feature_importance")
+"""Variables of every model that are not measured on its parameters, and so are valid for diverged models too."""
+
+
 def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
-    """NaN for the numbers of models that diverged: their last finite ones may be of any size."""
+    """A Dataset with NaN for the results of models that diverged, whose last finite values may be of any size.
+
+    Where there are such models, integers and truth values become floating-point numbers.
+    """
     bad = dataset["status"] == STATUS.index("diverged")
     if not bad.any():
         return dataset
-    whole = [name for name, values in dataset.data_vars.items() if set(bad.dims) <= set(values.dims)]
-    counts = ("represented", "rank", "dead_outputs")
-    numbers = [name for name in whole if dataset[name].dtype.kind == "f" or name in counts]
-    return dataset.assign({name: dataset[name].where(~bad) for name in numbers})
+    results = {
+        name: values
+        for name, values in dataset.data_vars.items()
+        if name not in _NOT_RESULTS and set(bad.dims) <= set(values.dims) and values.dtype.kind in "fiub"
+    }
+    return dataset.assign(
+        {name: values.astype(np.result_type(values.dtype, np.float32)).where(~bad) for name, values in results.items()}
+    )

@@ -1,6 +1,6 @@
 """Experiment trackers: a finished sweep as one run of Trackio, TensorBoard or Weights & Biases.
 
-What is logged is worked out once, the same for all of them: a `Record`. A tracker is a function that hands it to a library.
+All trackers log the same `Record`; a tracker is a function that gives it to a library.
 """
 
 import contextlib
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PROJECT = "superposition_jax"
-"""Under which trackers have the runs."""
+"""The project of the runs in a tracker."""
 QUANTILES = {"least": 0.0, "q10": 0.1, "median": 0.5, "q90": 0.9}
-"""Over the models of a sweep."""
+"""The quantiles over the models of a sweep that are logged, by name."""
 MOST_ROWS = 5_000
-"""Of the table of models: trackers show it in a browser."""
+"""Most rows of the table of models, which trackers show in a browser."""
 
 
 class Record(NamedTuple):
-    """A finished sweep, as it is logged."""
+    """What is logged of a finished sweep."""
 
     name: str
     """The config's name and the folder's."""
     folder: Path
-    """Of the run; who keeps files of its own may keep them there."""
+    """The run's folder, where a tracker may keep its files."""
     config: dict[str, Any]
     curve: dict[int, dict[str, float]]
-    """By step, quantiles of loss_curve over all models that are ok and have that step; names as `loss_curve/median`."""
+    """Quantiles of loss_curve over all models that are ok and have that step, by step and name, as `loss_curve/median`."""
     columns: list[str]
-    """Of the table: those of metrics.csv."""
+    """Columns of the table of models, those of metrics.csv."""
     rows: list[tuple[Any, ...]]
-    """One a model, of more than 5,000 a random choice."""
+    """A row for each model, or for a random 5,000 of them."""
     report: str
-    """Markdown: the folder, how many models, what was found, quantiles of every result that is a single number."""
+    """Markdown text: folder, number of models, findings, quantiles of every result that is a single number."""
     figures: list[Path]
     """PNG and GIF files."""
 
@@ -56,8 +56,8 @@ class Record(NamedTuple):
 
 
 def record(dataset: "xr.Dataset", folder: Path) -> Record:
-    """What is logged of a run's Dataset and its folder."""
-    from superposition_jax.results import netcdf
+    """The record of a run, from its Dataset and its folder."""
+    from superposition_jax.results import netcdf, select
 
     columns = netcdf.columns(dataset)
     good = columns["status"] == "ok"
@@ -67,43 +67,43 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
     rows = list(zip(*(column[picked].tolist() for column in columns.values()), strict=True))
     losses = dataset["loss_curve"].transpose("step", *dataset["status"].dims)
     curve = {int(values["step"]): _quantiles(values.values.ravel()[good], "loss_curve/") for values in losses}
-    said = [f"`{folder}`: {models:,} models, {np.sum(good):,} of them ok"]
-    said += [f"The table of models has a random {MOST_ROWS:,} of them."] if models > MOST_ROWS else []
-    found = [f"- {line}" for line in dataset.attrs.get("findings", "").split("\n") if line]
+    summary = [f"`{folder}`: {models:,} models, {np.sum(good):,} of them ok"]
+    summary += [f"The table of models has a random {MOST_ROWS:,} of them."] if models > MOST_ROWS else []
+    findings = [f"- {line}" for line in select.findings(dataset)]
     numbers = [name for name in dataset.data_vars if name in columns and name not in ("status", "diverged_at")]
-    known = {name: _quantiles(columns[str(name)][good]) for name in numbers}
-    table = [f"| {name} | {' | '.join(f'{value:.4g}' for value in of.values())} |" for name, of in known.items() if of]
+    quantiles = {name: _quantiles(columns[str(name)][good]) for name in numbers}
+    table = [f"| {name} | {' | '.join(f'{value:.4g}' for value in of.values())} |" for name, of in quantiles.items() if of]
     head = [f"| over models | {' | '.join(QUANTILES)} |", "|---" * (1 + len(QUANTILES)) + "|"] if table else []
     return Record(
         name=f"{dataset.attrs['name']} {folder.resolve().name}",
         folder=folder,
-        config=json.loads(dataset.attrs["config"]),
+        config=select.config(dataset),
         curve={step: values for step, values in curve.items() if values},
         columns=list(columns),
         rows=rows,
-        report="\n\n".join(part for part in (*said, "\n".join(found), "\n".join([*head, *table])) if part),
+        report="\n\n".join(part for part in (*summary, "\n".join(findings), "\n".join([*head, *table])) if part),
         figures=[file for file in sorted(folder.glob("figures/*")) if file.suffix in (".png", ".gif")],
     )
 
 
 def _quantiles(values: np.ndarray, prefix: str = "") -> dict[str, float]:
-    """Quantiles of the finite ones among values, if there are any."""
+    """Quantiles of the finite values by name; empty if there are none."""
     finite = values[np.isfinite(values)].astype(np.float64)
-    found = np.quantile(finite, [*QUANTILES.values()]).tolist() if finite.size else []
-    return {f"{prefix}{name}": value for name, value in zip(QUANTILES, found, strict=False)}
+    quantiles = np.quantile(finite, [*QUANTILES.values()]).tolist() if finite.size else []
+    return {f"{prefix}{name}": value for name, value in zip(QUANTILES, quantiles, strict=False)}
 
 
 def _trackio(sweep: Record) -> str:
-    """Into Trackio's own local store ($TRACKIO_DIR): no server, no network, unless $TRACKIO_SPACE_ID or _SERVER_URL asks."""
+    """Log to Trackio's local store ($TRACKIO_DIR), without network unless $TRACKIO_SPACE_ID or _SERVER_URL is set."""
     from unittest.mock import patch
 
     import trackio
     from huggingface_hub import constants
 
     local = constants.HF_HUB_OFFLINE or "TRACKIO_SPACE_ID" not in os.environ
-    offline = patch.object(constants, "HF_HUB_OFFLINE", local)  # else it asks Hugging Face for the name of who is logged in
-    with contextlib.redirect_stdout(io.StringIO()), offline, warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)  # which is how Trackio says that something could not be written
+    offline = patch.object(constants, "HF_HUB_OFFLINE", local)  # else it asks Hugging Face for the user's name
+    with contextlib.redirect_stdout(io.StringIO()), offline, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)  # with which Trackio reports that it could not write something
         run = trackio.init(
             PROJECT, sweep.name, config=sweep.config, embed=False, auto_log_gpu=False, auto_log_cpu=False, resume="never"
         )
@@ -112,14 +112,14 @@ def _trackio(sweep: Record) -> str:
         figures = {f"figures/{file.stem}": trackio.Image(file, caption=file.stem) for file in sweep.figures}
         models = trackio.Table(columns=sweep.columns, data=[list(row) for row in sweep.rows])
         run.log({"report": trackio.Markdown(sweep.report), "models": models, **figures}, step=sweep.last)
-        trackio.finish()  # and not again when Python exits
-    if lost := [warning.message for warning in said if warning.category is UserWarning]:
+        trackio.finish()  # else it does so when Python exits
+    if lost := [warning.message for warning in caught if warning.category is UserWarning]:
         raise OSError(str(lost[0]))
     return f"trackio show --project {PROJECT}"
 
 
 def _tensorboard(sweep: Record) -> str:
-    """Into the run's folder `tensorboard`, in place of what is there. It knows no tables: the report has the quantiles."""
+    """Log to `tensorboard` in the run's folder, replacing an earlier log. TensorBoard has no tables; the report has quantiles."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.scalar.summary_v2 import scalar_pb
@@ -148,7 +148,7 @@ def _tensorboard(sweep: Record) -> str:
 
 
 def _wandb(sweep: Record) -> str:
-    """To Weights & Biases; offline, into the run's folder `wandb`, where nobody is logged in or $WANDB_MODE says so."""
+    """Log to Weights & Biases; offline, to `wandb` in the run's folder, if nobody is logged in or $WANDB_MODE says so."""
     import wandb
 
     known = wandb.run or wandb.login(prompt=False, verify=False)
@@ -160,7 +160,7 @@ def _wandb(sweep: Record) -> str:
         config=sweep.config,
         dir=sweep.folder,
         mode=mode,
-        reinit="create_new",  # a run of the caller's stays open
+        reinit="create_new",  # leaves a run of the caller's open
         settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
     )
     with run:
@@ -172,13 +172,13 @@ def _wandb(sweep: Record) -> str:
 
 
 TRACKERS: dict[str, Callable[[Record], str]] = {"trackio": _trackio, "tensorboard": _tensorboard, "wandb": _wandb}
-"""By name: what logs a sweep and returns where to look at it."""
+"""Functions by name that log a record and return how to look at it, a command or a URL."""
 PACKAGES = ("trackio", "tensorboard", "wandb")
-"""Trackers with an extra of their name, and a package of that name in it."""
+"""Trackers that need a package of their name, which an extra of their name installs."""
 
 
 def refuse_missing_package(name: str | None) -> None:
-    """Refuse a tracker whose package is missing; raises ConfigError."""
+    """Raise ConfigError if the tracker's package is missing."""
     if name in PACKAGES:
         try:
             importlib.metadata.version(name)

@@ -1,4 +1,4 @@
-"""What a run keeps in its folder while it trains: a lock, finished models, and the state of those that are training."""
+"""The folder of a run while it trains: a lock, finished models, and the state of those that are training."""
 
 import contextlib
 import json
@@ -16,29 +16,30 @@ from filelock import FileLock, Timeout
 
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
-from superposition_jax.storage import parts
-from superposition_jax.storage.parts import Parts, RunIdentity
+from superposition_jax.storage import part_file
+from superposition_jax.storage.identity import RunIdentity
+from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import Group
 
 Leaves = list[np.ndarray]
 
 
 class Holder(NamedTuple):
-    """The process that holds a shard, or that last did."""
+    """The process that trains a shard, or that last did."""
 
     shard: str
     process: str
-    """In words."""
+    """Its number and machine, in words."""
     lives: bool | None
-    """Whether it is there; None: it is another machine's."""
+    """Whether it still runs; None: it is another machine's."""
 
     @classmethod
-    def of(cls, path: Path) -> "Holder":
-        """What a file in state/ says, and the process table."""
+    def read(cls, path: Path) -> "Holder":
+        """From a file in state/ and this machine's processes."""
         shard = path.stem.replace("-of-", "/")
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            pid, host = int(found["pid"]), str(found["host"])
+            written = json.loads(path.read_text(encoding="utf-8"))
+            pid, host = int(written["pid"]), str(written["host"])
         except (OSError, ValueError, KeyError, TypeError):
             return cls(shard, "another process", None)
         lives = None
@@ -52,14 +53,14 @@ class Holder(NamedTuple):
 
 def holders(folder: Path) -> list[Holder]:
     """Processes that train in a run's folder, or that have left it unfinished."""
-    return [Holder.of(path) for path in sorted((folder / "state").glob("*-of-*.json"))]
+    return [Holder.read(path) for path in sorted((folder / "state").glob("*-of-*.json"))]
 
 
 class RunStore:
-    """The folder of a run, or of a shard of it, held by this process. Use as a context; the engine's `rectangle.RunStore`."""
+    """The engine's `ModelStore` in the folder of a run or shard. As a context it locks the folder for this process."""
 
     def __init__(self, folder: Path, run: RunIdentity, save_every: float) -> None:
-        """`save_every` is the seconds between two savings of the state."""
+        """`save_every`: seconds between two savings of the state."""
         self.folder, self._run, self._every = folder, run, save_every
         self._name, self._saved = run.name, time.perf_counter()
         self._state = folder / "state"
@@ -67,10 +68,10 @@ class RunStore:
         self._holder = self._state / f"{self._name}.json"
 
     @classmethod
-    def of(cls, found: Parts) -> "RunStore":
-        """Finished models alone, to be read and not held."""
-        store = cls(found.folder.parent, found.run, np.inf)
-        store.parts = found
+    def of(cls, parts: Parts) -> "RunStore":
+        """Finished models alone, to be read without a lock."""
+        store = cls(parts.folder.parent, parts.run, np.inf)
+        store.parts = parts
         return store
 
     def __enter__(self) -> "RunStore":
@@ -86,31 +87,31 @@ class RunStore:
         return self
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        over = kind is None or issubclass(kind, ConfigError)  # else somebody is to go on
-        if over:
+        is_over = kind is None or issubclass(kind, ConfigError)  # else somebody is to go on
+        if is_over:
             self._holder.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # some systems remove no open file
                 Path(self._lock.lock_file).unlink()
         self._lock.release()
-        if over:
+        if is_over:
             with contextlib.suppress(OSError):  # it has the state of others
                 self._state.rmdir()
 
-    def open(self) -> list[str]:
-        """Read what earlier processes have left: lines on it. Raises ConfigError if there are parts of another run."""
+    def find_earlier(self) -> list[str]:
+        """Find what earlier processes have left, and say so in lines. Raises ConfigError if there are parts of another run."""
         self.parts = Parts(self.folder, self._run)
         lines = [f"{self._left_by} has left this run unfinished: going on"] if self._left_by else []
         return lines + [f"damaged  {path}: trained again" for path in self.parts.damaged]
 
     def _who(self) -> str:
-        return Holder.of(self._holder).process
+        return Holder.read(self._holder).process
 
     def has(self, points: np.ndarray) -> np.ndarray:
         """Which of some points are finished."""
         return self.parts.has(points)
 
     def read(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Results of finished ones: places among the points, and arrays."""
+        """Results of those of some points that are finished: places among the points, and arrays."""
         return self.parts.read(points)
 
     def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
@@ -123,16 +124,16 @@ class RunStore:
         return time.perf_counter() - self._saved >= self._every
 
     def save_state(self, points: np.ndarray, step: int, leaves: Leaves) -> None:
-        """Save the state at a step of a rectangle of models (seed, cell), instead of the one before."""
+        """Save the state of a tile of models (seed, cell) after some steps, in place of the one before."""
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
-        file = parts.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
+        file = part_file.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
         self._forget(but=file)
         self._saved = time.perf_counter()
 
     def load_state(self, points: np.ndarray) -> tuple[int, Leaves] | None:
-        """The saved state of a rectangle: its step and leaves; None if there is none, or it is damaged."""
+        """The saved state of a tile: its step and leaves; None if there is none, or it is damaged."""
         for path in self._state.glob(f"{self._name}_*.npz"):
-            if not parts.is_damaged(path):
+            if not part_file.is_damaged(path):
                 with np.load(path, allow_pickle=False) as file:
                     if np.array_equal(file["points"], points):
                         return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 2)]

@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.overview import summary
+from superposition_jax.experiments.along import measures_along
 from superposition_jax.results import labels, select
 
 _PANELS = {
@@ -23,7 +23,7 @@ def vulnerability(dataset: xr.Dataset) -> Figure:
     """
     packed = dataset.assign(features_per_dimension=1 / dataset["dims_per_feature"])
     dims = select.cell_dims(dataset)
-    return summary.draw(packed, _PANELS, dims[0] if dims else None)
+    return measures_along(packed, _PANELS, dims[0] if dims else None)
 
 
 def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:

@@ -1,1 +1,68 @@
-"""TODO autoencoder."""
+"""Sparse autoencoders of hidden activations: do they find the features, and count them right?"""
+
+from superposition_jax.experiments.declare import (
+    NOT_NEGATIVE,
+    SEVERAL_HIDDEN,
+    TIED,
+    Experiment,
+    Figure,
+    Table,
+    Variable,
+    is_one_of,
+)
+
+ALIVE = 1e-3
+"""A latent is alive when it is on for more than this share of inputs."""
+SAME = 0.9
+"""Directions of a larger cosine are counted as one."""
+
+_NOTHING = "no feature is represented, or no latent is alive"
+_CASES = ("dictionary", "sae", "sae_seed")
+
+STREAM = 3
+"""Number of this folder's stream of random numbers."""
+
+EXPERIMENT = Experiment(
+    tables={
+        "dictionary": Table(
+            f"{__name__}.table",
+            variables={
+                "sae_features_found": Variable(
+                    "mean over represented features of the greatest cosine of W_i with a living latent's direction",
+                    _CASES,
+                    nan=_NOTHING,
+                ),
+                "sae_latents_true": Variable(
+                    "mean over living latents of the greatest cosine of their direction with a represented W_i",
+                    _CASES,
+                    nan=_NOTHING,
+                ),
+                "sae_matched": Variable(
+                    "mean cosine of represented features with latents, matched one to one; 0 for those that have none",
+                    _CASES,
+                    nan=_NOTHING,
+                ),
+                "sae_explained": Variable("1 − E‖h − ĥ‖²/E‖h − E h‖²", _CASES, nan="h is constant"),
+                "sae_on": Variable("mean number of latents that are on", _CASES),
+                "sae_dead": Variable(f"share of latents that are on for ≤ {ALIVE:.1%} of inputs", _CASES),
+                "sae_latents": Variable(
+                    f"living latents without one that is on more often within a cosine of {SAME}: estimated number of features",
+                    _CASES,
+                ),
+                "sae_chance": Variable(
+                    "expected greatest cosine of a direction with as many random ones as there are living latents", _CASES
+                ),
+            },
+            needs=(
+                *(TIED, SEVERAL_HIDDEN, NOT_NEGATIVE),
+                is_one_of("hidden_activation", "model.hidden_activation", "identity", "relu"),
+            ),
+            coords={"dictionary": "latents for each feature, D/n"},
+        )
+    },
+    figures={
+        "dictionary": Figure(f"{__name__}.figure", table="dictionary"),
+        "dictionary_count": Figure(f"{__name__}.figure", table="dictionary"),
+    },
+    stream=STREAM,
+)

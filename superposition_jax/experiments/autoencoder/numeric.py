@@ -23,12 +23,9 @@ from scipy.special import betainc
 
 from superposition_jax.core import data, model, random
 from superposition_jax.core.geometry import normalised
+from superposition_jax.experiments.autoencoder import ALIVE, SAME
 from superposition_jax.types import DATA, EVALUATION, INIT, Hparams, Params, Spec
 
-ALIVE = 1e-3
-"""A latent is alive when it is on for more than this share of inputs."""
-SAME = 0.9
-"""Directions of a larger cosine are counted as one."""
 MOST_KEPT = 4
 """The largest k of TopK."""
 BATCH, BATCHES = 64, 64

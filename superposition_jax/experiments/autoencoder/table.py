@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,13 +13,13 @@ from superposition_jax.core.geometry import REPRESENTED
 from superposition_jax.core.model import ACTIVATIONS
 from superposition_jax.engine import population
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments.autoencoder import numeric
-from superposition_jax.experiments.autoencoder.numeric import ALIVE, SAME, Setting
-from superposition_jax.experiments.tables import parameters
+from superposition_jax.experiments import per_model
+from superposition_jax.experiments.autoencoder import STREAM, numeric
+from superposition_jax.experiments.autoencoder.numeric import Setting
 from superposition_jax.experiments.wording import mean_error
-from superposition_jax.results import labels, select, status
+from superposition_jax.results import labels, select
 from superposition_jax.sweep import Group, take
-from superposition_jax.types import DICTIONARY, Hparams, Params, Spec
+from superposition_jax.types import Hparams, Params, Spec
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
 """Latents for each feature of the data."""
@@ -32,50 +33,26 @@ _AT_A_TIME = 32
 SHOWN = 2.0
 """D/n of which findings and the figure of counts tell."""
 
-_MEANINGS = {
-    "sae_features_found": "mean over represented features of the greatest cosine of W_i with a living latent's direction",
-    "sae_latents_true": "mean over living latents of the greatest cosine of their direction with a represented W_i",
-    "sae_matched": "mean cosine of represented features with latents, matched one to one; 0 for those that have none",
-    "sae_explained": "1 − E‖h − ĥ‖²/E‖h − E h‖²",
-    "sae_on": "mean number of latents that are on",
-    "sae_dead": f"share of latents that are on for ≤ {ALIVE:.1%} of inputs",
-    "sae_latents": f"living latents without one that is on more often within a cosine of {SAME}: estimated number of features",
-    "sae_chance": "expected greatest cosine of a direction with as many random ones as there are living latents",
-}
 
-
-def dictionary(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+def dictionary(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """Recovery of the represented features (‖W_i‖ > ½) by sparse autoencoders of several sizes, kinds and seeds.
 
-    Those of all models of a Spec are trained in one program. See `superposition_jax.dictionary`.
+    Those of all models of a Spec are trained in one program. See `numeric`.
     """
-    dataset = status.without_diverged(dataset)
-    sweep, cases = dataset["status"], (len(SIZES), len(KINDS), SEEDS)
-    full = {name: np.full((sweep.size, *cases), np.nan, np.float32) for name in _MEANINGS}
-    ok = sweep.values.ravel() == status.STATUS.index("ok")
-    for group in trainer.groups:
-        there = ok[group.points]
-        for name, values in _of_group(group, parameters(dataset, group), cases, trainer.devices).items():
-            full[name][group.points[there]] = values[there]
-    coords = {"dictionary": [*SIZES], "sae": [*KINDS], "sae_seed": np.arange(SEEDS)}
-    table = xr.Dataset(
-        {
-            name: ((*sweep.dims, *coords), values.reshape(*sweep.shape, *cases), {"long_name": _MEANINGS[name]})
-            for name, values in full.items()
-        },
-        coords,
+    cases = (len(SIZES), len(KINDS), SEEDS)
+    arrays = per_model.of_groups(
+        trainer, lambda group: _of_group(group, per_model.parameters(dataset, group), cases, trainer.devices)
     )
-    table["dictionary"].attrs["long_name"] = "latents for each feature, D/n"
-    return table.assign_attrs(findings="\n".join(_findings(dataset.merge(table))))
+    return arrays | {"dictionary": [*SIZES], "sae": [*KINDS], "sae_seed": np.arange(SEEDS)}
 
 
 def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...], devices) -> dict[str, np.ndarray]:
-    """`_MEANINGS` of a group's models (model, size, kind, seed)."""
+    """The table's variables of a group's models (model, size, kind, seed)."""
     n, m = group.spec.n_features, group.spec.n_hidden
     model, size, kind, seed = (index.ravel() for index in np.indices((len(group.points), *cases)))
     latents = np.maximum(1, np.round(n * np.array(SIZES))).astype(int)
     kept, weight = (np.array(numbers, np.float32) for numbers in zip(*KINDS.values(), strict=True))
-    found = population.over_models(
+    trained = population.over_models(
         partial(_one, spec=group.spec, shape=(m, int(latents.max()))),
         *(group.seeds[model], seed, take(group.hparams, model), {name: values[model] for name, values in params.items()}),
         Setting(latents[size].astype(np.float32), kept[kind], weight[kind]),
@@ -83,27 +60,31 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
         devices=devices,
     )
     truth = np.asarray(ACTIVATIONS[group.spec.hidden_activation](params["W"]))  # what a feature alone makes of h
-    norm, long = np.linalg.norm(truth, axis=1), np.linalg.norm(params["W"], axis=1) > REPRESENTED
-    features = [(w / length)[:, there] for w, length, there in zip(truth, np.where(norm > 0, norm, 1), long, strict=True)]
-    alive = found.pop("alive")
-    pairs = zip(model, found.pop("decoder"), alive, strict=True)
+    norm, is_represented = np.linalg.norm(truth, axis=1), np.linalg.norm(params["W"], axis=1) > REPRESENTED
+    features = [
+        (w / length)[:, represented]
+        for w, length, represented in zip(truth, np.where(norm > 0, norm, 1), is_represented, strict=True)
+    ]
+    alive = trained.pop("alive")
+    pairs = zip(model, trained.pop("decoder"), alive, strict=True)
     cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in pairs])
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
-    arrays |= {f"sae_{name}": values for name, values in found.items()}
+    arrays |= {f"sae_{name}": values for name, values in trained.items()}
     arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]
-    return {name: values.reshape(-1, *cases) for name, values in arrays.items()}
+    return {name: values.reshape(-1, *cases).astype(np.float32) for name, values in arrays.items()}
 
 
 def _one(model_seed, seed, hparams: Hparams, params: Params, setting: Setting, *, spec: Spec, shape: tuple[int, int]):
-    key = jax.random.fold_in(jax.random.fold_in(random.key(model_seed), DICTIONARY), seed)
+    key = jax.random.fold_in(jax.random.fold_in(random.key(model_seed), STREAM), seed)
     sample, test = (numeric.activations(hparams, params, spec=spec, batches=count) for count in (1, numeric.BATCHES))
     return numeric.evaluate(numeric.learn(key, sample, setting, shape=shape), test, setting)
 
 
-def _findings(dataset: xr.Dataset) -> Iterator[str]:
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """Recovery, count and explained variance of every kind of autoencoder in every cell."""
     names = ["sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented", "loss"]
     few = dataset[names].sel(dictionary=SHOWN).mean("sae_seed")
-    for here, cell in select.cells(few):
+    for place, cell in select.cells(few):
         words = [
             f"{name} {mean_error(cell['sae_features_found'].sel(sae=name).values, '.3f')} "
             f"(chance {float(cell['sae_chance'].sel(sae=name).mean()):.2f}), "
@@ -111,5 +92,6 @@ def _findings(dataset: xr.Dataset) -> Iterator[str]:
             f"{mean_error(cell['sae_explained'].sel(sae=name).values, '.2f')} of variance"
             for name in KINDS
         ]
-        true = mean_error(cell["represented"].values, ".1f")
-        yield f"{labels.place(dataset, here, ', ')}{true} features, D = {SHOWN:g}n: cosine and estimate by {'; '.join(words)}"
+        represented = mean_error(cell["represented"].values, ".1f")
+        where = labels.place(dataset, place, ", ")
+        yield f"{where}{represented} features, D = {SHOWN:g}n: cosine and estimate by {'; '.join(words)}"

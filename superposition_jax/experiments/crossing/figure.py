@@ -53,14 +53,14 @@ _MARKERS = "osD^vP*X"
 
 
 def _losses(axes, dataset: xr.Dataset, dim: str, x: np.ndarray) -> None:
-    loss, digons = dataset["loss"], dataset["digons"]
+    loss, digons = dataset["loss"], dataset["digons"] == 1
     others = [d for d in loss.dims if d != dim]
     best = loss.min(others)
     for kind, name, style, colour in ((digons, "two digons", "o-", "#123a7a"), (~digons, "other (pentagon)", "s--", "#c06000")):
         above = 100 * (loss.where(kind).min(others) / best - 1)
         axes.plot(x, above, style, ms=3, label=f"best {name}", color=colour)
-    if "crossing" in dataset.attrs:
-        place, error = dataset.attrs["crossing"], dataset.attrs["crossing_error"]
+    place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
+    if np.isfinite(place):
         axes.axvspan(place - error, place + error, color="0.7", label=f"crossing {place:.4g} ± {error:.1g}")
     layout.set_log(axes.xaxis, x)
     axes.set(xlabel="density 1 − S of the first feature", ylabel="% above the best seed")

@@ -1,58 +1,70 @@
 """Where along an axis the best solution changes from two digons to another one, with an error from the seeds."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments import components as solids
+from superposition_jax.experiments import components, per_model
 from superposition_jax.results import labels, select
 
 _RESAMPLED = 1000
 
 
-def crossing(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
-    """Whether a model is two digons, and where on the first axis the best seed ceases to be; resampling seeds gives the error.
+def crossing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
+    """Whether a model is two digons, and where on the axis the best seed ceases to be; resampling seeds gives the error.
 
     Elhage et al. 2022, "Non-uniform superposition".
     """
+    arrays = per_model.on_host(dataset, trainer, lambda spec, hparams, results: {"digons": _is_two_digons(results["W"])}, "W")
     dim, seed = select.cell_dims(dataset)[0], select.seed_dim(dataset)
-    sweep = dataset["status"]
-    w = select.directions(dataset).transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values
-    digons = np.reshape([_digons(one) for one in w.reshape(-1, *w.shape[-2:])], sweep.shape)
-    table = xr.Dataset({"digons": (sweep.dims, digons, {"long_name": "whether the features form two digons and a dropped one"})})
-    if seed is None:
-        return table
-    values, loss = labels.values(dataset, dim).values, dataset["loss"].fillna(np.inf).transpose(dim, seed).values
-    place, error = where(values, loss, table["digons"].transpose(dim, seed).values)
-    if not np.isfinite(place):
-        return table.assign_attrs(findings="the best seeds do not change from two digons to another solution")
-    found = f"two digons up to {labels.label(dataset, dim)} = {place:.4g} ± {error:.1g}, another solution beyond"
-    return table.assign_attrs(findings=found, crossing=place, crossing_error=error)
+    place, error = np.nan, np.nan
+    if seed is not None:
+        digons = dataset["loss"].copy(data=(arrays["digons"] == 1).reshape(dataset["loss"].shape))
+        values, loss = labels.values(dataset, dim).values, dataset["loss"].fillna(np.inf)
+        place, error = crossing_point(values, loss.transpose(dim, seed).values, digons.transpose(dim, seed).values)
+    return arrays | {"crossing": place, "crossing_error": error}
 
 
-def _digons(w: np.ndarray) -> bool:
-    found = solids.components(w)
-    return sorted(zip(found.points.tolist(), found.dimension.tolist(), strict=True)) == [(0, 0), *[(2, 1)] * 4]
+def _is_two_digons(w: np.ndarray) -> bool:
+    graph = components.components(w)
+    return sorted(zip(graph.points.tolist(), graph.dimension.tolist(), strict=True)) == [(0, 0), *[(2, 1)] * 4]
 
 
-def where(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
-    """The place on an axis, logarithmic, where the best of seeds ceases to be two digons, and its standard error.
+def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
+    """The place on an axis where the best of seeds ceases to be two digons, and its standard error; NaN if there is none.
 
-    loss and digons are (value, seed). Of the best losses of both kinds the difference is followed to where it is 0.
+    loss and digons are (value, seed). The logarithm of the ratio of both kinds' best losses is followed along the axis to 0.
     """
     order, rng = np.argsort(values), np.random.default_rng(0)
     logs, loss, digons = np.log(values[order]), loss[order], digons[order]
-    found = [_zero(logs, loss[:, k], digons[:, k]) for k in rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))]
-    place, resampled = _zero(logs, loss, digons), np.array(found)[np.isfinite(found)]
-    return float(np.exp(place)), float(np.exp(place) * resampled.std()) if resampled.size else np.nan
+    samples = rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))
+    places = np.array([_last_sign_change(logs, loss[:, seeds], digons[:, seeds]) for seeds in samples])
+    place, spread = _last_sign_change(logs, loss, digons), places[np.isfinite(places)]
+    return float(np.exp(place)), float(np.exp(place) * spread.std()) if spread.size else np.nan
 
 
-def _zero(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
+def _last_sign_change(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
     """Where the best loss of digons rises above that of all others: linear between the two values around the last sign change."""
-    mine, others = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
-    ahead = np.clip(np.log(np.maximum(mine, 1e-30)) - np.log(np.maximum(others, 1e-30)), -1, 1)
+    best_digons, best_other = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
+    best_digons, best_other = (np.log(np.clip(best, 1e-30, 1e30)) for best in (best_digons, best_other))
+    ahead = np.clip(best_digons - best_other, -1, 1)
     last = np.flatnonzero(ahead < 0)
     if not last.size or last[-1] + 1 == len(logs):
         return np.nan
     i = last[-1]
     return float(logs[i] + (logs[i + 1] - logs[i]) * -ahead[i] / (ahead[i + 1] - ahead[i]))
+
+
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """The crossing, if there is one."""
+    if select.seed_dim(dataset) is None:
+        return
+    place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
+    if np.isfinite(place):
+        axis = labels.label(dataset, select.cell_dims(dataset)[0])
+        yield f"two digons up to {axis} = {place:.4g} ± {error:.1g}, another solution beyond"
+    else:
+        yield "the best seeds do not change from two digons to another solution"

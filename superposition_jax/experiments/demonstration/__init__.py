@@ -1,1 +1,19 @@
-"""TODO demonstration."""
+"""The paper's demonstration: which features a model keeps at which sparsity, beside the linear model's."""
+
+from superposition_jax.experiments.declare import RECONSTRUCTION, TIED, Experiment, Figure, Table, Variable
+
+EXPERIMENT = Experiment(
+    tables={
+        "demonstration": Table(
+            f"{__name__}.table",
+            variables={
+                "principal": Variable(
+                    "whether exactly the m features of greatest I_i·Var x_i have ‖W_i‖ > ½, as in the linear model"
+                ),
+                "loss_over_linear": Variable("loss over the least loss of the linear model"),
+            },
+            needs=(TIED, RECONSTRUCTION),
+        )
+    },
+    figures={"demonstration": Figure(f"{__name__}.figure")},
+)

@@ -5,52 +5,40 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from superposition_jax import theory
 from superposition_jax.core.geometry import REPRESENTED
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments.wording import share
+from superposition_jax.experiments import per_model
+from superposition_jax.experiments.wording import share_of_seeds
 from superposition_jax.results import labels, select
-from superposition_jax.theory import losses
+from superposition_jax.types import Hparams, Spec
 
 
-def demonstration(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+def demonstration(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
     """Whether a model represents exactly the m features of greatest I_i Var x_i, as the linear one does, and the loss over its.
 
     Elhage et al. 2022, "Demonstrating Superposition".
     """
-    sweep = dataset["status"]
-    flat = {name: np.full(sweep.size, np.nan, np.float32) for name in ("principal", "loss_over_linear")}
-    for group in trainer.groups:
-        spec, hparams = group.spec, group.hparams
-        points = group.points
-        norm = dataset["feature_norm"].values.reshape(sweep.size, -1)[points][:, : spec.n_features]
-        terms = np.array(
-            [
-                _variances(spec.law, *numbers)
-                for numbers in zip(hparams.density, hparams.importance, hparams.value_exponent, strict=True)
-            ]
-        )
-        top = np.argsort(np.argsort(-terms, axis=1, kind="stable"), axis=1) < spec.n_hidden
-        flat["principal"][points] = np.all((norm > REPRESENTED) == top, axis=1)
-        least = np.sort(terms, axis=1)[:, : max(0, spec.n_features - spec.n_hidden)].sum(axis=1)
-        flat["loss_over_linear"][points] = dataset["loss"].values.ravel()[points] / least
-    meanings = {
-        "principal": "whether exactly the m features of greatest I_i·Var x_i have ‖W_i‖ > ½, as in the linear model",
-        "loss_over_linear": "loss over the least loss of the linear model",
+    return per_model.on_host(dataset, trainer, _against_linear, "feature_norm", "loss")
+
+
+def _against_linear(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.float32]:
+    law = {"law": spec.law, "exponent": float(hparams.value_exponent)}
+    terms = hparams.importance * theory.variance(hparams.density, **law)
+    principal = np.argsort(np.argsort(-terms, kind="stable")) < spec.n_hidden
+    least = theory.linear_loss(hparams.density, hparams.importance, spec.n_hidden, **law)
+    return {
+        "principal": np.float32(np.all((results["feature_norm"] > REPRESENTED) == principal)),
+        "loss_over_linear": np.float32(results["loss"] / least),
     }
-    table = xr.Dataset(
-        {name: (sweep.dims, values.reshape(sweep.shape), {"long_name": meanings[name]}) for name, values in flat.items()}
-    )
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
 
 
-def _variances(law: str, density, importance, exponent) -> np.ndarray:
-    return importance * losses.variance(density, law, float(exponent))
-
-
-def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    few = dataset[["principal", "loss_over_linear", "represented", "loss"]]
-    for here, cell in select.cells(few):
-        place = labels.place(dataset, here, ": ")
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """Features kept, how often they are the linear model's, and the loss over its, for every cell."""
+    for place, cell in select.cells(dataset[["principal", "loss_over_linear", "represented", "loss"]]):
         count, ratio = float(cell["represented"].median()), float(cell["loss_over_linear"].median())
-        same = share(int(cell["principal"].sum()), cell["principal"].size)
-        yield f"{place}median of {count:g} features, the linear model's in {same}, loss {ratio:.3f} of the linear model's"
+        principal = share_of_seeds(cell["principal"].values == 1)
+        yield (
+            f"{labels.place(dataset, place, ': ')}median of {count:g} features, the linear model's in {principal}, "
+            f"loss {ratio:.3f} of the linear model's"
+        )

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.hierarchy.table import LEVELS, kinds, title
+from superposition_jax.experiments.hierarchy import LEVELS
+from superposition_jax.experiments.hierarchy.table import kinds, title
 from superposition_jax.results import labels, select
 
 _MOST = 6
@@ -32,7 +33,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
     """
     seed, along = select.seed_dim(dataset), select.across(dataset)
     shown, more = _first(kinds(dataset, along))
-    share, best = (dataset["kept"] if seed is None else dataset["kept"].mean(seed)), select.best_seed(dataset)["kept"]
+    share, best = (dataset["on_level"] if seed is None else dataset["on_level"].mean(seed)), select.best_seed(dataset)["on_level"]
     count = 1 if along is None else dataset.sizes[along]
     size = (max(1.6, 0.36 * count), 0.36 * len(LEVELS))
     figure, grid = layout.panels(1, len(shown), size, gap=(0.25, (0.0,)), margin=(1.45, 1.0, 0.85, 0.75))

@@ -14,10 +14,11 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import data, geometry, linalg, model, objective, random
+from superposition_jax.experiments.hierarchy import ROTATIONS
 from superposition_jax.types import EVALUATION, PARAMS, Batch, Hparams, Params, Spec
 
-BATCHES, ROTATIONS, BINS = 32, 200, 32
-"""Batches of 256 inputs, random rotations to hold a basis against, and classes of a neuron's activation of equal frequency."""
+BATCHES, BINS = 32, 32
+"""Batches of 256 inputs, and classes of a neuron's activation of equal frequency."""
 _CERTAIN = 1e-5
 """Bits below which something is always on, or always off."""
 BASES = ("trained", "rotated")
@@ -114,8 +115,8 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
 
     null = jax.lax.map(turned_alignment, jnp.arange(ROTATIONS))
     found = jax.tree.map(lambda *values: jnp.stack(values), *bases)
-    above = jnp.where(jnp.isnan(found["aligned"]), jnp.nan, jnp.mean(found["aligned"][:, None] > null[None, :], axis=1))
-    return found | {"aligned_z": (found["aligned"] - null.mean()) / null.std(ddof=1), "aligned_above": above}
+    less = jnp.where(jnp.isnan(found["aligned"]), jnp.nan, jnp.mean(found["aligned"][:, None] > null[None, :], axis=1))
+    return found | {"aligned_z": (found["aligned"] - null.mean()) / null.std(ddof=1), "less_aligned_rotations": less}
 
 
 def _in_its_basis(hparams: Hparams, params: Params, batch: Batch, fresh: Array, *, spec: Spec) -> dict[str, Array]:

@@ -6,7 +6,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.interference.numeric import ALIKE, SMALL
+from superposition_jax.experiments.interference import ALIKE
+from superposition_jax.experiments.interference.numeric import SMALL
 from superposition_jax.experiments.interference.table import rare_interference
 from superposition_jax.results import labels, select
 

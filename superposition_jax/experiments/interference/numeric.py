@@ -14,20 +14,13 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from superposition_jax.core import data, geometry, linalg, model, random, targets
+from superposition_jax.experiments.interference import ALIKE, FAINT, OTHERS
 from superposition_jax.types import EVALUATION, Hparams, Params, Spec
 
-OTHERS = (1, 2, 3)
-"""Numbers of features that are active together."""
-STAGES = ("raw", "activated", "biased")
-"""z without bias, f(z), and f(z + b), which is the output."""
 EDGES = np.linspace(-1.5, 1.5, 61)
 POINTS, INPUTS, ORDER, MOST_SETS = 2**12, 128, 64, 5000
-FAINT = 0.01
-"""Up to this an activation is none: training leaves orthogonal features so."""
 SMALL = 1e-5
 """Share of the loss up to which interference costs nothing."""
-ALIKE = 0.1
-"""Distance in the hidden layer up to which two inputs look alike, and the least value of a feature that is on."""
 
 
 def linear_terms(w: geometry.Weights, importance: Float[Array, " feature"]) -> tuple[Array, Array]:

@@ -1,1 +1,82 @@
-"""TODO learning."""
+"""Learning dynamics: dimensionalities that jump between the levels of solids, and sets of features that part in stages."""
+
+from superposition_jax.experiments.declare import (
+    EQUAL_TRAINING,
+    IN_SETS,
+    SEVERAL_HIDDEN,
+    SNAPSHOTS,
+    TIED,
+    Experiment,
+    Figure,
+    Table,
+    Variable,
+    every,
+)
+
+NEAR, MOVED, MOVERS, SETTLED = 0.03, 0.05, 2, 0.1
+"""Distance of D_i from a solid's level, a move of D_i, how many moves are an event, share of training before events count."""
+
+EXPERIMENT = Experiment(
+    tables={
+        "jumps": Table(
+            f"{__name__}.jumps",
+            variables={
+                "on_level_early": Variable(
+                    f"share of represented features with D_i within {NEAR} of a solid's, in 0.5 to 5 % of training",
+                    nan="no feature is represented then",
+                ),
+                "on_level_late": Variable(
+                    f"share of represented features with D_i within {NEAR} of a solid's, in the last half of training",
+                    nan="no feature is represented then",
+                ),
+                "event_time": Variable(
+                    f"share of the time after {SETTLED:.0%} in events, windows of 1 % where ≥ {MOVERS} D_i move by {MOVED}"
+                ),
+                "event_drop": Variable(
+                    f"share of the loss's fall after {SETTLED:.0%} of training that events hold",
+                    nan="the loss does not fall then",
+                ),
+            },
+            needs=(TIED, SNAPSHOTS, EQUAL_TRAINING),
+        ),
+        "stages": Table(
+            f"{__name__}.stages",
+            variables={
+                "axis_share": Variable("share of ‖W‖² along the line through both sets' means", ("snapshot",)),
+                "within_least": Variable("least cosine between features of one set", ("snapshot",)),
+                "within_most": Variable("largest |cosine| between features of one set", ("snapshot",)),
+                "partner": Variable(
+                    "cosine of a feature with its most opposite one of the other set, for the feature where it is greatest",
+                    ("snapshot",),
+                ),
+                "roundness": Variable("ratio of the second to the first variance of W across that line", ("snapshot",)),
+                "line_step": Variable(
+                    "last snapshot at which both sets are directions on a line: ‖W‖² > 1.5, cosines within sets > 0.9",
+                    nan="no snapshot is so",
+                ),
+                "line_share": Variable(
+                    "axis_share at that snapshot: 1 where the sets point to opposite sides, ½ where they are orthogonal",
+                    nan="no snapshot is so",
+                ),
+                "triangles_step": Variable(
+                    "first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
+                    nan="no snapshot is so",
+                ),
+                "antiprism_step": Variable(
+                    "first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partners' cosine < −0.95",
+                    nan="no snapshot is so",
+                ),
+            },
+            needs=(
+                *(TIED, SNAPSHOTS, EQUAL_TRAINING, IN_SETS),
+                every(lambda s: len(s.sets) == 2 and min(s.sets) > 1, "two sets of two or more features (data.sets.sizes)"),
+                SEVERAL_HIDDEN,
+            ),
+        ),
+    },
+    figures={
+        "dynamics": Figure(f"{__name__}.dynamics", needs=(SNAPSHOTS,)),
+        "trajectories": Figure(f"{__name__}.trajectories", needs=(SNAPSHOTS,)),
+        "film": Figure(f"{__name__}.trajectories", needs=(SNAPSHOTS,)),
+    },
+)

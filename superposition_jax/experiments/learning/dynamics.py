@@ -1,13 +1,12 @@
 """Learning in time, from snapshots: dimensionality of features over the loss."""
 
-import jax
-import jax.numpy as jnp
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from superposition_jax.core.geometry import dimensionality
+from superposition_jax.engine import population
 from superposition_jax.experiments import layout
 from superposition_jax.experiments.components import LEVELS
 from superposition_jax.results import labels, select
@@ -20,7 +19,7 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     """
     model = select.first_best(dataset)
     model, w = select.snapshots(model)
-    d = np.asarray(jax.lax.map(dimensionality, jnp.asarray(w)))
+    d = population.over_models(dimensionality, w)
     figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
     above, below = grid[:, 0]
     steps = np.maximum(model["snapshot"].values, 0.8)  # the start, which has no place on a logarithmic axis, at the left

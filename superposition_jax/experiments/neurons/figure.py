@@ -7,7 +7,7 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.neurons.table import SPEAKS
+from superposition_jax.experiments.neurons import SPEAKS
 from superposition_jax.results import labels, select
 
 _MOST_ROWS = 7

@@ -7,12 +7,11 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments.neurons.table import SPEAKS
+from superposition_jax.experiments import per_model
+from superposition_jax.experiments.neurons import SPEAKS, UNEQUAL
 from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
-
-UNEQUAL = 4.0
-"""A shared neuron is asymmetric when it passes interference this many times better one way than the other."""
+from superposition_jax.types import Hparams, Spec
 
 
 class Motif(NamedTuple):
@@ -50,55 +49,42 @@ def pairs(w_in: np.ndarray, w_out: np.ndarray) -> Iterator[tuple[Motif, float]]:
 
 def strongest(w_in: np.ndarray, w_out: np.ndarray) -> Motif | None:
     """The motif of greatest interference that ends up negative, or None."""
-    found = [pair for pair, unequal in pairs(w_in, w_out) if unequal >= UNEQUAL and pair.total <= 0]
-    return max(found, key=lambda pair: pair.interference, default=None)
+    motifs = [pair for pair, unequal in pairs(w_in, w_out) if unequal >= UNEQUAL and pair.total <= 0]
+    return max(motifs, key=lambda pair: pair.interference, default=None)
 
 
-_MEANINGS = {
-    "asymmetric_pairs": f"pairs of features that share a neuron {UNEQUAL:g} times more open one way than the other",
-    "asymmetric_inhibited": "of these, those whose total interference the rest of the network makes ≤ 0",
-    "symmetric_pairs": f"pairs of features that share a neuron less than {UNEQUAL:g} times more open one way",
-    "symmetric_inhibited": "of these, those whose total interference the rest of the network makes ≤ 0",
-}
-
-
-def asymmetry(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+def asymmetry(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
     """How often pairs of features share a neuron unequally, and how often interference is then turned negative.
 
     Elhage et al. 2022, "Computation in Superposition", asymmetric superposition motif.
     """
-    sweep = dataset["status"]
-    w_in, w_out = (
-        part.transpose(*sweep.dims, "hidden", "feature").fillna(0.0).values.reshape(-1, *part.shape[-2:])
-        for part in (select.directions(dataset), select.read_out(dataset))
-    )
-    counts = np.zeros((len(_MEANINGS), sweep.size), int)
-    for point in range(sweep.size):
-        for pair, unequal in pairs(w_in[point], w_out[point]):
-            kind = 0 if unequal >= UNEQUAL else 2
-            counts[kind, point] += 1
-            counts[kind + 1, point] += pair.total <= 0
-    table = xr.Dataset(
-        {
-            name: (sweep.dims, values.reshape(sweep.shape), {"long_name": meaning})
-            for (name, meaning), values in zip(_MEANINGS.items(), counts, strict=True)
-        }
-    )
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return per_model.on_host(dataset, trainer, _counts, "W_in", "W_out")
 
 
-def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    for here, cell in select.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = labels.place(dataset, here, ", ")
-        said = (_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
-        yield f"{place}pairs of features in one neuron: {', '.join(said)}"
+def _counts(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, int]:
+    counts = dict.fromkeys(_KINDS, 0)
+    for pair, unequal in pairs(results["W_in"], results["W_out"]):
+        kind = "asymmetric" if unequal >= UNEQUAL else "symmetric"
+        counts[f"{kind}_pairs"] += 1
+        counts[f"{kind}_inhibited"] += pair.total <= 0
+    return counts
+
+
+_KINDS = ("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited")
+
+
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """Asymmetric and symmetric pairs of every cell, and how many of them are inhibited."""
+    for place, cell in select.cells(dataset[[*_KINDS, "loss"]]):
+        shares = ", ".join(_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
+        yield f"{labels.place(dataset, place, ', ')}pairs of features in one neuron: {shares}"
 
 
 def _shares(cell: xr.Dataset, kind: str) -> str:
     """How many pairs a model has, and the share that is inhibited, mean and standard error over models that have some."""
     count, inhibited = (np.atleast_1d(cell[f"{kind}_{what}"].values) for what in ("pairs", "inhibited"))
-    there = count > 0
-    if not there.any():
+    some = count > 0
+    if not some.any():
         return f"no {kind} ones"
-    negative = mean_error(inhibited[there] / count[there], ".0f", 100)
-    return f"{count.mean():.3g} {kind} a model, {negative} % with interference turned negative"
+    negative = mean_error(inhibited[some] / count[some], ".0f", 100)
+    return f"{np.nanmean(count):.3g} {kind} a model, {negative} % with interference turned negative"

@@ -1,1 +1,11 @@
-"""TODO overview."""
+"""Figures of any sweep: measures along its longest axis, loss curves, and directions of features."""
+
+from superposition_jax.experiments.declare import Experiment, Figure
+
+EXPERIMENT = Experiment(
+    figures={
+        "summary": Figure(f"{__name__}.summary"),
+        "loss_curves": Figure(f"{__name__}.summary"),
+        "directions": Figure(f"{__name__}.directions"),
+    }
+)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.solids.table import arrangement
+from superposition_jax.experiments.components import arrangement
 from superposition_jax.results import labels, select
 
 _COLUMNS, _ROWS = 6, 6

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.packing.table import MOST
+from superposition_jax.experiments.packing import MOST
 from superposition_jax.results import labels, select
 from superposition_jax.theory import bounds
 

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.phase import table
+from superposition_jax.experiments.phase import PHASES, table
+from superposition_jax.experiments.reached import REACHED
 from superposition_jax.results import labels, select
 
 _ALONE, _SHARED = np.array(mpl.colors.to_rgb("#123a7a")), np.array(mpl.colors.to_rgb("#f0a030"))
@@ -89,7 +90,7 @@ def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
 
 
 _EXCESS_BAR = mpl.colormaps["cividis"], Normalize(-1, 1), "% above the optimised candidates", "both"
-_REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within {table.REACHED:.0%} of the best", "neither"
+_REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within {REACHED:.0%} of the best", "neither"
 _TRAINED = _Panel("trained, best of {seeds}", _trained)
 _REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d["reached"]), _REACHED_BAR, boundaries=False)
 _THEORY = (
@@ -148,8 +149,8 @@ def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None
     for which, (style, colour, width) in _LINES.items():
         every = table.theory(dataset, which).transpose("candidate", up, across)
         loss, phases = every["loss"].values, every["phase"].values
-        by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(table.PHASES))])
-        for one, other in itertools.combinations(range(len(table.PHASES)), 2):
+        by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(PHASES))])
+        for one, other in itertools.combinations(range(len(PHASES)), 2):
             third = np.delete(by_phase, (one, other), axis=0)[0]
             with np.errstate(invalid="ignore", divide="ignore"):
                 ahead = np.clip(np.log(by_phase[one] / by_phase[other]), -1, 1)

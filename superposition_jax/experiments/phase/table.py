@@ -6,34 +6,31 @@ Elhage et al. 2022, "Superposition as a Phase Change".
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from superposition_jax.core.geometry import REPRESENTED
+from superposition_jax.core.geometry import REPRESENTED, SUPERPOSED
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments.phase import candidates
-from superposition_jax.experiments.tables import retrain
+from superposition_jax.experiments import per_model
+from superposition_jax.experiments.phase import PHASES, candidates
+from superposition_jax.experiments.reached import reached_best
 from superposition_jax.results import labels, select, status
 
-PHASES = ("not represented", "dedicated dimension", "superposition")
-"""Meaning of the numbers 0, 1, 2 in variables named phase; −1 where there is no theory."""
 _FLAGS = " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged"))
-"""The same as the CF conventions say it of a variable."""
-SHARED = 0.5
-"""A represented feature is in superposition when Σ_{j≠i} (Ŵ_i·W_j)² is above this: 0 alone, 1 beside an antipode."""
-REACHED = 0.01
-"""A seed has reached the best loss of its cell when it is within this share of it."""
-CLOSE = 1e-3
+"""`PHASES` and −1 as the CF conventions say it of a variable."""
+_CLOSE = 1e-3
+"""Relative difference up to which a trained loss is the least candidate's."""
 
 
 def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
     """Phase of a feature from its norm ‖W_i‖ and its superposition."""
-    return np.where(norm > REPRESENTED, np.where(superposition > SHARED, 2, 1), 0).astype(np.int8)
+    return np.where(norm > REPRESENTED, np.where(superposition > SUPERPOSED, 2, 1), 0).astype(np.int8)
 
 
-def phase(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
-    """Phases of every cell, the share of seeds that found its best solution, and the candidates' losses.
+def phase(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
+    """Phases of every cell, the share of seeds that reach its best loss, and the candidates' losses.
 
     An optimised candidate is what training makes of the candidate's arrangement: its norms and biases at their best.
     """
@@ -43,31 +40,22 @@ def phase(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
     ok = seeds["status"] == status.STATUS.index("ok")
     loss, feature = seeds["loss"].where(ok, np.inf), seeds[["feature_norm", "superposition"]].isel(feature=-1, drop=True)
     best, number = loss.min(seed), xr.DataArray(np.arange(seeds.sizes[seed]), dims=seed)
-    there = best < np.inf
-    own = ~seeds["repaired"] if "repaired" in seeds else xr.ones_like(loss, bool)  # no seed's own success
-    rest = feature.where(own & ok & (number != loss.argmax(seed))) if number.size > 1 else feature
-    reached = own & (loss <= best * (1 + REACHED) + select.floor(seeds))
-    words = ", ".join(f"{k} {name}" for k, name in enumerate(PHASES)) + ", −1 all diverged"
-    found = {
-        "best_loss": (best.where(there).astype(np.float32), "least loss over seeds"),
-        "reached": (reached.mean([seed]).where(there).astype(np.float32), f"share of seeds within {REACHED:.0%} of it"),
-        "phase": (_phase(feature.isel({seed: loss.argmin(seed)}), there), f"of the extra feature in the best seed's W: {words}"),
-        "phase_mean": (_phase(rest.mean([seed]), there), f"the same of the mean over seeds without the worst: {words}"),
+    trained = best < np.inf
+    by_itself = ~seeds["repaired"] if "repaired" in seeds else xr.ones_like(loss, bool)
+    rest = feature.where(by_itself & ok & (number != loss.argmax(seed))) if number.size > 1 else feature
+    reached = by_itself & reached_best(seeds, seed)
+    arrays = {
+        "best_loss": best.where(trained).astype(np.float32),
+        "reached": reached.mean([seed]).where(trained).astype(np.float32),
+        "phase": _phase(feature.isel({seed: loss.argmin(seed)}), trained),
+        "phase_mean": _phase(rest.mean([seed]), trained),
     }
-    cells = select.cell_dims(dataset)
-    table = xr.Dataset(
-        {name: value.transpose(*cells).assign_attrs(long_name=meaning) for name, (value, meaning) in found.items()}
-    )
-    for name in ("phase", "phase_mean"):
-        table[name].attrs |= {"flag_values": [*range(len(PHASES)), -1], "flag_meanings": _FLAGS}
-    table = table.drop_vars(list(table.coords))
-    if any(known for _, known in settings(dataset)):
-        table = table.assign(_theory(dataset, trainer).transpose(*cells, "candidate").variables)
-    return table.assign_attrs(findings="\n".join(_findings(dataset, table)))
+    return arrays | (_theory(dataset, trainer) if any(known for _, known in settings(dataset)) else {})
 
 
-def _phase(feature: xr.Dataset, there: xr.DataArray) -> xr.DataArray:
-    return xr.apply_ufunc(classify, feature["feature_norm"], feature["superposition"]).where(there, -1).astype(np.int8)
+def _phase(feature: xr.Dataset, trained: xr.DataArray) -> xr.DataArray:
+    phase = xr.apply_ufunc(classify, feature["feature_norm"], feature["superposition"]).where(trained, -1).astype(np.int8)
+    return phase.assign_attrs(flag_values=[*range(len(PHASES)), -1], flag_meanings=_FLAGS)
 
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
@@ -114,32 +102,24 @@ def _shape(dataset: xr.Dataset) -> tuple[int, int]:
     return dataset.sizes["feature"], dataset.sizes["hidden"]
 
 
-MEANINGS = {
-    "candidate_loss": "loss of the paper's candidate solution",
-    "optimised_loss": "loss of what training makes of the candidate's arrangement: norms and biases at their best",
-    "optimised_norm": "‖W_i‖ of the extra feature in the optimised candidate",
-    "optimised_superposition": "Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate",
-}
+_THEORY = ("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition")
 
 
-def _theory(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
-    """`MEANINGS` for every cell and candidate, NaN where the candidates do not hold."""
+def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
+    """`_THEORY` for every cell and candidate, NaN where the candidates do not hold, and the candidates' names."""
     across, up = plane(dataset)
     others = [dim for dim in select.cell_dims(dataset) if dim not in (across, up)]
     names, cells = candidates.CANDIDATES[_shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
-    unknown = np.full((len(MEANINGS), *cells, len(names)), np.nan)
-    found = [_candidates(dataset, here, trainer) if known else unknown for here, known in settings(dataset)]
-    arrays = np.stack(found, axis=1).reshape(len(MEANINGS), *(dataset.sizes[d] for d in others), *unknown.shape[1:])
+    unknown = np.full((len(_THEORY), *cells, len(names)), np.nan)
+    values = [_candidates(dataset, place, trainer) if known else unknown for place, known in settings(dataset)]
+    arrays = np.stack(values, axis=1).reshape(len(_THEORY), *(dataset.sizes[d] for d in others), *unknown.shape[1:])
     dims = (*others, across, up, "candidate")
-    variables = {
-        name: (dims, values.astype(np.float32), {"long_name": MEANINGS[name]})
-        for name, values in zip(MEANINGS, arrays, strict=True)
-    }
-    return xr.Dataset(variables, coords={"candidate": np.array(names)})
+    variables = {name: xr.DataArray(array.astype(np.float32), dims=dims) for name, array in zip(_THEORY, arrays, strict=True)}
+    return variables | {"candidate": np.array(names)}
 
 
 def _candidates(dataset: xr.Dataset, here: dict[str, int], trainer: Trainer) -> np.ndarray:
-    """`MEANINGS` in one setting (4, density, importance, candidate); candidates that are no minima are trained on."""
+    """`_THEORY` in one setting (4, density, importance, candidate); candidates that are no minima are trained on."""
     across, up = plane(dataset)
     sweep = dataset["status"]
     points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(here)
@@ -153,7 +133,7 @@ def _candidates(dataset: xr.Dataset, here: dict[str, int], trainer: Trainer) -> 
         if name in candidates.ARRANGEMENTS[_shape(dataset)]:
             w = np.array(candidates.ARRANGEMENTS[_shape(dataset)][name], np.float32)
             start = {"W": np.tile(w, (points.size, 1, 1)), "b": np.zeros((points.size, w.shape[1]), np.float32)}
-            trained = retrain(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
+            trained = per_model.train_on(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
             best = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
         columns.append([loss, *(value.reshape(loss.shape) for value in best)])
     return np.moveaxis(np.array(columns), 0, -1)
@@ -182,42 +162,39 @@ def excess(table: xr.Dataset) -> xr.DataArray:
     return table["best_loss"] / least(table, "optimised")["loss"] - 1
 
 
-def _findings(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
-    """What the table says of every setting, in sentences."""
-    for here, known in settings(dataset):
-        place = labels.place(dataset, here, ": ")
-        seeds = (
-            ""
-            if select.seed_dim(dataset) is None
-            else f"{float(table['reached'].isel(here).mean()):.1%} of seeds reach their cell's best loss"
-        )
-        said = [seeds, *(_agreement(dataset.isel(here), table.isel(here)) if known else ["no candidates are known"])]
-        yield from (place + sentence for sentence in filter(None, said))
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """How many seeds reach the best loss, and how far training agrees with the candidates, in every setting."""
+    for place, known in settings(dataset):
+        words, setting = labels.place(dataset, place, ": "), dataset.isel(place)
+        if select.seed_dim(dataset) is not None:
+            yield f"{words}{float(setting['reached'].mean()):.1%} of seeds reach their cell's best loss"
+        for sentence in _agreement(setting) if known else ["no candidates are known"]:
+            yield words + sentence
 
 
-def _agreement(dataset: xr.Dataset, table: xr.Dataset) -> Iterator[str]:
+def _agreement(dataset: xr.Dataset) -> Iterator[str]:
     """How far training agrees with the candidates, in one setting."""
-    optimised, paper, off = least(table, "optimised"), least(table, "candidate"), excess(table)
-    there = table["phase"] >= 0
-    if not there.any():
+    optimised, paper, off = least(dataset, "optimised"), least(dataset, "candidate"), excess(dataset)
+    trained = dataset["phase"] >= 0
+    if not trained.any():
         return
-    inside = there & ~boundary(optimised["phase"], plane(dataset))
+    inside = trained & ~boundary(optimised["phase"], plane(dataset))
 
-    def share(what: xr.DataArray, among: xr.DataArray = there) -> str:
+    def share(what: xr.DataArray, among: xr.DataArray = trained) -> str:
         return f"{float(what.where(among).mean()):.1%}"
 
-    near, below, most = share(abs(off) <= CLOSE), share(off < -CLOSE), max(0.0, -float(off.min()))
+    near, below, most = share(abs(off) <= _CLOSE), share(off < -_CLOSE), max(0.0, -float(off.min()))
     yield (
-        f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(there.sum()):,} cells, "
+        f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(trained.sum()):,} cells, "
         f"lower in {below}, by up to {most:.1%}"
     )
     relative = dataset["loss_stderr"] / dataset["loss"]
-    if (error := float(relative.where(dataset["loss"] > select.floor(dataset)).median())) > CLOSE:
+    if (error := float(relative.where(dataset["loss"] > select.floor(dataset)).median())) > _CLOSE:
         yield f"but losses are themselves uncertain by {error:.1%} (median): quadrature of this law is coarse"
-    agrees = table["phase"] == optimised["phase"]
+    agrees = dataset["phase"] == optimised["phase"]
     away = f", {share(agrees, inside)} of the {int(inside.sum()):,} that are not at its boundary" if inside.any() else ""
     yield f"phase as the least optimised candidate's in {share(agrees)} of cells{away}"
-    best, mean = share(table["phase"] == paper["phase"]), share(table["phase_mean"] == paper["phase"])
+    best, mean = share(dataset["phase"] == paper["phase"]), share(dataset["phase_mean"] == paper["phase"])
     yield f"phase as the paper's least candidate's in {best}; by its rule of averaging in {mean}"
 
 

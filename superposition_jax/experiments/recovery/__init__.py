@@ -1,1 +1,39 @@
-"""TODO recovery."""
+"""Compressed sensing: how well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W."""
+
+from superposition_jax.experiments.declare import (
+    DENSITY_AXIS,
+    INDEPENDENT,
+    LINEAR_HIDDEN,
+    NOT_NEGATIVE,
+    RECONSTRUCTION,
+    TIED,
+    Experiment,
+    Figure,
+    Table,
+    Variable,
+    every,
+    is_one_of,
+)
+
+STREAM = 6
+"""Number of this folder's stream of random numbers."""
+
+EXPERIMENT = Experiment(
+    tables={
+        "recovery": Table(
+            f"{__name__}.table",
+            variables={
+                "recovery_error": Variable(
+                    "E‖x − x'‖² / Σ Var x_i of x recovered from Wx", ("recovery_matrix", "recovery_decoder")
+                )
+            },
+            needs=(
+                *(TIED, LINEAR_HIDDEN, is_one_of("activation", "model.activation", "relu"), RECONSTRUCTION),
+                *(INDEPENDENT, NOT_NEGATIVE),
+                every(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
+            ),
+        )
+    },
+    figures={"recovery": Figure(f"{__name__}.figure", table="recovery", needs=(DENSITY_AXIS,))},
+    stream=STREAM,
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +13,13 @@ from jax import Array
 from superposition_jax.core import data, random
 from superposition_jax.engine import population
 from superposition_jax.engine.trainer import Trainer
+from superposition_jax.experiments import per_model
 from superposition_jax.experiments.packing import numeric as packing
-from superposition_jax.experiments.recovery import numeric as decoders
-from superposition_jax.experiments.tables import told
+from superposition_jax.experiments.recovery import STREAM, numeric
 from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
 from superposition_jax.sweep import Group
-from superposition_jax.types import RECOVERY, Hparams
+from superposition_jax.types import Hparams
 
 MATRICES = "trained", "random", "packed"
 DECODERS = "relu", "linear", "pursuit", "l1"
@@ -28,26 +29,18 @@ _AHEAD = 0.9
 """Of the linear decoder's error, what ℓ₁ must be below for the ReLU layer to be placed between them."""
 
 
-def recovery(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+def recovery(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """E‖x − x'‖² over Σ Var x_i of four decoders, for the model's W, a Gaussian one and optimised unit vectors.
 
     The trained W has the bias that it was trained with; the others' ReLU layer has gains and biases fitted to other inputs of
     the same law. Importance does not count. Elhage et al. 2022, "Mathematical Understanding" (compressed sensing).
     """
-    sweep = dataset["status"]
-    w = select.directions(dataset).transpose(*sweep.dims, "hidden", "feature").values
-    w = w.reshape(-1, *w.shape[-2:])
-    b = dataset["b"].fillna(0.0).transpose(*sweep.dims, "feature").values.reshape(len(w), -1)
-    errors = np.empty((sweep.size, len(MATRICES), len(DECODERS)), np.float32)
-    for group in trainer.groups:
-        m, n = group.spec.n_hidden, group.spec.n_features
-        errors[group.points] = _errors(group, w[group.points][:, :m, :n], b[group.points][:, :n], trainer.devices)
-    dims = *sweep.dims, "recovery_matrix", "recovery_decoder"
-    meaning = {"long_name": "E‖x − x'‖² / Σ Var x_i of x recovered from Wx"}
-    found = xr.Variable(dims, errors.reshape((*sweep.shape, *errors.shape[1:])), meaning)
-    axes = {"recovery_matrix": list(MATRICES), "recovery_decoder": list(DECODERS)}
-    table = xr.Dataset({"recovery_error": found}, coords=axes)
-    return told(dataset, table, _findings)
+
+    def of_group(group: Group) -> dict[str, np.ndarray]:
+        params = {name: np.nan_to_num(values) for name, values in per_model.parameters(dataset, group).items()}
+        return {"recovery_error": _errors(group, params["W"], params["b"], trainer.devices)}
+
+    return per_model.of_groups(trainer, of_group) | {"recovery_matrix": [*MATRICES], "recovery_decoder": [*DECODERS]}
 
 
 def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.Device]) -> np.ndarray:
@@ -56,7 +49,7 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
     m, n = spec.n_hidden, spec.n_features
 
     def stream(seed: Array, use: int) -> Array:
-        return jax.random.fold_in(jax.random.fold_in(random.key(seed), RECOVERY), use)
+        return jax.random.fold_in(jax.random.fold_in(random.key(seed), STREAM), use)
 
     def others(seed: Array) -> tuple[Array, Array]:
         gaussian = jax.random.normal(stream(seed, 0), (m, n)) / m**0.5
@@ -69,40 +62,41 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
     mean = group.hparams.density * np.asarray(first)
     variance = group.hparams.density * np.asarray(second) - mean**2
     matrices = np.stack([w, gaussian[place], packed[place]], axis=1)
-    a, c = decoders.least_squares(matrices, mean[:, None], variance[:, None])
+    a, c = numeric.least_squares(matrices, mean[:, None], variance[:, None])
 
     def errors(seed: Array, hparams: Hparams, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
         sample = data.sampler(hparams, spec=spec)
         fitted, batch = data.joined(sample, stream(seed, 2), _FITTED), data.joined(sample, stream(seed, 3), _INPUTS)
         rows = []
         for kind, one in enumerate(w):
-            h, layer = one @ batch.x, decoders.fit_relu(one, fitted) if kind else (jnp.ones(n), b)
-            found = (
-                decoders.relu(one, h, *layer),
+            h, layer = one @ batch.x, numeric.fit_relu(one, fitted) if kind else (jnp.ones(n), b)
+            recovered = (
+                numeric.relu(one, h, *layer),
                 a[kind] @ h + c[kind][:, None],
-                decoders.matching_pursuit(one, h),
-                decoders.l1(one, h),
+                numeric.matching_pursuit(one, h),
+                numeric.l1(one, h),
             )
-            rows.append(jnp.stack([decoders.error(batch.x, x, batch.weight, variance) for x in found]))
+            rows.append(jnp.stack([numeric.error(batch.x, x, batch.weight, variance) for x in recovered]))
         return jnp.stack(rows)
 
     arrays = group.seeds, group.hparams, variance, b, matrices, a.astype(np.float32), c.astype(np.float32)
     return population.over_models(errors, *arrays, at_a_time=_AT_A_TIME, devices=devices)
 
 
-def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    for here, cell in select.cells(dataset[["recovery_error", "loss"]]):
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """The decoders' errors in every cell, and how much of what ℓ₁ gains over the linear one the ReLU layer gains."""
+    for place, cell in select.cells(dataset[["recovery_error", "loss"]]):
         errors = cell["recovery_error"].sel(recovery_matrix="trained")
-        each = [errors.sel(recovery_decoder=name).values for name in DECODERS]
-        relu, linear, _, l1 = each
+        by_decoder = {name: errors.sel(recovery_decoder=name).values for name in DECODERS}
+        relu, linear, _, l1 = by_decoder.values()
         ahead = l1 < _AHEAD * linear
         gained = np.where(ahead, (linear - relu) / np.where(ahead, linear - l1, 1.0), np.nan)
-        said = ", ".join(f"{name} {mean_error(values, '.2g')}" for name, values in zip(DECODERS, each, strict=True))
+        words = ", ".join(f"{name} {mean_error(values, '.2g')}" for name, values in by_decoder.items())
         others = (
             mean_error(cell["recovery_error"].sel(recovery_matrix=kind, recovery_decoder=name).values, ".2g")
             for kind, name in (("random", "relu"), ("packed", "relu"), ("random", "l1"), ("packed", "l1"))
         )
         yield (
-            f"{labels.place(dataset, here, ': ')}{said}; of what l1 gains over linear, ReLU gains {mean_error(gained, '.2f')}; "
+            f"{labels.place(dataset, place, ': ')}{words}; of what l1 gains over linear, ReLU gains {mean_error(gained, '.2f')}; "
             "W random, packed: relu {}, {}; l1 {}, {}".format(*others)
         )

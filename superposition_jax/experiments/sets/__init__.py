@@ -1,1 +1,19 @@
-"""TODO sets."""
+"""Correlated and anticorrelated features: how features of one set lie to one another, and to those of other sets."""
+
+from superposition_jax.experiments.declare import IN_SETS, TIED, Experiment, Table, Variable
+
+_NO_PAIR = "no such two features are represented"
+
+EXPERIMENT = Experiment(
+    tables={
+        "partners": Table(
+            f"{__name__}.table",
+            variables={
+                "within": Variable("mean of Ŵ_i·Ŵ_j over represented pairs of one set", nan=_NO_PAIR),
+                "within_square": Variable("mean of (Ŵ_i·Ŵ_j)² over represented pairs of one set", nan=_NO_PAIR),
+                "across_square": Variable("mean of (Ŵ_i·Ŵ_j)² over represented pairs of different sets", nan=_NO_PAIR),
+            },
+            needs=(TIED, IN_SETS),
+        )
+    },
+)

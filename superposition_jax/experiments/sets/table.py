@@ -8,68 +8,48 @@ import xarray as xr
 from superposition_jax.core import sets
 from superposition_jax.core.geometry import REPRESENTED
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments.wording import share
+from superposition_jax.experiments import per_model
+from superposition_jax.experiments.wording import median, share_of_seeds
 from superposition_jax.results import labels, select
-
-_MEANINGS = {
-    "within": "mean of Ŵ_i·Ŵ_j over represented pairs of one set",
-    "within_square": "mean of (Ŵ_i·Ŵ_j)² over represented pairs of one set",
-    "across_square": "mean of (Ŵ_i·Ŵ_j)² over represented pairs of different sets",
-}
+from superposition_jax.types import Hparams, Spec
 
 
-def partners(dataset: xr.Dataset, trainer: Trainer) -> xr.Dataset:
+def partners(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
     """Cosines between features of a set, and between sets. Elhage et al. 2022, "Correlated and anticorrelated features"."""
-    sweep = dataset["status"]
-    flat = {name: np.full(sweep.size, np.nan, np.float32) for name in _MEANINGS}
-    w = (
-        select.directions(dataset)
-        .transpose(*sweep.dims, "hidden", "feature")
-        .fillna(0.0)
-        .values.reshape(sweep.size, -1, dataset.sizes["feature"])
-    )
-    for group in trainer.groups:
-        owner = sets.owner(group.spec.sets)
-        same = owner[:, None] == owner[None, :]
-        one = np.triu(np.ones_like(same), 1)
-        for point in group.points:
-            norm = np.linalg.norm(w[point], axis=0)
-            there = np.outer(norm > REPRESENTED, norm > REPRESENTED) & one.astype(bool)
-            cosine = (w[point].T @ w[point]) / np.maximum(np.outer(norm, norm), 1e-12)
-            flat["within"][point] = _mean(cosine[there & same])
-            flat["within_square"][point] = _mean(cosine[there & same] ** 2)
-            flat["across_square"][point] = _mean(cosine[there & ~same] ** 2)
-    variables = {name: (sweep.dims, values.reshape(sweep.shape), {"long_name": _MEANINGS[name]}) for name, values in flat.items()}
-    table = xr.Dataset(variables)
-    return table.assign_attrs(findings="\n".join(_findings(dataset.assign(table.variables))))
+    return per_model.on_host(dataset, trainer, _cosines, "W")
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if values.size else np.nan
+def _cosines(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.float32]:
+    w, owner = results["W"], sets.owner(spec.sets)
+    norm, same = np.linalg.norm(w, axis=0), owner[:, None] == owner[None, :]
+    pairs = np.outer(norm > REPRESENTED, norm > REPRESENTED) & np.triu(np.ones_like(same), 1)
+    cosine = (w.T @ w) / np.maximum(np.outer(norm, norm), 1e-12)
+    within, across = cosine[pairs & same], cosine[pairs & ~same]
+    return {"within": _mean(within), "within_square": _mean(within**2), "across_square": _mean(across**2)}
 
 
-def _findings(dataset: xr.Dataset) -> Iterator[str]:
-    for here, cell in select.cells(dataset[[*_MEANINGS, "loss"]]):
-        place = labels.place(dataset, here, ", ")
+def _mean(values: np.ndarray) -> np.float32:
+    return np.float32(values.mean() if values.size else np.nan)
+
+
+def findings(dataset: xr.Dataset) -> Iterator[str]:
+    """Positions of partners in every cell, and mean squared cosines within and across sets."""
+    for place, cell in select.cells(dataset[["within", "within_square", "across_square", "loss"]]):
+        words = labels.place(dataset, place, ", ")
         within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))
         if not np.isfinite(within).any():
-            yield f"{place}partners: no two of a set are represented"
+            yield f"{words}partners: no two of a set are represented"
             continue
-        counts = {
+        positions = {
             "antipodal": within < -0.8,
             "orthogonal": np.abs(within) < 0.2,
             "60° apart": np.abs(within - 0.5) < 0.2,
             "side by side": within > 0.8,
         }
-        said = ", ".join(f"{name} in {share(int(found.sum()), found.size)}" for name, found in counts.items() if found.any())
+        shares = ", ".join(f"{name} in {share_of_seeds(holds)}" for name, holds in positions.items() if holds.any())
         best = within[np.argmin(np.nan_to_num(loss, nan=np.inf))]
-        inside, across = (_median(cell[name].values) for name in ("within_square", "across_square"))
+        inside, across = (median(cell[name].values) for name in ("within_square", "across_square"))
         yield (
-            f"{place}partners {said or 'in no regular position'}; best seed's cosine {best:.2f}; "
+            f"{words}partners {shares or 'in no regular position'}; best seed's cosine {best:.2f}; "
             f"median squared cosine {inside:.3f} within sets, {across:.3f} across"
         )
-
-
-def _median(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else np.nan

@@ -1,1 +1,23 @@
-"""TODO solids."""
+"""Solids that features form: components of the graph of their interference."""
+
+from superposition_jax.experiments.declare import TIED, Experiment, Figure, Table, Variable
+
+EXPERIMENT = Experiment(
+    tables={
+        "solids": Table(
+            f"{__name__}.table",
+            variables={
+                "component": Variable(
+                    "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 not represented",
+                    ("feature",),
+                ),
+                "component_features": Variable("features in the feature's component", ("feature",)),
+                "component_points": Variable("directions in which these lie", ("feature",)),
+                "component_dimension": Variable("dimensions that the feature's component spans", ("feature",)),
+                "solid_features": Variable("represented features in components of each kind", ("solid",)),
+            },
+            needs=(TIED,),
+        )
+    },
+    figures={"solids": Figure(f"{__name__}.figure", table="solids")},
+)

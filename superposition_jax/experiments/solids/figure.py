@@ -8,8 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
-from superposition_jax.experiments import components as geometry
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
 
 _DRAWN, _COLUMNS = 8, 4
@@ -60,14 +59,14 @@ def _shares(axes, dataset: xr.Dataset) -> None:
 
 def _largest(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Dataset, np.ndarray]]:
     """Of every kind of solid of two or more dimensions: the cell and model where most features are in it, and one component."""
-    sweep, counts = dataset["status"], dataset["solid_features"]
+    sweep, counts = dataset["status"], dataset["solid_features"].fillna(0)
     there = (str(name) for name in dataset["solid"].values if counts.sel(solid=name).any())  # a part of a sweep may have fewer
     for kind in [name for name in there if name not in _SKIPPED][:_DRAWN]:
         features = counts.sel(solid=kind).transpose(*sweep.dims).values
         here = dict(zip(map(str, sweep.dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
         model = dataset.isel(here)
         found = zip(*(model[f"component_{what}"].values.tolist() for what in ("features", "points", "dimension")), strict=True)
-        first = next(i for i, row in enumerate(found) if row[0] and geometry.name(*row) == kind)
+        first = next(i for i, row in enumerate(found) if row[0] > 0 and components.name(*map(int, row)) == kind)
         yield kind, here, model, np.flatnonzero(model["component"] == model["component"][first])
 
 
@@ -76,7 +75,7 @@ def _draw(axes, w: np.ndarray) -> None:
     unit = w / np.linalg.norm(w, axis=0)
     place = np.linalg.svd(w)[0].T[:3] @ w
     place = np.pad(place, ((0, 3 - len(place)), (0, 0)))
-    for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > geometry.EDGE, 1)), strict=True):
+    for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > components.EDGE, 1)), strict=True):
         style = "-" if unit[:, i] @ unit[:, j] > 0 else ":"
         axes.plot(*place[:, [i, j]], style, color="0.45", lw=0.8)
     axes.scatter(*place, s=22, color="#123a7a", depthshade=False)

@@ -1,0 +1,52 @@
+"""All tables and figures by name, as the folders of this package declare them, and a user's own."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from superposition_jax.errors import ConfigError
+from superposition_jax.experiments import FOLDERS
+from superposition_jax.experiments.declare import Experiment, Figure, Table
+from superposition_jax.sweep import Grid
+from superposition_jax.types import Spec
+
+if TYPE_CHECKING:
+    import matplotlib.animation
+    import matplotlib.figure
+    import xarray as xr
+
+    from superposition_jax.engine.trainer import Trainer
+
+EXPERIMENTS: dict[str, Experiment] = {name: import_module(f"{__package__}.{name}").EXPERIMENT for name in FOLDERS}
+"""What every folder declares."""
+
+TABLES: "dict[str, Table | Callable[[xr.Dataset, Trainer], xr.Dataset]]" = {
+    name: table for experiment in EXPERIMENTS.values() for name, table in experiment.tables.items()
+}
+"""A declaration, or a user's function (Dataset, Trainer) → Dataset of new variables on the sweep's dimensions.
+
+The attribute `findings` of what such a function returns has what it found, in sentences, a line each.
+"""
+
+FIGURES: "dict[str, Figure | Callable[[xr.Dataset], matplotlib.figure.Figure | matplotlib.animation.Animation]]" = {
+    name: figure for experiment in EXPERIMENTS.values() for name, figure in experiment.figures.items()
+}
+"""A declaration, or a user's function Dataset → matplotlib Figure or Animation."""
+
+
+def reserved_names() -> set[str]:
+    """Names of the declared variables and their dimensions, which no axis may have."""
+    variables = {name: v for e in EXPERIMENTS.values() for table in e.tables.values() for name, v in table.variables.items()}
+    return {"repaired", *variables, *(dim for variable in variables.values() for dim in variable.dims)}
+
+
+def refuse_unmet_needs(tables: Sequence[str], figures: Sequence[str], grid: Grid, specs: Sequence[Spec]) -> None:
+    """Raise ConfigError where a sweep is not what a table or figure is for, with one line that says what it needs."""
+    for key, names, registry in (("tables", tables, TABLES), ("figures", figures, FIGURES)):
+        for name in names:
+            entry = registry[name]
+            if isinstance(entry, Figure) and entry.table not in (None, *tables):
+                raise ConfigError(f"figures = {[*figures]}: {name} needs tables=[{entry.table}]")
+            for need in entry.needs if isinstance(entry, (Table, Figure)) else ():
+                if missing := need(specs, grid):
+                    raise ConfigError(f"{key} = {[*names]}: {name} {missing}")

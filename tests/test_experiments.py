@@ -1,0 +1,182 @@
+"""What every declared table and figure keeps: exactly its variables, whatever the sweep, and pictures that show data."""
+
+import warnings
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from matplotlib.figure import Figure
+
+from superposition_jax.command import pipeline
+from superposition_jax.config import run_config
+from superposition_jax.config.compose import compose, conf_dir
+from superposition_jax.errors import ConfigError
+from superposition_jax.experiments import FOLDERS, autoencoder, declare, figures, tables
+from superposition_jax.experiments.autoencoder import numeric as autoencoders
+from superposition_jax.experiments.autoencoder import table as dictionary
+from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
+from superposition_jax.results import select
+from superposition_jax.results.status import STATUS
+
+SMALL = {"steps": 40, "curve_points": 5, "batch_size": 32, "snapshots": 12}
+"""What is replaced in the `train` of a declared experiment's config."""
+
+
+def configs(key, name):
+    """Composed configs of the experiments that have a table or figure."""
+    for path in sorted(Path(conf_dir(), "experiment").glob("*.yaml")):
+        if name in (yaml.safe_load(path.read_text(encoding="utf-8")).get("sweep") or {}).get(key, []):
+            yield compose([f"experiment={path.stem}"])
+    yield compose(["sweep=sparsity"])
+
+
+def shrunk(composed, *, several, seeds):
+    """The same with few steps, and two values or none of its last axes: as few axes as its tables and figures can do with."""
+    axes = {name: axis for name, axis in composed["sweep"]["axes"].items() if axis}
+    cells = {name: axis for name, axis in axes.items() if axis["path"] != "seed"}
+    if several and not cells:
+        axes |= (cells := {"rate": {"path": "train.learning_rate", "values": [0.01, 0.02]}})
+    dims = list(dict.fromkeys(axis.get("zip") or name for name, axis in cells.items()))
+    train = composed["train"] | SMALL
+    for count in range(int(several), len(dims) + 1):
+        chosen = {name: two_values(axis) for name, axis in axes.items() if (axis.get("zip") or name) in dims[len(dims) - count :]}
+        chosen |= {"seed": {"path": "seed", "range": 2}} if seeds else {}
+        small = composed | {"train": train, "sweep": composed["sweep"] | {"axes": chosen}}
+        try:
+            return run_config.read(small)
+        except ConfigError as error:
+            refused = error
+    raise refused
+
+
+def two_values(axis):
+    """An axis with its first and last value alone."""
+    if "values" in axis:
+        return axis | {"values": [axis["values"][0], axis["values"][-1]]}
+    return axis | {"num": 2}
+
+
+@cache
+def trained(key, name, several, seeds):
+    """The first config that has a table or figure, shrunk and trained; its Dataset without tables, and the trainer."""
+    composed = next(configs(key, name)) | {key: [name]}
+    config = shrunk(composed | {"figures": []} if key == "tables" else composed, several=several, seeds=seeds)
+    without = config._replace(tables=config.tables if key == "figures" else [], figures=[])
+    return pipeline.run(without), pipeline.trainer_for(config, config.groups)
+
+
+@pytest.fixture
+def few_autoencoders(monkeypatch):
+    monkeypatch.setattr(dictionary, "KINDS", {name: dictionary.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
+    monkeypatch.setattr(dictionary, "SIZES", (1.0, 2.0))
+    monkeypatch.setattr(autoencoders, "learn", partial(autoencoders.learn, steps=20))
+
+
+def one_diverged(dataset):
+    """The Dataset as if its first model had diverged."""
+    status = dataset["status"].copy(deep=True)
+    status.values.flat[0] = STATUS.index("diverged")
+    return dataset.assign(status=status)
+
+
+def holds_what_it_declares(name, dataset, trainer):
+    """The Dataset with a table, checked against the declaration."""
+    whole = tables.add(dataset, [name], trainer)
+    declared, sweep = TABLES[name].variables, dataset["status"].dims
+    added = {str(v): whole[v] for v in whole.data_vars if v not in dataset}
+    missing = declared.keys() - added.keys()
+    assert added.keys() <= declared.keys()
+    assert all(declared[v].optional for v in missing), missing
+    diverged = whole["status"] == STATUS.index("diverged")
+    for variable, values in added.items():
+        meaning, dims, each, nan, _ = declared[variable]
+        over = {"model": sweep, "cell": tuple(select.cell_dims(dataset)), "run": ()}[each]
+        assert values.dims == (*over, *dims), variable
+        assert values.attrs["long_name"] == meaning
+        assert nan or np.isfinite(values.where(~diverged, 0) if each == "model" else values).all(), variable
+        if each == "model" and diverged.any():
+            assert np.isnan(values.where(diverged, drop=True)).all() if diverged.ndim else values.isnull().all(), variable
+    assert all(select.findings(whole))
+    return whole
+
+
+def has_data(artist):
+    """Whether an artist of a panel shows a finite number."""
+    if hasattr(artist, "get_xydata"):
+        return np.isfinite(artist.get_xydata()).all(axis=1).any()
+    if hasattr(artist, "get_offsets"):
+        return len(artist.get_paths()) > 0 or artist.get_array() is not None
+    return True
+
+
+def shows_data(name, dataset):
+    """Every panel of a figure has lines, points, images or patches with data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawing = figures.draw(name, dataset)
+    figure = drawing if isinstance(drawing, Figure) else drawing._fig
+    if not isinstance(drawing, Figure):
+        drawing._draw_frame(0)
+        drawing._draw_was_started = True
+    assert figure.axes
+    for axes in figure.axes:
+        artists = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.texts]
+        assert any(map(has_data, artists)), f"{name}: an empty panel {axes.get_title()!r}"
+
+
+def test_every_folder_declares_itself_once():
+    found = {path.parent.name for path in Path(declare.__file__).parent.glob("*/__init__.py")}
+    assert found == {*FOLDERS}
+    for key, registry in (("tables", TABLES), ("figures", FIGURES)):
+        names = [name for experiment in EXPERIMENTS.values() for name in getattr(experiment, key)]
+        assert len(names) == len({*names})
+        assert {*names} <= registry.keys()
+    streams = [experiment.stream for experiment in EXPERIMENTS.values() if experiment.stream is not None]
+    assert len({*streams, 0, 1, 2}) == len(streams) + 3
+
+
+def test_constants_of_the_light_module_are_those_of_the_numbers():
+    assert autoencoders.ALIVE is autoencoder.ALIVE
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_seeds_and_an_axis_with_a_model_that_diverged(name, few_autoencoders):
+    dataset, trainer = trained("tables", name, True, True)
+    assert dataset["status"].size >= 4
+    whole = holds_what_it_declares(name, one_diverged(dataset), trainer)
+    for figure, declared in FIGURES.items():
+        if declared.table == name:
+            shows_data(figure, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("several", [False, True], ids=["one model", "an axis without seeds"])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_without_seeds(name, several, few_autoencoders):
+    dataset, trainer = trained("tables", name, several, False)
+    assert select.seed_dim(dataset) is None
+    whole = holds_what_it_declares(name, dataset, trainer)
+    for figure, declared in FIGURES.items():
+        if declared.table == name and (several or not declared.needs):
+            shows_data(figure, whole)
+
+
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.table is None])
+def test_a_figure_of_results_alone(name):
+    dataset, _ = trained("figures", name, True, True)
+    shows_data(name, dataset)
+    shows_data(name, one_diverged(dataset))
+
+
+def test_a_user_s_table_is_a_function(monkeypatch):
+    def doubled(dataset, trainer):
+        return xr.Dataset({"double": 2 * dataset["loss"]}).assign_attrs(findings="twice", factor=2)
+
+    dataset, trainer = trained("figures", "summary", True, True)
+    monkeypatch.setitem(tables.TABLES, "doubled", doubled)
+    whole = tables.add(dataset, ["doubled"], trainer)
+    np.testing.assert_array_equal(whole["double"], 2 * dataset["loss"])
+    assert (select.findings(whole), whole.attrs["factor"]) == ([*select.findings(dataset), "twice"], 2)
