@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from bits import same
-from shell import run_here
+from shell import run
 
 import superposition_jax
 
@@ -41,7 +41,7 @@ def test_two_processes_with_one_mesh_give_the_bits_of_one(tmp_path):
 
 
 def test_without_a_cluster_it_is_said_what_to_set(tmp_path):
-    done = run_here(*SWEEP, "runtime.distributed=true", cwd=tmp_path)
+    done = run(*SWEEP, "runtime.distributed=true", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "JAX_COORDINATOR_ADDRESS" in done.stderr
