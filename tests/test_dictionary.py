@@ -120,22 +120,6 @@ def test_activations_have_mean_zero_and_unit_variance(numbers):
     np.testing.assert_allclose(variance, 1, atol=0.05)
 
 
-def test_results_follow_their_models_when_those_are_shuffled(numbers):
-    w, order = np.stack([some_directions(3, 6, seed) for seed in range(5)]), np.array([3, 0, 4, 2, 1])
-    hparams = numbers(SPEC, 5)
-
-    def one(hparams, w, size):
-        params, setting = {"W": w, "b": jnp.zeros(6)}, ALL._replace(size=size)
-        sample = dictionary.activations(hparams, params, spec=SPEC, batches=1)
-        return dictionary.learn(random.key(0), sample, setting, shape=(3, 8), steps=20)
-
-    sizes = np.array([4, 6, 8, 5, 3], np.float32)
-    whole = population.over_models(one, hparams, w, sizes, at_a_time=2)
-    shuffled = population.over_models(one, jax.tree.map(lambda a: a[order], hparams), w[order], sizes[order], at_a_time=3)
-    for name in whole:
-        np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-3, atol=1e-4, err_msg=name)
-
-
 @pytest.mark.slow
 def test_autoencoders_find_sparse_features_and_not_dense_ones():
     """Means over seeds, within four standard errors: recovery beside chance, and the number of features by TopK."""

@@ -9,7 +9,6 @@ import pytest
 
 import superposition_jax
 from superposition_jax.core import data, random
-from superposition_jax.engine import population
 from superposition_jax.experiments.simulation import numeric as simulation
 from superposition_jax.types import Batch, Spec
 
@@ -93,23 +92,6 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
 
     difference = np.diff(jax.jit(jax.vmap(both))(jnp.arange(32)), axis=1)
     assert abs(difference.mean()) < 4 * difference.std(ddof=1) / 32**0.5
-
-
-def test_results_follow_their_models_when_those_are_shuffled(numbers):
-    rng, order = np.random.default_rng(0), np.array([3, 0, 4, 2, 1])
-    hparams, seeds = numbers(SPEC, 5, density=np.repeat(rng.random((5, 1)), 12, 1)), np.arange(5)
-    params = {"W": rng.normal(size=(5, 4, 12)).astype(np.float32), "b": np.zeros((5, 12), np.float32)}
-
-    def one(seed, hparams, params):
-        return simulation.errors(random.key(seed), hparams, params, spec=SPEC)
-
-    def take(tree):
-        return jax.tree.map(lambda a: a[order], tree)
-
-    whole = population.over_models(one, seeds, hparams, params, at_a_time=2)
-    shuffled = population.over_models(one, seeds[order], take(hparams), take(params), at_a_time=3)
-    for name in whole:
-        np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.slow
