@@ -1,4 +1,4 @@
-"""Files that are whole under their own name, or not there."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import os
@@ -8,13 +8,16 @@ from pathlib import Path
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then rename it, both kept through a loss of power; returns the path."""
+    """Write a file completely or not at all: `write` fills a temporary file, which then gets the name `path`. Returns the path.
+
+    The file is synchronised to the disk before and its folder after it is renamed, so a loss of power does no harm.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         write(temporary)
         _sync(temporary)
         os.replace(temporary, path)
-        with contextlib.suppress(OSError):  # not every file system can do this with a folder
+        with contextlib.suppress(OSError):  # some file systems cannot synchronise a folder
             _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The version of this package, and digests of the source that decides its numbers."""
+"""The version of this package, and digests of the source that determines its numbers."""
 
 import functools
 import hashlib
@@ -12,14 +12,14 @@ except PackageNotFoundError:  # a checkout that is not installed
 
 _PACKAGE = Path(__file__).parent
 TRAINING = ("types.py", "sweep.py", "core", "engine", "config/spec.py", "config/hparams.py")
-"""Files and folders that decide the bits of trained parameters and losses."""
+"""Files and folders whose source determines the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")
-"""Folders that decide tables and figures, given trained parameters."""
+"""Folders whose source determines tables and figures, given trained parameters."""
 
 
 @functools.cache
 def digest(parts: tuple[str, ...]) -> str:
-    """Of all Python source in some files and folders of this package, 16 hexadecimal digits."""
+    """Digest of all Python source in some files and folders of this package, 16 hexadecimal digits."""
     content = hashlib.sha256()
     for part in parts:
         path = _PACKAGE / part
