@@ -27,10 +27,6 @@ MANY = 500
 """Jobs from which a hint names sweep.axes."""
 
 
-class JobFailed(Exception):
-    """A job of a multirun was refused or diverged, and a line has said so."""
-
-
 class BatchLauncher(Launcher):
     """Trains every batch of jobs that a sweeper launches in as few programs as they have Specs."""
 
