@@ -1,21 +1,37 @@
 """JAX as strict as it can be, with four CPU devices, before any test starts it."""
 
+import gc
 import os
+import shutil
 import tempfile
 
 import jax
 import numpy as np
 import pytest
 
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()  # programs are kept there, not among the user's
-jax.config.update("jax_num_cpu_devices", 4)
-jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_debug_key_reuse", True)
-jax.devices()
-
-from superposition_jax.types import Hparams, Spec  # noqa: E402
+from superposition_jax.types import Hparams, Spec
 
 pytest_plugins = ["browser"]
+
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1"
+)
+"""Flags for programs that run once; those that train models have options of their own."""
+
+
+def pytest_configure(config):
+    """Start JAX, with one folder of compiled programs for all workers and the processes that tests start."""
+    if not hasattr(config, "workerinput"):
+        os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
+        config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
+        if "not slow" in config.option.markexpr:
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
+    gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
+    jax.config.update("jax_num_cpu_devices", 4)
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    jax.config.update("jax_debug_key_reuse", True)
+    jax.devices()
 
 
 def make_numbers(spec: Spec, *points: int, **given) -> Hparams:

@@ -1,16 +1,54 @@
-"""The command in a process of its own, and sweeps that take it no time."""
+"""The command, in a process of its own or in this one, and sweeps that take it no time."""
 
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
+from unittest import mock
+
+from hydra.core.singleton import Singleton
+
+from superposition_jax.command import launcher
+from superposition_jax.run import main
 
 TINY = ["train.steps=20", "model.n_features=4", "model.n_hidden=2", "figures=[]"]
 SWEEP = [*TINY, "sweep=sparsity", "sweep.axes.seed.range=3"]
 COMMAND = [sys.executable, "-m", "superposition_jax.run"]
+TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
 
 def run(*arguments, cwd, **environment):
-    plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")}
+    """The command as a user starts it."""
+    plain = {name: value for name, value in os.environ.items() if name not in TERMINAL}
     return subprocess.run(
         [*COMMAND, *arguments], cwd=cwd, env=plain | environment, capture_output=True, encoding="utf-8", timeout=300
     )
+
+
+def run_here(*arguments, cwd):
+    """The same without a new process, which takes two seconds to start; the state of Hydra and of logging is put back."""
+    root, hydra = logging.getLogger(), Singleton.get_state()
+    handlers, level, status = root.handlers[:], root.level, 0
+    with (
+        mock.patch.object(sys, "argv", ["superposition_jax", *arguments]),
+        mock.patch.object(sys, "path", sys.path[:]),
+        mock.patch.object(launcher.BatchLauncher, "latest", None),
+        mock.patch.object(logging, "_handlerList", []),  # of which Hydra closes all
+        mock.patch.dict(os.environ),
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        for name in TERMINAL:
+            os.environ.pop(name, None)
+        try:
+            main()
+        except SystemExit as exit:
+            status = exit.code or 0
+        finally:
+            logging.shutdown(logging._handlerList)
+            root.handlers[:], root.level = handlers, level
+            Singleton.set_state(hydra)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())

@@ -1,4 +1,4 @@
-"""The command, in processes of its own and from another folder than the checkout."""
+"""The command, from another folder than the checkout."""
 
 import csv
 import importlib.metadata
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shell import run_here
 
 import superposition_jax
 from superposition_jax.config.compose import conf_dir
@@ -108,7 +109,7 @@ def test_metrics_have_one_row_a_model(ran):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, override, words):
-    done = python(*COMMAND, "sweep=sparsity", override, cwd=tmp_path)
+    done = run_here("sweep=sparsity", override, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("superposition_jax: ")
@@ -151,7 +152,7 @@ def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
 
 
 def test_a_value_that_any_experiment_refuses_is_refused_before_all_of_them(tmp_path):
-    done = python(*COMMAND, "experiment=all", "train.steps=0", cwd=tmp_path)
+    done = run_here("experiment=all", "train.steps=0", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "superposition_jax: train.steps = 0: must be a whole number in [1, 2147483647] or null\n"
     assert list(tmp_path.iterdir()) == []

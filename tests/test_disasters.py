@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from bits import same
+from shell import run_here
 
 import superposition_jax
 from superposition_jax.engine import memory
@@ -115,7 +116,7 @@ def test_a_disk_that_is_really_full(tmp_path):
 
 @pytest.mark.parametrize("place", ["/proc/out", "/dev/null/out"])
 def test_a_folder_that_cannot_be_made(tmp_path, place):
-    done = command(tmp_path, *SWEEP, f"hydra.run.dir={place}")
+    done = run_here(*SWEEP, f"hydra.run.dir={place}", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert place.rpartition("/")[0] in done.stderr

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from shell import SWEEP, TINY, run
+from shell import SWEEP, TINY, run_here
 
 import superposition_jax
 from superposition_jax.command import folder_commands, info, pipeline
@@ -98,7 +98,7 @@ def test_multiruns_and_folders_of_runs(tmp_path, finished):
     config, folder = run_config.load(SWEEP), tmp_path / "multirun"
     manifest.prepare_multirun([config, config], folder / "unfinished" / "0_0")
     assert rows_of(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
-    assert run("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
+    assert run_here("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
     rows = rows_of(tmp_path / "multirun2")
     assert (rows["jobs"], rows["models"]) == ("4, 2 failed", "4: 2 ok, 0 diverged, 2 missing")
     assert "seed=1 data.sparsity=2: data.sparsity = 2: must be" in rows["failed"]
@@ -146,7 +146,7 @@ def test_what_is_no_run_is_one_line(tmp_path):
     for folder in (tmp_path / "notes.txt", tmp_path / "nowhere"):
         with pytest.raises(ConfigError, match="no run there"):
             folder_commands.answer([f"info={folder}"])
-    done = run(f"info={tmp_path}", cwd=tmp_path)
+    done = run_here(f"info={tmp_path}", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"superposition_jax: info = {str(tmp_path)!r}: no run there\n"
     assert [*tmp_path.iterdir()] == [tmp_path / "notes.txt"]

@@ -1,13 +1,10 @@
 """Hundreds of bad configs, made from the schema: each is refused in one line that names the key, and nothing is written."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shell import run_here
 
 import superposition_jax
 from superposition_jax.config.rules import Choice, Integer, Number
@@ -92,8 +89,7 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
     ],
 )
 def test_the_command_refuses_with_2_and_writes_nothing(tmp_path, given):
-    command = [sys.executable, "-m", "superposition_jax.run", given]
-    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, encoding="utf-8", timeout=100)
+    done = run_here(given, cwd=tmp_path)
     assert done.returncode == 2, done.stdout
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr

@@ -1,9 +1,6 @@
 """Hydra's multirun in one compiled program a Spec: equal to single runs, a folder a job, one Dataset, failures alone."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import OmegaConf
+from shell import run_here
 
 import superposition_jax
 from superposition_jax.command.launcher import Composer
@@ -21,8 +19,7 @@ TINY = ["train.steps=30", "model.n_features=6"]
 
 
 def multirun(cwd, *overrides, expected=0):
-    command = [sys.executable, "-m", "superposition_jax.run", "-m", "hydra.sweep.dir=out", *TINY, *overrides]
-    done = subprocess.run(command, cwd=cwd, env=dict(os.environ), capture_output=True, encoding="utf-8", timeout=300)
+    done = run_here("-m", "hydra.sweep.dir=out", *TINY, *overrides, cwd=cwd)
     assert done.returncode == expected, done.stderr
     return done
 
