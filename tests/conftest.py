@@ -13,10 +13,11 @@ from superposition_jax.types import Hparams, Spec
 
 pytest_plugins = ["browser"]
 
-QUICK_TO_COMPILE = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
-    " --xla_cpu_parallel_codegen_split_count=1"
-)
+QUICK_TO_COMPILE = [
+    *("--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"),
+    "--xla_cpu_parallel_codegen_split_count=1",
+    *(["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []),  # XLA dies of flags that it lacks
+]
 """Flags for programs that run once; those that train models have options of their own."""
 
 
@@ -26,7 +27,7 @@ def pytest_configure(config):
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
         config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
         if "not slow" in config.option.markexpr:
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
+            os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE])
     gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_numpy_rank_promotion", "raise")
