@@ -2,8 +2,12 @@
 
 
 class ConfigError(Exception):
-    """A config that cannot be run. The message is one line: key, value, what is allowed."""
+    """A config cannot be run; the message is one line with the key, its value and what is allowed."""
 
 
 class StorageError(Exception):
-    """A run's folder could not be read or written; the message is one line that says what is kept and how to go on."""
+    """A run's folder cannot be read or written; the message is one line with what is saved and how to continue."""
+
+
+class JobFailed(Exception):
+    """A job of a multirun was refused or diverged, and a line has said so."""

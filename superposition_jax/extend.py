@@ -1,4 +1,4 @@
-"""All registries to which a module of yours may add a name, and the types of their entries.
+"""All registries to which a module of yours may add a name, and the types of their entries::
 
 # mine.py, which the command imports first: imports=[mine]
 import jax.numpy as jnp

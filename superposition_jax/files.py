@@ -14,7 +14,7 @@ def whole(path: Path, write: Callable[[Path], object]) -> Path:
         write(temporary)
         _sync(temporary)
         os.replace(temporary, path)
-        with contextlib.suppress(OSError):  # not every file system can do this with a folder
+        with contextlib.suppress(OSError):  # some file systems cannot synchronise a folder
             _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

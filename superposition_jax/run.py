@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from superposition_jax.command import api, before_hydra, completion, folder_commands
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, to_dict
 from superposition_jax.engine import stopping
-from superposition_jax.errors import ConfigError, StorageError
+from superposition_jax.errors import ConfigError, JobFailed, StorageError
 
 
 def task(composed: DictConfig) -> float | None:
@@ -87,7 +87,7 @@ def _hand_over_to_hydra() -> None:
     failed = False
     try:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
-    except launcher.JobFailed:
+    except JobFailed:
         failed = True
     if multirun := launcher.BatchLauncher.latest:
         multirun.track()

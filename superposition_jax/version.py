@@ -1,4 +1,4 @@
-"""The version of this package, and digests of the source that decides its numbers."""
+"""The version of this package, and digests of the source that determines its numbers."""
 
 import functools
 import hashlib
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).parent
 TRAINING = ("types.py", "sweep.py", "core", "engine", "config/schema.py", "config/spec.py", "config/hparams.py")
 """Files and folders that decide the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")
-"""Folders that decide tables and figures, given trained parameters."""
+"""Folders whose source determines tables and figures, given trained parameters."""
 
 
 @functools.cache

@@ -18,18 +18,18 @@ from superposition_jax.storage import identity, manifest
 from superposition_jax.storage.checkpoint import RunStore
 
 
-def held(folder):
+def contents(folder):
     """Every file with its content and times."""
     return {
         path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in [folder, *sorted(folder.rglob("*"))]
     }
 
 
-def told(folder):
+def rows_of(folder):
     """The rows about a folder by name, of equal names the last; the folder is as before."""
-    before = held(folder)
+    before = contents(folder)
     rows = dict(info.rows(folder))
-    assert held(folder) == before
+    assert contents(folder) == before
     return rows
 
 
@@ -41,7 +41,7 @@ def finished(tmp_path_factory):
 
 def test_a_finished_run(finished):
     folder, dataset = finished
-    rows = told(folder)
+    rows = rows_of(folder)
     best, median = dataset["loss"].min("seed"), dataset["loss"].median("seed")
     ends = [f"{float(end):.4g}" for of in (best, median) for end in (of.min(), of.max())]
     assert rows["loss"] == "best of seeds {} … {}, median {} … {} over 7 cells".format(*ends)
@@ -60,13 +60,13 @@ def test_shards_and_diverged_models(tmp_path):
     folder = tmp_path / "run"
     overrides = [*TINY, "+sweep.axes.rate={path: train.learning_rate, values: [0.01, 1.e+38]}"]
     superposition_jax.run([*overrides, "runtime.shard=0/2"], directory=folder)
-    rows = told(folder)
+    rows = rows_of(folder)
     assert rows["status"] == "not finished; nobody trains here"
     assert rows["shards"] == "1 of 2 have parts; none of 1/2"
     assert rows["models"].endswith("1 missing")
     assert rows["go on"] == f"python -m superposition_jax.run resume={folder} runtime.shard=i/2"
     dataset = superposition_jax.run([*overrides, "runtime.shard=1/2"], directory=folder)
-    rows = told(folder)
+    rows = rows_of(folder)
     assert rows["models"] == "2: 1 ok, 1 diverged, 0 missing"
     assert rows["loss"] == f"{float(dataset['loss'].sel(rate=0.01)):.4g}"
     assert rows["go on"] == f"python -m superposition_jax.run merge={folder}"
@@ -76,7 +76,7 @@ def test_who_trains_and_who_has_left(tmp_path):
     config, folder = run_config.load(SWEEP), tmp_path / "a run"
     with RunStore(folder, identity.of_config(config), 60):
         manifest.prepare_folder(config, folder)
-        rows = told(folder)
+        rows = rows_of(folder)
         assert rows["status"] == f"process {os.getpid()} on {platform.node()} trains"
         assert (rows["models"], rows["loss"]) == ("21: 0 ok, 0 diverged, 21 missing", "none yet")
         assert "go on" not in rows
@@ -88,7 +88,7 @@ def test_who_trains_and_who_has_left(tmp_path):
     ):
         (folder / "state").mkdir(exist_ok=True)
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
-        rows = told(folder)
+        rows = rows_of(folder)
         assert rows["status"] == f"process {pid} on {host} {words}"
         assert rows["go on"] == pipeline.resume_command(config, folder)
         assert f"resume='{folder}'" in rows["go on"]
@@ -97,13 +97,13 @@ def test_who_trains_and_who_has_left(tmp_path):
 def test_multiruns_and_folders_of_runs(tmp_path, finished):
     config, folder = run_config.load(SWEEP), tmp_path / "multirun"
     manifest.prepare_multirun([config, config], folder / "unfinished" / "0_0")
-    assert told(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
+    assert rows_of(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
     assert run_here("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
-    rows = told(tmp_path / "multirun2")
+    rows = rows_of(tmp_path / "multirun2")
     assert (rows["jobs"], rows["models"]) == ("4, 2 failed", "4: 2 ok, 0 diverged, 2 missing")
     assert "seed=1 data.sparsity=2: data.sparsity = 2: must be" in rows["failed"]
     assert rows["files"].startswith("folders of 2 runs, ")
-    above = told(tmp_path)
+    above = rows_of(tmp_path)
     assert sorted(above) == ["multirun2", "multirun2/0", "multirun2/2"]
     assert all(text.startswith("finished, ") for text in above.values())
 

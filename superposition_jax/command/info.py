@@ -14,6 +14,7 @@ from rich.filesize import decimal
 from superposition_jax.command import summary
 from superposition_jax.command.multirun import UNFINISHED
 from superposition_jax.errors import ConfigError
+from superposition_jax.results import netcdf
 from superposition_jax.results.status import STATUS
 from superposition_jax.storage import manifest, parts
 from superposition_jax.storage.checkpoint import Holder, holders
@@ -53,8 +54,8 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[Row]:
     if not finished and (shards := _shard_count(described)):
         yield "shards", _shards(parts.by_shard(folder), shards)
     for axis in dataset.coords.values():
-        if "long_name" in axis.attrs and set(axis.dims) <= set(dataset["status"].dims):
-            yield "axis", f"{axis.name} ({axis.attrs['long_name']}): {summary.axis_values(axis.values)}"
+        if "path" in axis.attrs and set(axis.dims) <= set(dataset["status"].dims):
+            yield "axis", f"{axis.name} ({axis.attrs['path']}): {summary.axis_values(axis.values)}"
     yield "loss", summary.losses(dataset)
     yield from (("found", line) for line in described.get("findings", []))
     if "jobs" in described:
@@ -77,8 +78,7 @@ def _dataset(folder: Path, described: dict[str, Any]) -> xr.Dataset:
     elif "sha256" in described and manifest.sha256(file) != described["sha256"]:
         raise ValueError(f"{file.name} is not what was written")
     else:
-        with xr.open_dataset(file, engine="h5netcdf") as stored:
-            dataset = stored[["status", "loss"]].load()
+        dataset = netcdf.load(file, ["status", "loss"])
     return dataset if "loss" in dataset else dataset.assign(loss=dataset["status"] * np.nan)
 
 

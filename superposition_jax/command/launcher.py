@@ -3,7 +3,6 @@
 It is registered by hand (`register`), since Hydra looks for plugins only in the package hydra_plugins.
 """
 
-import gc
 import sys
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -27,10 +26,6 @@ MANY = 500
 """Jobs from which a hint names sweep.axes."""
 
 
-class JobFailed(Exception):
-    """A job of a multirun was refused or diverged, and a line has said so."""
-
-
 class BatchLauncher(Launcher):
     """Trains every batch of jobs that a sweeper launches in as few programs as they have Specs."""
 
@@ -45,16 +40,9 @@ class BatchLauncher(Launcher):
         BatchLauncher.latest = self
         loader = hydra_context.config_loader
         self.compose = vars(loader)["load_sweep_config"] = Composer(loader)
-        gc.disable()  # a job's configs are thousands of objects: searching those of all jobs for garbage takes half of the time
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        try:
-            return self._launch(job_overrides, initial_job_idx)
-        finally:
-            gc.enable()
-
-    def _launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from superposition_jax.command import multirun, multirun_results
 
         setup_globals()

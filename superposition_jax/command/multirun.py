@@ -12,11 +12,10 @@ from rich.console import Console
 
 from superposition_jax.command import pipeline
 from superposition_jax.command.finish import Trained, finish
-from superposition_jax.command.launcher import JobFailed
 from superposition_jax.command.terminal import console_for, count
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, JobFailed
 from superposition_jax.storage import manifest
 from superposition_jax.storage.checkpoint import RunStore
 

@@ -1,6 +1,5 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
-import json
 import shlex
 import time
 from collections.abc import Generator, Sequence
@@ -21,7 +20,7 @@ from superposition_jax.engine.stopping import Stopped
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.errors import StorageError
 from superposition_jax.experiments import tables
-from superposition_jax.results import netcdf
+from superposition_jax.results import netcdf, select
 from superposition_jax.storage import identity, manifest
 from superposition_jax.storage.checkpoint import RunStore
 from superposition_jax.sweep import Group
@@ -97,7 +96,7 @@ def trainer_for(config: RunConfig, groups: Sequence[Group]) -> Trainer:
 
 def measure(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """A run's Dataset with more tables; its config says what its models are, and no module that it names is imported."""
-    composed = json.loads(dataset.attrs["config"]) | {"imports": [], "tables": [*names], "figures": []}
+    composed = select.config(dataset) | {"imports": [], "tables": [*names], "figures": []}
     config = run_config.read(composed)
     return tables.add(dataset, names, trainer_for(config, config.groups))
 

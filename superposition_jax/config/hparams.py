@@ -49,19 +49,16 @@ def read_hparams(leaves: dict[str, Any], columns: dict[str, np.ndarray], points:
             f"data.density = {shown('data.density')}: data.sparsity = {shown('data.sparsity')} is given as well; "
             "give one of them and set the other to null"
         )
-    if given("data.sparsity"):
-        density = 1 - features("data.sparsity")
-    else:
-        density = features("data.density") if given("data.density") else np.ones((1, 1))
+    path = "data.sparsity" if given("data.sparsity") else "data.density"
+    density = features(path) if given(path) else np.ones((1, 1))
+    density = 1 - density if path == "data.sparsity" else density
     if density.min() < LEAST_DENSITY:
-        path = "data.sparsity" if given("data.sparsity") else "data.density"
         raise ConfigError(f"{path}: gives a density 1 − S of {density.min():g}; the least that can be drawn is {LEAST_DENSITY:g}")
 
     sizes = set_sizes(leaves)
     if sizes and leaves["data.sets.kind"] == "anticorrelated":
         whole = np.add.reduceat(np.broadcast_to(density, (len(density), n)), np.cumsum((0, *sizes[:-1])), axis=1)
         if whole.max() > 1 + 1e-6:
-            path = "data.sparsity" if given("data.sparsity") else "data.density"
             raise ConfigError(
                 f"{path}: densities in an anticorrelated set sum to {whole.max():g}; they must sum to at most 1, "
                 "since one of its features is on at a time"

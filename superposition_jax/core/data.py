@@ -18,8 +18,6 @@ from jaxtyping import Float
 from superposition_jax.core import sets
 from superposition_jax.types import Batch, Hparams, Registry, Spec, described
 
-# ---------------------------------------------------------------------------------------------------------- laws
-
 
 class Law(NamedTuple):
     """The distribution of an active feature's value, described by its quantile function."""
@@ -72,8 +70,6 @@ def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], 
     return hparams.density * first, hparams.density * second
 
 
-# --------------------------------------------------------------------------------------------------- importances
-
 IMPORTANCES = {
     "uniform": described("I_i = 1", lambda i, n, decay: np.ones_like(decay * i)),
     "geometric": described("I_i = decay^i", lambda i, n, decay: decay**i),
@@ -81,8 +77,6 @@ IMPORTANCES = {
     "linear": described("I_i = 1 − decay·i/n", lambda i, n, decay: 1 - decay * i / n),
 }
 """Functions (i, n, decay) → importance I_i of feature i = 0 … n − 1, by name."""
-
-# ---------------------------------------------------------------------------------------------------- estimators
 
 
 def _unit(bits: Array) -> Array:

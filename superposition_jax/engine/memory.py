@@ -1,4 +1,4 @@
-"""How much memory is free, and how much a model or a compiled program takes."""
+"""Memory: how much is free, and how much a model or a compiled program takes."""
 
 import contextlib
 import re
@@ -12,21 +12,21 @@ import psutil
 from superposition_jax.core.evaluation import evaluation_spec
 from superposition_jax.types import Spec
 
-_SHARE = 0.8
-"""Of the free memory that programs may take: they are not alone."""
+_USABLE = 0.8
+"""Fraction of the free memory that programs may take, since other processes need some too."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def free(device: jax.Device) -> float:
-    """Bytes that a program on a device may take; for a CPU the least of what the machine, cgroups and limits leave."""
+    """Bytes that programs on a device may take; for a CPU the least that machine, control groups and limits leave."""
     if device.platform != "cpu":
         stats = device.memory_stats() or {}
-        return _SHARE * (stats["bytes_limit"] - stats["bytes_in_use"]) if "bytes_limit" in stats else float("inf")
-    return _SHARE * max(0.0, min([float(psutil.virtual_memory().available), *_limits()]))
+        return _USABLE * (stats["bytes_limit"] - stats["bytes_in_use"]) if "bytes_limit" in stats else float("inf")
+    return _USABLE * max(0.0, min([float(psutil.virtual_memory().available), *_limits()]))
 
 
 def _limits() -> Iterator[float]:
-    """What control groups and the process's own limit on addresses leave."""
+    """Bytes that control groups and the process's limit of addresses leave."""
     for most, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
         for folder in _cgroups():
             with contextlib.suppress(OSError, ValueError):  # no such group, or no limit ("max")
@@ -41,23 +41,23 @@ def _limits() -> Iterator[float]:
 
 
 def _reclaimable(group: Path) -> int:
-    """Bytes of files that a control group has in memory and gives up when somebody asks for it."""
+    """Bytes of cached files that a control group gives up when a process needs memory."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
-        return int(found[1]) if found else 0
+        inactive = re.search(r"^(?:total_)?inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
+        return int(inactive[1]) if inactive else 0
     return 0
 
 
 def _cgroups() -> list[Path]:
-    """The folder of this process's control group, and those above it."""
+    """The folders of this process's control group and of those that contain it."""
     with contextlib.suppress(OSError, IndexError):
-        own = _CGROUP / Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
-        return [folder for folder in (own, *own.parents) if folder.is_relative_to(_CGROUP)]
+        group = _CGROUP / Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
+        return [folder for folder in (group, *group.parents) if folder.is_relative_to(_CGROUP)]
     return [_CGROUP]
 
 
 def of_model(spec: Spec) -> int:
-    """Bytes that one model takes, roughly: four (feature, batch) arrays, W with its gradient and moments, WᵀW."""
+    """Roughly the bytes that one model takes: four (feature, batch) arrays, W with its gradient and moments, WᵀW."""
     batch = spec.n_features * max(spec.points, evaluation_spec(spec).points)
     return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
@@ -67,5 +67,5 @@ def of_program(compiled: Any) -> float:
     sizes = compiled.memory_analysis()
     if sizes is None:
         return 0.0
-    given = sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
-    return float(sizes.temp_size_in_bytes + given)
+    arguments = sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
+    return float(sizes.temp_size_in_bytes + arguments)

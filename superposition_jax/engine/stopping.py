@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks to stop at the next good moment, a second one stops at once."""
+"""Ctrl-C and SIGTERM: the first one asks to stop after the current segment of training, the second one stops at once."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ _asked: list[int] = []
 
 
 class Stopped(BaseException):
-    """A signal asked to stop, and what there was to save is saved. Not an Exception: nobody is to go on after it."""
+    """Raised after a signal, once everything is saved. Not an Exception, so that nothing handles it and goes on."""
 
     @property
     def status(self) -> int:
@@ -21,7 +21,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def handled() -> Generator[None]:
-    """Catch both signals in here."""
+    """Context in which both signals are requests to stop."""
     _asked.clear()
     before = {number: signal.signal(number, _ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -34,16 +34,16 @@ def handled() -> Generator[None]:
 def _ask(number: int, frame: FrameType | None) -> None:
     if _asked:
         sys.stdout.flush()
-        os._exit(128 + number)  # files are whole under their names or not there
+        os._exit(128 + number)  # files are written completely or not at all
     _asked.append(number)
 
 
 def asked() -> bool:
-    """Whether to stop."""
+    """Whether a signal has asked to stop."""
     return bool(_asked)
 
 
 def stop_if_asked() -> None:
-    """Stop here if asked to; raises Stopped."""
+    """Raise Stopped if a signal has asked to stop."""
     if _asked:
         raise Stopped(_asked[0])

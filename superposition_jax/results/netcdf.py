@@ -1,6 +1,7 @@
 """A Dataset as results.nc and metrics.csv: written, and loaded again."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -85,8 +86,8 @@ def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
         writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
 
 
-def load(path: str | Path) -> xr.Dataset:
-    """The Dataset of a run from its folder or its results.nc, in memory.
+def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
+    """The Dataset of a run from its folder or its results.nc, in memory: all of it, or the variables of some names.
 
     Raises:
       FileNotFoundError: if there is no results.nc.
@@ -95,7 +96,8 @@ def load(path: str | Path) -> xr.Dataset:
     file = path / "results.nc" if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; give the folder of a run, outputs/<name>/<time>")
-    return _with_paths(xr.load_dataset(file, engine="h5netcdf"))
+    with xr.open_dataset(file, engine="h5netcdf") as stored:
+        return _with_paths((stored if names is None else stored[[*names]]).load())
 
 
 def _with_paths(dataset: xr.Dataset) -> xr.Dataset:
