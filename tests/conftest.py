@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from superposition_jax.engine import tuning
 from superposition_jax.types import Hparams, Spec
 
 pytest_plugins = ["browser"]
@@ -18,18 +19,23 @@ QUICK_TO_COMPILE = [
     "--xla_cpu_parallel_codegen_split_count=1",
     *(["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []),  # XLA dies of flags that it lacks
 ]
-"""Flags for programs that run once; those that train models have options of their own."""
+UNOPTIMISED = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
 
 
 def pytest_configure(config):
-    """Start JAX, with one folder of compiled programs for all workers and the processes that tests start."""
+    """Start JAX, with one folder of compiled programs for all workers and the processes that tests start.
+
+    Without slow tests nearly all time goes into compiling programs that run once: nothing is optimised then.
+    """
+    brief = "not slow" in config.option.markexpr
     if not hasattr(config, "workerinput"):
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
         config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
-        brief = "not slow" in config.option.markexpr
-        unoptimised = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
-        level = unoptimised if brief else ["--xla_backend_optimization_level=1"]
+        level = UNOPTIMISED if brief else ["--xla_backend_optimization_level=1"]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE, *level])
+    if brief:
+        options = tuning.compiler_options
+        tuning.compiler_options = lambda *given, **named: options(*given, **named) | {"xla_backend_optimization_level": 0}
     gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -28,16 +28,16 @@ def test_two_processes_with_one_mesh_give_the_bits_of_one(tmp_path):
         start(tmp_path, *several, JAX_COORDINATOR_ADDRESS=address, JAX_NUM_PROCESSES="2", JAX_PROCESS_ID=str(index))
         for index in (0, 1)
     ]
-    one = superposition_jax.run([*SWEEP, "runtime.devices=1"])
+    alone = run(*SWEEP, "hydra.run.dir=one", "runtime.devices=1", cwd=tmp_path)
     try:
         output = [process.communicate(timeout=200) for process in both]
     finally:
         for process in both:
             process.kill()
-    assert [process.returncode for process in both] == [0, 0], output
+    assert [process.returncode for process in (alone, *both)] == [0, 0, 0], output
     assert "open     superposition_jax.load" in output[0][0]
     assert "superposition_jax" not in output[1][0]
-    same(superposition_jax.load(tmp_path / "two"), one)
+    same(superposition_jax.load(tmp_path / "two"), superposition_jax.load(tmp_path / "one"))
 
 
 def test_without_a_cluster_it_is_said_what_to_set(tmp_path):
