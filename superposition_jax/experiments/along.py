@@ -91,6 +91,6 @@ def measures_along(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], acr
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=np.issubdtype(dataset[name].dtype, np.integer)))
     layout.legend(figure)
     bars = "median, range and seed of least loss (–) of " if seed is not None else ""
-    held = fixed(dataset, across, longest(dataset, across))
-    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{held}")
+    fixed_at = fixed(dataset, across, longest(dataset, across))
+    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{fixed_at}")
     return figure

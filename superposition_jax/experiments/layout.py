@@ -128,6 +128,16 @@ def panels(
     return figure, grid
 
 
+def share_labels(grid: np.ndarray) -> None:
+    """Label the panels of a grid at its left and lower edge only."""
+    for axes in grid[:-1].ravel():
+        axes.set_xlabel("")
+        axes.tick_params(labelbottom=False)
+    for axes in grid[:, 1:].ravel():
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
+
+
 def first(items: list[Any], count: int) -> tuple[list[Any], str]:
     """The first items, as many as a figure has room for, and a note on how many more there are."""
     return items[:count], f"; {len(items) - count} more not shown" if len(items) > count else ""

@@ -23,11 +23,11 @@ _ROWS = {
 
 def dictionary(dataset: xr.Dataset) -> Figure:
     """Recovery against the number of latents, a column for each value of the longest axis: means, standard errors over seeds."""
-    columns, held = along.columns(dataset, None)
+    columns, fixed_at = along.columns(dataset, None)
     margin, gap = (0.95, 1.9, 0.55, 0.65), (0.15, (0.18,))
     figure, grid = layout.panels(len(_ROWS), len(columns), (1.5, 1.35), gap=gap, margin=margin)
     for column, (title, cell) in enumerate(columns):
-        for row, (axes, (name, words)) in enumerate(zip(grid[:, column], _ROWS.items(), strict=True)):
+        for axes, (name, words) in zip(grid[:, column], _ROWS.items(), strict=True):
             for kind, style in _styles(dataset):
                 _draw_means(axes, cell[name].sel(sae=kind), cell, label=kind, **style)
                 if name == "sae_features_found":
@@ -40,21 +40,21 @@ def dictionary(dataset: xr.Dataset) -> Figure:
             axes.minorticks_off()
             axes.set_xticks(dataset["dictionary"].values, [f"{value:g}" for value in dataset["dictionary"].values])
             _limits(axes, dataset, name)
-            axes.tick_params(labelsize=8, labelleft=column == 0, labelbottom=row == len(_ROWS) - 1)
-            if column == 0:
-                axes.set_ylabel(words, fontsize=8)
+            axes.tick_params(labelsize=8)
+            axes.set_ylabel(words, fontsize=8)
+            axes.set_xlabel("latents / feature, D/n", fontsize=8)
         grid[0, column].set_title(title, fontsize=9)
-        grid[-1, column].set_xlabel("latents / feature, D/n", fontsize=8)
+    layout.share_labels(grid)
     layout.legend(figure)
     seeds = f"{layout.seeds_note(dataset)} of models × {dataset.sizes['sae_seed']} of autoencoders"
-    layout.set_title(figure, dataset, f"mean and standard error, {seeds}{held}", size=10)
+    layout.set_title(figure, dataset, f"mean and standard error, {seeds}{fixed_at}", size=10)
     return figure
 
 
 def dictionary_count(dataset: xr.Dataset) -> Figure:
     """Estimated against true number of represented features for every model, a panel for each kind of autoencoder of D = 2n."""
     estimates = dataset["sae_latents"].sel(dictionary=SHOWN).mean("sae_seed")
-    columns, held = along.columns(dataset.assign(estimate=estimates), None)
+    columns, fixed_at = along.columns(dataset.assign(estimate=estimates), None)
     margin, gap = (0.65, 1.5, 0.6, 0.7), (0.12, (0.0,))
     figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=gap, margin=margin)
     most = 1.1 * max(float(estimates.max()), float(dataset["represented"].max()))
@@ -66,11 +66,12 @@ def dictionary_count(dataset: xr.Dataset) -> Figure:
         axes.plot([0, most], [0, most], color="black", lw=1, ls="--", label="equal")
         axes.set(xlim=(0, 1.1 * float(dataset["represented"].max())), ylim=(0, most))
         axes.set_title(kind, fontsize=9)
-        axes.tick_params(labelsize=8, labelleft=axes is grid[0, 0])
+        axes.tick_params(labelsize=8)
         axes.set_xlabel("represented", fontsize=9)
-    grid[0, 0].set_ylabel("living, distinct latents", fontsize=9)
+        axes.set_ylabel("living, distinct latents", fontsize=9)
+    layout.share_labels(grid)
     layout.legend(figure)
-    note = f"number of features by autoencoders of D = {SHOWN:g}n against the true one, every model{held}"
+    note = f"number of features by autoencoders of D = {SHOWN:g}n against the true one, every model{fixed_at}"
     layout.set_title(figure, dataset, note, size=10)
     return figure
 

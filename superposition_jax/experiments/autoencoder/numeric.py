@@ -26,7 +26,7 @@ from superposition_jax.core.geometry import normalised
 from superposition_jax.experiments.autoencoder import ALIVE, SAME
 from superposition_jax.types import DATA, EVALUATION, INIT, Hparams, Params, Spec
 
-MOST_KEPT = 4
+GREATEST_K = 4
 """The largest k of TopK."""
 BATCH, BATCHES = 64, 64
 """Inputs of a training step, and number of such batches that measurements are made on."""
@@ -40,8 +40,8 @@ class Setting(NamedTuple):
 
     size: Float[Array, ""]
     """D, the number of latents; further columns of the arrays are padding, whose latents stay off."""
-    kept: Float[Array, ""]
-    """k of TopK, up to `MOST_KEPT`; 0 keeps all."""
+    k: Float[Array, ""]
+    """k of TopK, up to `GREATEST_K`; 0 keeps all."""
     weight: Float[Array, ""]
     """λ."""
 
@@ -78,7 +78,7 @@ def _moments(h: Float[Array, "hidden batch"], weight: Float[Array, " batch"]) ->
 def _greatest(a: Float[Array, "latent batch"], count: Float[Array, ""]) -> Bool[Array, "latent batch"]:
     """Which latents are among the `count` greatest of an input. A maximum a round: sorting takes 70 times as long on a CPU."""
     level, levels = jnp.full(a.shape[1], jnp.inf), []
-    for _ in range(MOST_KEPT):
+    for _ in range(GREATEST_K):
         level = jnp.where(a < level[None, :], a, -jnp.inf).max(axis=0)
         levels.append(level)
     least = jnp.stack(levels)[jnp.maximum(count - 1, 0).astype(int)]
@@ -89,7 +89,7 @@ def encode(sae: Params, h: Float[Array, "hidden batch"], setting: Setting) -> Fl
     """Latents a ≥ 0."""
     a = jax.nn.relu(sae["E"].T @ (h - sae["c"][:, None]) + sae["e"][:, None])
     a = jnp.where((jnp.arange(a.shape[0]) < setting.size)[:, None], a, 0.0)
-    return jnp.where(_greatest(jax.lax.stop_gradient(a), setting.kept), a, 0.0)
+    return jnp.where(_greatest(jax.lax.stop_gradient(a), setting.k), a, 0.0)
 
 
 def decode(sae: Params, a: Float[Array, "latent batch"]) -> Float[Array, "hidden batch"]:

@@ -25,7 +25,7 @@ SIZES = (0.5, 1.0, 2.0, 4.0)
 """Latents per feature, D/n."""
 KINDS = {
     **{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)},
-    **{f"top {kept}": (kept, 0.0) for kept in (1, 2, 4)},
+    **{f"top {k}": (k, 0.0) for k in (1, 2, 4)},
 }
 """k (0: all) and λ of the sparse autoencoders, by name."""
 SEEDS = 2
@@ -52,11 +52,11 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
     n, m = group.spec.n_features, group.spec.n_hidden
     model, size, kind, seed = (index.ravel() for index in np.indices((len(group.points), *cases)))
     latents = np.maximum(1, np.round(n * np.array(SIZES))).astype(int)
-    kept, weight = (np.array(numbers, np.float32) for numbers in zip(*KINDS.values(), strict=True))
+    k, weight = (np.array(numbers, np.float32) for numbers in zip(*KINDS.values(), strict=True))
     trained = population.over_models(
         partial(_train, spec=group.spec, shape=(m, int(latents.max()))),
         *(group.seeds[model], seed, take(group.hparams, model), {name: values[model] for name, values in params.items()}),
-        Setting(latents[size].astype(np.float32), kept[kind], weight[kind]),
+        Setting(latents[size].astype(np.float32), k[kind], weight[kind]),
         at_a_time=_AT_A_TIME,
         devices=devices,
     )
@@ -66,7 +66,7 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
     features = [columns[:, represented] for columns, represented in zip(unit, is_represented, strict=True)]
     alive = trained.pop("alive")
     pairs = zip(model, trained.pop("decoder"), alive, strict=True)
-    cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in pairs])
+    cosines = np.array([numeric.recovery(features[number], decoder[:, living]) for number, decoder, living in pairs])
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
     arrays |= {f"sae_{name}": values for name, values in trained.items()}
     arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]

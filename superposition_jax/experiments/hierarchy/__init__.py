@@ -1,18 +1,11 @@
 """The hypothesis' levels: which models are decomposable, linear, superposed, basis-aligned, monosemantic."""
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
-
 from superposition_jax.experiments.declare import INDEPENDENT, Experiment, Figure, Table, Variable
 
 ROTATIONS = 200
 """Number of random rotations of the hidden layer that a model's basis is compared with."""
 
-Rule = Callable[[Mapping[str, np.ndarray]], np.ndarray]
-"""Whether models are on a level, from their measures."""
-
-LEVELS: dict[str, tuple[str, Rule]] = {
+LEVELS = {
     "decomposable": ("interaction_share < 0.05", lambda measures: measures["interaction_share"] < 0.05),
     "linear": ("linear_share > 0.95", lambda measures: measures["linear_share"] > 0.95),
     "not superposed": ("represented ≤ rank", lambda measures: measures["represented"] <= measures["rank"]),

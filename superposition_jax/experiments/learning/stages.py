@@ -43,12 +43,12 @@ def _of_model(steps: np.ndarray, spec: Spec, hparams: Hparams, results: per_mode
 
 def measure(w: np.ndarray, owner: np.ndarray) -> dict[str, np.ndarray]:
     """`_MEASURES` (snapshot,) for W (snapshot, hidden, feature) and the set, 0 or 1, of every feature."""
-    one, other = w[..., owner == 0], w[..., owner == 1]
-    axis = _unit((one.mean(axis=2) - other.mean(axis=2))[..., None])
+    first, second = w[..., owner == 0], w[..., owner == 1]
+    axis = _unit((first.mean(axis=2) - second.mean(axis=2))[..., None])
     along = axis.swapaxes(1, 2) @ w
     variance = np.linalg.svd(w - axis * along, compute_uv=False) ** 2
-    within = np.concatenate([_cosines(own, own)[:, *np.triu_indices(own.shape[2], 1)] for own in (one, other)], axis=1)
-    across = _cosines(one, other)
+    within = np.concatenate([_cosines(w_set, w_set)[:, *np.triu_indices(w_set.shape[2], 1)] for w_set in (first, second)], axis=1)
+    across = _cosines(first, second)
     return {
         "axis_share": np.sum(along**2, axis=(1, 2)) / np.maximum(np.sum(w**2, axis=(1, 2)), 1e-12),
         "within_least": within.min(axis=1),

@@ -22,7 +22,7 @@ def neurons(dataset: xr.Dataset) -> Figure:
     """Left: the neurons of each cell's best seed as bars, stacked by feature, coloured by the number of features. Right: how many
     are monosemantic, polysemantic and silent, over seeds. Elhage et al. 2022, "Superposition in a Privileged Basis"."""
     rows = next(iter(select.cell_dims(dataset)), None)
-    held, dataset = along.fixed(dataset, rows), along.at_first(dataset, rows)
+    fixed_at, dataset = along.fixed(dataset, rows), along.at_first(dataset, rows)
     places, more = layout.first([place for place, _ in select.cells(dataset)], _MOST_ROWS)
     best, m = select.best_seed(dataset), dataset.sizes["hidden"]
     size = (float(np.clip(0.28 * m, 4.0, 9.0)), max(1.0, 3.2 / len(places)))
@@ -37,9 +37,7 @@ def neurons(dataset: xr.Dataset) -> Figure:
     grid[len(places) // 2, 0].set_ylabel("contribution to xᵢ′")
     _colour_bar(figure)
     _counts(figure, dataset, places)
-    note = (
-        f"n = {dataset.sizes['feature']}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right){held}{more}"
-    )
+    note = f"n = {dataset.sizes['feature']}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right){fixed_at}{more}"
     layout.set_title(figure, dataset, note)
     return figure
 

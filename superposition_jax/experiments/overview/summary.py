@@ -30,6 +30,6 @@ def loss_curves(dataset: xr.Dataset) -> Figure:
     layout.set_log(axes.xaxis, dataset["step"].values)
     layout.set_log(axes.yaxis, dataset["loss_curve"].values)
     layout.legend(figure)
-    held = along.fixed(dataset, along.longest(dataset))
-    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{held}")
+    fixed_at = along.fixed(dataset, along.longest(dataset))
+    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")
     return figure

@@ -1,5 +1,7 @@
 """Almost orthogonal vectors: how many there are in R^m, and the coherence of trained features beside other vectors'."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -36,10 +38,8 @@ def packing(dataset: xr.Dataset) -> Figure:
         )
         layout.set_log(axes.xaxis, m)
         layout.set_log(axes.yaxis, np.array([1, _TOP]))
-        axes.set(xlabel="dimensions m", ylim=(1, _TOP), title=f"|cos| ≤ {epsilon:.3g}")
-    for axes in grid[0, 1:]:
-        axes.tick_params(labelleft=False)
-    grid[0, 0].set_ylabel("unit vectors N")
+        axes.set(xlabel="dimensions m", ylabel="unit vectors N", ylim=(1, _TOP), title=f"|cos| ≤ {epsilon:.3g}")
+    layout.share_labels(grid)
     layout.legend(figure)
     layout.set_title(figure, dataset, "unit vectors in R^m that are almost orthogonal")
     return figure
@@ -48,7 +48,7 @@ def packing(dataset: xr.Dataset) -> Figure:
 def coherence(dataset: xr.Dataset) -> Figure:
     """Greatest and root mean square |cos| of represented features along the first axis, beside those of as many other vectors."""
     across, seed = next(iter(select.cell_dims(dataset)), None), select.seed_dim(dataset)
-    dataset, held = along.at_first(dataset, across), along.fixed(dataset, across)
+    dataset, fixed_at = along.at_first(dataset, across), along.fixed(dataset, across)
     figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.9, 0.6, 0.5))
     x = layout.set_scale(axes, dataset, across)
     random = dataset["random_coherence"]
@@ -62,10 +62,10 @@ def coherence(dataset: xr.Dataset) -> Figure:
         ("bound_coherence", "-", _BOUND, "bound on the greatest |cos|"),
         ("represented_rms", "D:", _TRAINED, "trained: root mean square"),
     ):
-        look = {"ms": 4, "color": colour, "label": label, "mfc": "none" if ":" in style else colour}
+        look: dict[str, Any] = {"ms": 4, "color": colour, "label": label, "mfc": "none" if ":" in style else colour}
         along.draw_range(axes, x, dataset[name], seed, style, **look)
     axes.set(ylabel="|Ŵᵢ·Ŵⱼ| over represented features", ylim=(0, 1.02))
     axes.xaxis.set_minor_locator(NullLocator())
     layout.legend(figure)
-    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{held}")
+    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")
     return figure

@@ -73,8 +73,8 @@ def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, fl
     with V = 2Q as much as antipodal features: p a₂ = p² (a₁² + 2q), so p* = a₂/(a₁² + 2q), which is 4/7 for U[0,1]. The losses
     rV, V, (1 + r)Q and 2Q for n = 3, m = 2 are equal there too.
 
-    >>> triple_point() == (4 / 7, 1.0)
-    True
+    >>> round(float(triple_point()[0]), 4)
+    0.5714
     """
     first, second = moments(law, exponent)
     return second / (first**2 + 2 * PAIR_SQUARE[law](exponent)), 1.0

@@ -50,7 +50,7 @@ def phase(dataset: xr.Dataset) -> Figure:
     if rows > 1:
         for axes, row in zip(grid[:, 0], shown, strict=True):
             axes.set_ylabel(f"{row[0][0].title.format(seeds=seeds)}\n{axes.get_ylabel()}")
-    _share_labels(grid)
+    layout.share_labels(grid)
     _legend(figure, grid, shown)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
     sizes = f"{n} features in {m} hidden dimension{'s' * (m > 1)}"
@@ -115,15 +115,6 @@ def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
     axes.set(xlim=sorted(left[[0, -1]], reverse=True), ylim=sorted(low[[0, -1]]))
     if known and panel.boundaries:
         _boundaries(axes, dataset, x, y)
-
-
-def _share_labels(grid: np.ndarray) -> None:
-    for axes in grid[:-1].ravel():
-        axes.set_xlabel("")
-        axes.tick_params(labelbottom=False)
-    for axes in grid[:, 1:].ravel():
-        axes.set_ylabel("")
-        axes.tick_params(labelleft=False)
 
 
 def _on_plane(dataset: xr.Dataset, *values: xr.DataArray) -> list[np.ndarray]:

@@ -38,13 +38,11 @@ def recovery(dataset: xr.Dataset) -> Figure:
             layout.set_log(axes.xaxis, np.array([density.min() / 10, density.max()]))
             layout.set_log(axes.yaxis, np.array([1e-6, 3.0]))
             axes.set(ylim=(1e-6, 3), xlim=(density.max() * 1.2, density.min() / 1.2))
-            axes.tick_params(labelleft=column == 0, labelbottom=kind == "packed")
-            if column == 0:
-                axes.set_ylabel(f"{words}\nerror / Σ Var x")
+            axes.set(xlabel="density 1 − S", ylabel=f"{words}\nerror / Σ Var x")
         grid[0, column].set_title(f"{name + ', ' if name else ''}m/n = {ratio:.3g}", fontsize=10)
-        grid[-1, column].set_xlabel("density 1 − S")
+    layout.share_labels(grid)
     layout.legend(figure)
-    held = along.fixed(dataset, across, along.longest(dataset, across))
-    note = f"error of recovery / Σ Var x, mean and standard error of {layout.seeds_note(dataset)}{held}{more}"
+    fixed_at = along.fixed(dataset, across, along.longest(dataset, across))
+    note = f"error of recovery / Σ Var x, mean and standard error of {layout.seeds_note(dataset)}{fixed_at}{more}"
     layout.set_title(figure, dataset, note)
     return figure

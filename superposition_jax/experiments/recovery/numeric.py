@@ -76,7 +76,7 @@ def least_squares(w: ArrayLike, mean: ArrayLike, variance: ArrayLike) -> tuple[n
 
     A = VWᵀ (W V Wᵀ)⁺ is (…, feature, hidden), with V = diag(variance), and c = (1 − A W) E x is (…, feature).
 
-    >>> a, c = least_squares([[1.0, 0.0]], [0.5, 0.5], [1.0, 1.0])
+    >>> a, c = least_squares(np.array([[1.0, 0.0]]), np.full(2, 0.5), np.ones(2))
     >>> a.round(6).tolist(), c.round(6).tolist()
     ([[1.0], [0.0]], [0.0, 0.5])
     """

@@ -24,7 +24,7 @@ def simulation(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022: a small network noisily simulates a larger, highly sparse one.
     """
     across = select.across(dataset)
-    columns, held = along.columns(dataset, across)
+    columns, fixed_at = along.columns(dataset, across)
     figure, grid = layout.panels(1, len(columns), (2.1, 2.4), gap=(0.15, (0.0,)), margin=(0.8, 2.5, 0.6, 0.65))
     errors = dataset[list(_LINES)].to_array()
     least = float(errors.where(errors > 1e-6).min())  # they are 0 where no neuron is left out
@@ -35,10 +35,11 @@ def simulation(dataset: xr.Dataset) -> Figure:
         layout.set_log(axes.yaxis, errors.values)
         axes.set_ylim(0.8 * least, 1.5)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.tick_params(labelleft=axes is grid[0, 0], labelsize=8)
+        axes.tick_params(labelsize=8)
+        axes.set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
         axes.set_title(title, fontsize=9)
-    grid[0, 0].set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
+    layout.share_labels(grid)
     layout.legend(figure)
     note = f"{dataset.sizes['feature']} neurons in m = n_hidden dimensions, mean and standard error"
-    layout.set_title(figure, dataset, f"{note}, {layout.seeds_note(dataset)}{held}", size=10)
+    layout.set_title(figure, dataset, f"{note}, {layout.seeds_note(dataset)}{fixed_at}", size=10)
     return figure
