@@ -38,7 +38,7 @@ def test_all_decoders_are_exact_for_an_orthogonal_w():
     w, x = jnp.asarray(ortho_group.rvs(8, random_state=0), jnp.float32), sparse(8, 3, 100)
     a, c = recovery.least_squares(np.asarray(w), np.full(8, 0.3), np.full(8, 0.2))
     for estimate in (
-        recovery.relu(w, w @ x, jnp.ones(8), jnp.zeros(8)),
+        recovery.relu(w.T @ (w @ x), jnp.ones(8), jnp.zeros(8)),
         a @ (w @ x) + c[:, None],
         recovery.matching_pursuit(w, w @ x),
     ):
@@ -101,7 +101,7 @@ def test_a_fitted_relu_layer_reads_an_antipodal_pair():
     w, x = jnp.asarray([[1.0, -1.0]]), sparse(2, 1, 500)
     batch = Batch(x, jnp.full(500, 1 / 500))
     gain, b = recovery.fit_relu(w, batch)
-    error = recovery.error(x, recovery.relu(w, w @ x, gain, b), batch.weight, jnp.ones(2))
+    error = recovery.error(x, recovery.relu(w.T @ (w @ x), gain, b), batch.weight, jnp.ones(2))
     assert float(error) < 1e-4
     assert np.all(np.isfinite(recovery.fit_relu(jnp.zeros((2, 2)), batch)[0]))
 
@@ -115,7 +115,7 @@ def test_a_fitted_layer_is_as_good_as_a_trained_one(density):
     fitted, other = ((rng.random((12, 20_000)) < density) * rng.random((12, 20_000)) for _ in range(2))
     weight, x = jnp.full(20_000, 1 / 20_000), jnp.asarray(other, jnp.float32)
     layers = recovery.fit_relu(w, Batch(jnp.asarray(fitted, jnp.float32), weight)), (jnp.ones(12), b)
-    errors = [float(recovery.error(x, recovery.relu(w, w @ x, *layer), weight, jnp.ones(12))) for layer in layers]
+    errors = [float(recovery.error(x, recovery.relu(w.T @ (w @ x), *layer), weight, jnp.ones(12))) for layer in layers]
     assert errors[0] < 1.03 * errors[1]
 
 

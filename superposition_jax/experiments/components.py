@@ -45,16 +45,13 @@ LEVELS = {
 
 
 class Components(NamedTuple):
-    """The component of every feature, as arrays (feature,)."""
+    """The component of every feature: its number (largest first, −1 if the feature is not represented), the number of its
+    features, of directions in which they lie, and of dimensions that they span. Arrays are (feature,)."""
 
     component: np.ndarray
-    """Its number, largest first; −1 if the feature is not represented."""
     features: np.ndarray
-    """Number of its features."""
     points: np.ndarray
-    """Number of directions in which they lie."""
     dimension: np.ndarray
-    """Dimension of the space that they span."""
 
 
 def name(features: int, points: int, dimension: int, count: int = 1) -> str:

@@ -109,6 +109,7 @@ def panels(
     gap: tuple[float, tuple[float, ...]] = (0.0, (0.0,)),
     margin: tuple[float, float, float, float],
     heights: tuple[float, ...] = (1.0,),
+    projection: str | None = None,
 ) -> tuple[Figure, np.ndarray]:
     """A figure of panels and its axes (row, column), in inches: panel size, gaps (x, below each row), margins
     (left, right, bottom, top).
@@ -124,7 +125,8 @@ def panels(
         y = height - top - sum(tall[: row + 1]) - sum(below[:row])
         for column in range(columns):
             x = left + column * (size[0] + gap[0])
-            grid[row, column] = figure.add_axes((x / width, y / height, size[0] / width, tall[row] / height))
+            box = (x / width, y / height, size[0] / width, tall[row] / height)
+            grid[row, column] = figure.add_axes(box, projection=projection)
     return figure, grid
 
 

@@ -41,7 +41,8 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
     diverged = sweep.variable == status.STATUS.index("diverged")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
     for name in arrays.keys() - table.variables.keys():
-        dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), _described(table.coords.get(name)))})
+        attributes = {"long_name": table.coords[name]} if name in table.coords else {}
+        dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
     for name, variable in table.variables.items():
         if name not in arrays and variable.optional:
             continue
@@ -52,9 +53,5 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
         values = values.transpose(*all_dims).variable
         if variable.per == "model" and diverged.any():
             values = values.astype(np.result_type(values.dtype, np.float32)).where(~diverged)
-        dataset = dataset.assign({name: (all_dims, values.values, values.attrs | _described(variable.meaning))})
+        dataset = dataset.assign({name: (all_dims, values.values, values.attrs | {"long_name": variable.meaning})})
     return dataset
-
-
-def _described(meaning: str | None) -> dict[str, str]:
-    return {"long_name": meaning} if meaning else {}

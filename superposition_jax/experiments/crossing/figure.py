@@ -19,13 +19,10 @@ def aligned(w: np.ndarray) -> np.ndarray:
     """
     matrices, orders = [w[0]], [[0, *order] for order in itertools.permutations(range(1, w.shape[2]))]
     for matrix in w[1:]:
-        turned = [_turned(matrix[:, order], matrices[-1]) for order in orders]
+        ordered = [matrix[:, order] for order in orders]
+        turned = [orthogonal_procrustes(columns.T, matrices[-1].T)[0].T @ columns for columns in ordered]
         matrices.append(min(turned, key=lambda candidate: np.linalg.norm(candidate - matrices[-1])))
     return np.array(matrices)
-
-
-def _turned(w: np.ndarray, to: np.ndarray) -> np.ndarray:
-    return orthogonal_procrustes(w.T, to.T)[0].T @ w
 
 
 def crossing(dataset: xr.Dataset) -> Figure:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from superposition_jax.core.geometry import REPRESENTED
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import along, layout
 from superposition_jax.results import labels, select
 
 _WEIGHTS = mpl.colormaps["RdBu_r"], Normalize(-1, 1)
@@ -45,7 +45,8 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=margin, heights=(1.0, 0.75))
     for place, heat, bars in zip(rows, grid[::2, 0], grid[1::2, 0], strict=True):
         models = [best.isel(place | column) for column in columns]
-        spreads = [_range(dataset.isel(place | column), select.seed_dim(dataset)) for column in columns]
+        norms = (dataset["feature_norm"].isel(place | column) for column in columns)
+        spreads = [along.spread(norm, select.seed_dim(dataset))[1:] for norm in norms]
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for number, (model, column) in enumerate(zip(models, columns, strict=True)):
@@ -82,12 +83,6 @@ def _title(dataset: xr.Dataset, more: int) -> list[str]:
         "Below: norms ‖Wᵢ‖, coloured by superposition Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds",
         *([f"{more} more rows are not shown"] if more else []),
     ]
-
-
-def _range(seeds: xr.Dataset, seed) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest norm of every feature over seeds."""
-    norm = seeds["feature_norm"]
-    return (norm.values, norm.values) if seed is None else (norm.min(seed).values, norm.max(seed).values)
 
 
 def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:

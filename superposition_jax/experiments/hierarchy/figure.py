@@ -36,7 +36,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
     size = (max(1.6, 0.36 * len(columns)), 0.36 * len(LEVELS))
     figure, grid = layout.panels(1, len(shown), size, gap=(0.25, (0.0,)), margin=(1.45, 1.0, 0.85, 0.75))
     for number, (axes, place) in enumerate(zip(grid[0], shown, strict=True)):
-        values, rings = (_by_level(array.isel(place), across) for array in (share, best))
+        values, rings = (array.isel(place).transpose("level", ...).values.reshape(len(LEVELS), -1) for array in (share, best))
         axes.imshow(values, cmap=layout.COLOURS, vmin=0, vmax=1, aspect="auto")
         for row, column in np.argwhere(rings == 1):
             axes.plot(column, row, "o", ms=8, mfc="none", mec="white" if values[row, column] < 0.5 else "black")
@@ -81,11 +81,6 @@ def bases(dataset: xr.Dataset) -> Figure:
     note = f"{bars}{layout.seeds_note(dataset)}; dashed: hidden layer turned at random; dotted: random directions{more}"
     layout.set_title(figure, dataset, note, size=10)
     return figure
-
-
-def _by_level(values: xr.DataArray, across: str | None) -> np.ndarray:
-    """Values as (level, place on the horizontal axis)."""
-    return values.transpose("level", *([across] if across is not None else [])).values.reshape(len(LEVELS), -1)
 
 
 def _in_lines(words: str) -> str:

@@ -6,8 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
-from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.core import sets
 from superposition_jax.experiments import layout
@@ -23,10 +21,9 @@ def trajectories(dataset: xr.Dataset) -> Figure:
     """
     model, w = _paths(dataset)
     moments = _moments(model)
-    figure = Figure(figsize=(2.4 * len(moments), 3.2))
-    grid = GridSpec(1, len(moments), figure=figure, left=0.01, right=0.99, bottom=0.02, top=0.78, wspace=0.02)
-    for column, moment in enumerate(moments):
-        _still(figure.add_subplot(grid[0, column], projection="3d"), model, w, moment, _sets(dataset))
+    figure, grid = layout.panels(1, len(moments), (2.4, 2.4), margin=(0.0, 0.0, 0.1, 0.7), projection="3d")
+    for axes, moment in zip(grid[0], moments, strict=True):
+        _still(axes, model, w, moment, _sets(dataset))
     figure.suptitle(_title(dataset), fontsize=11)
     return figure
 

@@ -37,8 +37,8 @@ def neurons(dataset: xr.Dataset) -> Figure:
     grid[len(places) // 2, 0].set_ylabel("contribution to xᵢ′")
     _colour_bar(figure)
     _counts(figure, dataset, places)
-    note = f"n = {dataset.sizes['feature']}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right){fixed_at}{more}"
-    layout.set_title(figure, dataset, note)
+    note = f"n = {dataset.sizes['feature']}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right)"
+    layout.set_title(figure, dataset, note + fixed_at + more)
     return figure
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.experiments import layout
 from superposition_jax.experiments.components import arrangement
@@ -18,30 +17,23 @@ def directions(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, introduction and "Learning dynamics".
     """
     places = [place for place, _ in select.cells(dataset)]
-    best, flat = select.best_seed(dataset), dataset.sizes["hidden"] <= 2
+    best, m = select.best_seed(dataset), dataset.sizes["hidden"]
     columns = min(_COLUMNS, len(places))
     rows = min(_ROWS, -(-len(places) // columns))
-    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=(0.3, 1.2, 0.25, 1.05))
+    margin, projection = (0.3, 1.2, 0.25, 1.05), "3d" if m > 2 else None
+    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=margin, projection=projection)
     for axes in grid.ravel()[len(places) :]:
         axes.remove()
     for axes, place in zip(grid.ravel(), places, strict=False):
-        model, panel = best.isel(place), axes if flat else _in_space(figure, axes)
-        _arrows(panel, model)
+        model = best.isel(place)
+        _arrows(axes, model)
         lines = [labels.label(dataset, dim, k) for dim, k in place.items()] + [f"loss {float(model['loss']):.3g}"]
-        panel.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
+        axes.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
     handles, words = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="center right", title="feature i", fontsize=8, frameon=False)
-    m = dataset.sizes["hidden"]
     space = "" if m <= 3 else f", first 3 of {m} principal directions"
     layout.set_title(figure, dataset, f"columns Wᵢ, best of {layout.seeds_note(dataset)}{space}")
     return figure
-
-
-def _in_space(figure: Figure, axes):
-    """A 3-D panel in the place of a flat one."""
-    box = axes.get_position()
-    axes.remove()
-    return figure.add_axes(box, projection="3d")
 
 
 def _arrows(axes, model: xr.Dataset) -> None:

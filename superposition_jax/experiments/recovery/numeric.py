@@ -33,12 +33,8 @@ def error(x: Inputs, estimate: Inputs, weight: Float[Array, " batch"], variance:
     return jnp.sum(weight * jnp.sum((x - estimate) ** 2, axis=0)) / variance.sum()
 
 
-def relu(w: Weights, h: Hidden, gain: Float[Array, " feature"], b: Float[Array, " feature"]) -> Inputs:
-    """ReLU(g_i W_i·h + b_i); with g = 1 the model's own decoder."""
-    return _layer(w.T @ h, gain, b)
-
-
-def _layer(z: Inputs, gain: Float[Array, " feature"], b: Float[Array, " feature"]) -> Inputs:
+def relu(z: Inputs, gain: Float[Array, " feature"], b: Float[Array, " feature"]) -> Inputs:
+    """ReLU(g_i z_i + b_i) of z = Wᵀh; with g = 1 the model's own decoder."""
     return jax.nn.relu(gain[:, None] * z + b[:, None])
 
 
@@ -57,7 +53,7 @@ def fit_relu(w: Weights, batch: Batch) -> tuple[Float[Array, " feature"], Float[
 
     def loss(fitted: tuple[Array, Array]) -> Array:
         gain, b = fitted
-        error = batch.x - _layer(z, gain * scale, b)
+        error = batch.x - relu(z, gain * scale, b)
         return jnp.sum((error * error) @ batch.weight) / size
 
     def step(state: tuple, _: None) -> tuple[tuple, None]:

@@ -71,7 +71,7 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
         for kind, matrix in enumerate(w):
             h, layer = matrix @ batch.x, numeric.fit_relu(matrix, fitted) if kind else (jnp.ones(n), b)
             recovered = (
-                numeric.relu(matrix, h, *layer),
+                numeric.relu(matrix.T @ h, *layer),
                 a[kind] @ h + c[kind][:, None],
                 numeric.matching_pursuit(matrix, h),
                 numeric.l1(matrix, h),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
