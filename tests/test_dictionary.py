@@ -77,7 +77,7 @@ def test_top_one_with_the_true_directions_is_exact_for_one_feature_at_a_time(num
 
 @pytest.mark.slow
 def test_top_one_finds_features_that_are_active_one_at_a_time(numbers):
-    """In the seed that explains most: in others a latent may stand for two features."""
+    """The seed that explains most finds them all; in others a latent may stand for two features."""
     w, setting = some_directions(3, 6), Setting(jnp.asarray(12.0), jnp.asarray(1.0), jnp.asarray(0.0))
 
     def evaluated(seed):

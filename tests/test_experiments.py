@@ -1,4 +1,4 @@
-"""What every declared table and figure keeps: exactly its variables, whatever the sweep, and pictures that show data."""
+"""Every declared table has exactly its variables, whatever the sweep, and every figure shows data."""
 
 import warnings
 from functools import cache, partial
@@ -22,7 +22,7 @@ from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 
 SMALL = {"steps": 40, "curve_points": 5, "batch_size": 32, "snapshots": 12}
-"""What is replaced in the `train` of a declared experiment's config."""
+"""Replacements in the `train` of an experiment's config."""
 
 
 def configs(key, name):

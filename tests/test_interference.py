@@ -66,7 +66,7 @@ def test_one_active_terms_sum_to_the_paper_s(numbers):
 
 
 def test_the_benefit_is_what_features_lose_one_by_one(numbers):
-    """Also with a hidden ReLU."""
+    """For a model with a hidden ReLU."""
     params = {"W": jax.random.normal(jax.random.key(0), (2, 3)), "b": jnp.array([0.1, -0.2, 0.0])}
     _, benefit, _ = losses(numbers, params, hidden_activation="relu")
     gains = (params["W"] * jax.nn.relu(params["W"])).sum(axis=0)

@@ -1,4 +1,4 @@
-"""What hidden activations are made of, against closed forms."""
+"""Measures of hidden activations against closed forms."""
 
 import jax
 import jax.numpy as jnp

@@ -95,7 +95,7 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
 
 @pytest.mark.slow
 def test_sparse_networks_are_simulated_better_than_without_superposition():
-    """By the means of seeds within four standard errors; and neurons that share inputs cost the more, the sparser they are."""
+    """Means of seeds differ by four standard errors; neurons that share inputs cost the more, the sparser they are."""
     dataset = superposition_jax.run(["experiment=simulation", "figures=[]", "sweep.axes.width.values=[20, 40]"])
     gain = np.log(dataset["simulation_dedicated"] / dataset["simulation_error"])
     lead = gain.mean("seed") / (gain.std("seed", ddof=1) / 2)

@@ -44,7 +44,7 @@ def at_first(dataset: xr.Dataset, across: str | None) -> xr.Dataset:
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:
-    """What a figure shows in its columns, by the label of each of `lines`, and which places further axes are `fixed` at."""
+    """The columns of a figure, as the label and Dataset of each of `lines`, and the places at which further axes are `fixed`."""
     return (
         [(name, dataset.isel(place)) for name, place, _ in lines(dataset, across)],
         fixed(dataset, across, longest(dataset, across)),
@@ -52,10 +52,11 @@ def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr
 
 
 def draw_range(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, *style: str, alpha: float = 0.2, **look: Any) -> None:
-    """A line of medians over seeds, and the range of the seeds as a band."""
+    """A line of medians over seeds, and the range of the seeds as a band, none for alpha 0."""
     middle, low, high = (np.atleast_1d(ends) for ends in spread(values, seed))
     (line,) = axes.plot(x, middle, *style, **look)
-    axes.fill_between(x, low, high, color=line.get_color(), alpha=alpha, linewidth=0)
+    if alpha:
+        axes.fill_between(x, low, high, color=line.get_color(), alpha=alpha, linewidth=0)
 
 
 def draw_means(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, **look: Any) -> None:

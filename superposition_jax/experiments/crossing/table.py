@@ -14,7 +14,7 @@ _RESAMPLED = 1000
 
 
 def crossing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """Whether a model is two digons, and the value of the axis at which the best seed ceases to be; its error by resampled seeds.
+    """Whether a model is two digons, and where on the axis the best seed ceases to be, with an error from resampled seeds.
 
     Elhage et al. 2022, "Non-uniform superposition".
     """

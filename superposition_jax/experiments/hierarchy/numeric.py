@@ -1,4 +1,4 @@
-"""How far one model's hidden activations h are sums over features, linear in them, and in neurons of one feature each.
+"""Measures of one model's hidden activations h: how far they are sums over features, linear, and of one feature per neuron.
 
 The functional analysis of variance of h for independent features, Var h = Σ_i Var E[h | x_i] + interactions (Hoeffding 1948,
 Sobol 1993), says how decomposable h is: without interactions it is a sum of functions of one feature each. It is also linear

@@ -49,7 +49,7 @@ def one_active_terms(hparams: Hparams, params: Params, *, spec: Spec) -> tuple[A
 
 
 def false_activations(key: Array, hparams: Hparams, params: Params, others: int, *, spec: Spec) -> dict[str, Array]:
-    """What represented features that are off receive from `others` represented ones, chosen at random, with values of the law."""
+    """Activations that represented features that are off receive from `others` represented ones, chosen at random, with values of the law."""
     choice, values = jax.random.split(key)
     is_represented = geometry.feature_norm(model.directions(params, spec=spec)) > geometry.REPRESENTED
     score = jnp.where(is_represented[:, None], jax.random.uniform(choice, (spec.n_features, POINTS)), -1.0)
@@ -90,7 +90,7 @@ def alternatives(key: Array, w: geometry.Weights, support: tuple[float, float], 
 
 
 def _explain(w, h, truth, is_represented, sets: np.ndarray, support: tuple[float, float]) -> Float[Array, " input"]:
-    """How many of some sets of features, all of one size, explain each h; `truth` (input, feature) is the set behind it."""
+    """Number of sets (set, feature), all of one size, that explain each h; `truth` (input, feature) is the set that made it."""
     size, columns = sets.shape[1], w.T[sets]
     gram = columns @ columns.swapaxes(1, 2) + 1e-6 * jnp.eye(size)[None]
     value = linalg.solve(gram, (h @ w)[:, sets].transpose(1, 2, 0))

@@ -19,7 +19,7 @@ _STAGES = ("line_step", "line_share", "triangles_step", "antiprism_step")
 
 
 def stages(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """How far two sets of features have parted, or form triangles or an antiprism, at every snapshot, and the steps when they do.
+    """Measures of how two sets of features part, form triangles and an antiprism, at every snapshot, and the steps of the stages.
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """

@@ -1,4 +1,4 @@
-"""How many almost orthogonal vectors there are, and how near trained features come to them."""
+"""The most vectors that are almost orthogonal, and the coherence of trained features beside other vectors'."""
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial

@@ -25,7 +25,7 @@ from superposition_jax.types import EVALUATION, INIT, Batch, Hparams, Params, Sp
 INPUTS = 4
 """Number of inputs that a neuron reads."""
 _OFTEN = 2
-"""How many times as often as the most active neuron inputs are active, at most always."""
+"""Inputs are active this many times as often as the most active neuron, or always."""
 _INPUTS, _FEATURES = range(2)
 """Numbers of the keys for the network's inputs, and for features drawn as in training."""
 _BATCH, _BATCHES = 256, 32

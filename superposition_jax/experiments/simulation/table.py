@@ -1,4 +1,4 @@
-"""How well every model simulates a large sparse network in its few dimensions."""
+"""Errors with which every model simulates a large sparse network in its few dimensions."""
 
 from collections.abc import Iterator
 
