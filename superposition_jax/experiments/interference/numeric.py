@@ -49,7 +49,7 @@ def one_active_terms(hparams: Hparams, params: Params, *, spec: Spec) -> tuple[A
 
 
 def false_activations(key: Array, hparams: Hparams, params: Params, others: int, *, spec: Spec) -> dict[str, Array]:
-    """Activations that represented features that are off receive from `others` represented ones, chosen at random, with values of the law."""
+    """Activations of represented features that are off from `others` random represented ones, with values of the law."""
     choice, values = jax.random.split(key)
     is_represented = geometry.feature_norm(model.directions(params, spec=spec)) > geometry.REPRESENTED
     score = jnp.where(is_represented[:, None], jax.random.uniform(choice, (spec.n_features, POINTS)), -1.0)

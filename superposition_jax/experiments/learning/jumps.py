@@ -24,7 +24,7 @@ _MEASURES = ("on_level_early", "on_level_late", "event_time", "event_drop")
 
 
 def jumps(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """Measures of how discrete learning is, from snapshots and the loss curve. Elhage et al. 2022, "Discrete Energy Level Jumps"."""
+    """Measures of jumps, from snapshots and the loss curve. Elhage et al. 2022, "Discrete Energy Level Jumps"."""
     w = per_model.flat(select.directions(dataset, "_snapshots").transpose(..., "snapshot", "hidden", "feature"), dataset)
     d, norm = population.over_models(_geometry, np.nan_to_num(w), devices=trainer.devices)
     curve, steps = per_model.flat(dataset["loss_curve"], dataset), (dataset["snapshot"].values, dataset["step"].values)
