@@ -26,20 +26,20 @@ SMALL = ["sweep.axes.importance.num=12", "sweep.axes.density.num=12", "sweep.axe
 def test_candidates_are_what_their_names_say(shape):
     """Norm and superposition of the extra feature, measured on the arrangements, and the phase that follows."""
     expected = {"antipodal": 2, "last antipodal": 2, "others antipodal": 1}
-    for name, w in candidates.ARRANGEMENTS[shape].items():
+    for candidate, w in candidates.ARRANGEMENTS[shape].items():
         measured = geometry.measure(jnp.array(w, jnp.float32))
-        extra = tuple(float(measured[of][-1]) for of in ("feature_norm", "superposition"))
-        assert extra == pytest.approx(candidates.EXTRA[name])
-        assert phase.classify(*map(np.array, extra)) == expected[name]
+        extra = tuple(float(measured[name][-1]) for name in ("feature_norm", "superposition"))
+        assert extra == pytest.approx(candidates.EXTRA[candidate])
+        assert phase.classify(*map(np.array, extra)) == expected[candidate]
     assert phase.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
     assert phase.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
     assert set(candidates.CANDIDATES[shape].names) == set(candidates.CANDIDATES[shape].losses(0.1, 1.0))
 
 
 def test_boundary_cells_have_another_class_beside_them():
-    found = phase.boundary(xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b")), ("a", "b"))
+    phases = xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b"))
     expected = [[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
-    np.testing.assert_array_equal(found, np.array(expected, bool))
+    np.testing.assert_array_equal(phase.boundary(phases, ("a", "b")), np.array(expected, bool))
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_the_other_variables_are_what_they_say(two):
     assert cell["phase_mean"] == phase.classify(*(without_worst[name].values for name in ("feature_norm", "superposition")))
     fixed = candidates.candidates_n2m1(*np.meshgrid(two["density"], two["importance"], indexing="ij"))
     for name, losses in fixed.items():
-        here = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
-        np.testing.assert_allclose(here, losses, rtol=1e-6)
+        candidate = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
+        np.testing.assert_allclose(candidate, losses, rtol=1e-6)
 
 
 def test_optimised_candidates_are_minima():
@@ -88,8 +88,8 @@ def test_optimised_candidates_are_minima():
 
             best = minimize(lost, [1, 1, 0, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000})
             drop = min(1.0, r) * float(theory.variance(p)) / p**2  # where one of the pair vanishes in the end
-            here = dataset["optimised_loss"].sel(density=p, importance=r).min()
-            assert float(here) / p**2 == pytest.approx(min(best.fun, drop), rel=1e-3)
+            least = dataset["optimised_loss"].sel(density=p, importance=r).min()
+            assert float(least) / p**2 == pytest.approx(min(best.fun, drop), rel=1e-3)
 
 
 def test_other_activations_have_no_candidates():
@@ -111,11 +111,11 @@ def test_the_plane_is_found_by_what_its_axes_vary():
 
 @pytest.mark.parametrize("activation", [["relu"], ["relu", "gelu"]])
 def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
-    here = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
-    dataset = superposition_jax.run(["experiment=phase_law", *here], directory=tmp_path)
+    overrides = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
+    dataset = superposition_jax.run(["experiment=phase_law", *overrides], directory=tmp_path)
     assert (tmp_path / "figures" / "phase.png").is_file()
     figure = figures.draw("phase", dataset)
-    (mesh,) = (part for part in figure.axes[0].collections if hasattr(part, "get_coordinates"))
+    (mesh,) = (artist for artist in figure.axes[0].collections if hasattr(artist, "get_coordinates"))
     best = select.best_seed(dataset).isel(feature=-1, activation=0)
     expected = colours(*(best[name].transpose("importance", "density").values for name in ("feature_norm", "superposition")))
     np.testing.assert_allclose(mesh.get_array(), expected)

@@ -9,7 +9,6 @@ import pytest
 
 import superposition_jax
 from superposition_jax.core import data, random
-from superposition_jax.engine import population
 from superposition_jax.experiments.simulation import numeric as simulation
 from superposition_jax.types import Batch, Spec
 
@@ -40,11 +39,10 @@ def test_orthogonal_directions_simulate_exactly(density, numbers):
     spec = Spec(n_features=12, n_hidden=12)
     w = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
     params = {"W": jnp.asarray(w), "b": jnp.zeros(12)}
-    errors = jax.jit(partial(simulation.errors, spec=spec))
-    found = errors(random.key(0), numbers(spec, density=np.full(12, density)), params)
+    errors = jax.jit(partial(simulation.errors, spec=spec))(random.key(0), numbers(spec, density=np.full(12, density)), params)
     for name in ("error", "independent", "dedicated", "linear"):
-        assert abs(float(found[name])) < 1e-6, name
-    assert abs(float(found["density"]) / density - 1) < 0.1
+        assert abs(float(errors[name])) < 1e-6, name
+    assert abs(float(errors["density"]) / density - 1) < 0.1
 
 
 @pytest.mark.parametrize("density", DENSITIES)
@@ -55,8 +53,8 @@ def test_without_superposition_the_error_is_its_closed_form(density, numbers):
     u = simulation.network(random.key(0), hparams, spec=SPEC).u
     draw = data.sampler(hparams, spec=SPEC)
     spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(random.key(seed)))))(jnp.arange(16))
-    found = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
-    assert abs(found.mean() - terms[4:].sum()) < 4 * found.std(ddof=1) / 4
+    estimates = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
+    assert abs(estimates.mean() - terms[4:].sum()) < 4 * estimates.std(ddof=1) / 4
     spread = jnp.diag(terms / np.asarray(hparams.importance))
     np.testing.assert_allclose(simulation.dedicated(u, spread, 4), terms[4:].sum(), rtol=1e-5)
 
@@ -88,33 +86,16 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
 
     def both(seed):
         x, weight = simulation.inputs(random.key(seed), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
-        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(random.key(100 + seed))
-        return jnp.stack([simulation.simulated(params, u, part, spec=SPEC) for part in (own, given)])
+        neurons, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(random.key(100 + seed))
+        return jnp.stack([simulation.simulated(params, u, batch, spec=SPEC) for batch in (neurons, given)])
 
     difference = np.diff(jax.jit(jax.vmap(both))(jnp.arange(32)), axis=1)
     assert abs(difference.mean()) < 4 * difference.std(ddof=1) / 32**0.5
 
 
-def test_results_follow_their_models_when_those_are_shuffled(numbers):
-    rng, order = np.random.default_rng(0), np.array([3, 0, 4, 2, 1])
-    hparams, seeds = numbers(SPEC, 5, density=np.repeat(rng.random((5, 1)), 12, 1)), np.arange(5)
-    params = {"W": rng.normal(size=(5, 4, 12)).astype(np.float32), "b": np.zeros((5, 12), np.float32)}
-
-    def one(seed, hparams, params):
-        return simulation.errors(random.key(seed), hparams, params, spec=SPEC)
-
-    def take(tree):
-        return jax.tree.map(lambda a: a[order], tree)
-
-    whole = population.over_models(one, seeds, hparams, params, at_a_time=2)
-    shuffled = population.over_models(one, seeds[order], take(hparams), take(params), at_a_time=3)
-    for name in whole:
-        np.testing.assert_allclose(whole[name][order], shuffled[name], rtol=1e-4, atol=1e-6, err_msg=name)
-
-
 @pytest.mark.slow
 def test_sparse_networks_are_simulated_better_than_without_superposition():
-    """By the means of seeds within four standard errors; and neurons that share inputs cost the more, the sparser they are."""
+    """Means of seeds differ by four standard errors; neurons that share inputs cost the more, the sparser they are."""
     dataset = superposition_jax.run(["experiment=simulation", "figures=[]", "sweep.axes.width.values=[20, 40]"])
     gain = np.log(dataset["simulation_dedicated"] / dataset["simulation_error"])
     lead = gain.mean("seed") / (gain.std("seed", ddof=1) / 2)

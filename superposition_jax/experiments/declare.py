@@ -8,7 +8,7 @@ from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
 Need = Callable[[Sequence[Spec], Grid], str | None]
-"""Of the Specs and axes of a sweep: in words what is missing (`needs model.kind = tied`), or None."""
+"""What a sweep of these Specs and axes lacks, in words (`needs model.kind = tied`), or None."""
 
 
 class Variable(NamedTuple):
@@ -16,13 +16,13 @@ class Variable(NamedTuple):
 
     meaning: str
     dims: tuple[str, ...] = ()
-    """After those of the sweep."""
-    each: Literal["model", "cell", "run"] = "model"
-    """What has one: every model, every cell (all seeds together), or the whole run."""
+    """Dimensions that follow those of the sweep."""
+    per: Literal["model", "cell", "run"] = "model"
+    """Whether there is one for every model, for every cell (all seeds together), or for the whole run."""
     nan: str = ""
-    """Where it is NaN although the model is ok, in words; never if empty."""
+    """When it is NaN although the model is ok; empty if never."""
     optional: bool = False
-    """Whether some sweeps have none."""
+    """Whether the table may leave it out."""
 
 
 class Table(NamedTuple):
@@ -37,7 +37,7 @@ class Table(NamedTuple):
     variables: Mapping[str, Variable]
     needs: Sequence[Need] = ()
     coords: Mapping[str, str] = {}
-    """Meanings of the coordinates that it adds, where they need one."""
+    """Meanings of coordinates that the table adds, where their names do not say them."""
 
 
 class Figure(NamedTuple):
@@ -45,7 +45,7 @@ class Figure(NamedTuple):
 
     module: str
     table: str | None = None
-    """The table that it shows."""
+    """The table whose variables it shows."""
     needs: Sequence[Need] = ()
 
 
@@ -55,25 +55,25 @@ class Experiment(NamedTuple):
     tables: Mapping[str, Table] = {}
     figures: Mapping[str, Figure] = {}
     stream: int | None = None
-    """Number of the folder's stream of random numbers, which no other has (`types.INIT` … are 0 to 2)."""
+    """The number of the folder's own stream of random numbers, different from all others (`types.INIT` … are 0 to 2)."""
 
 
 # --------------------------------------------------------------------------------------------------------- needs
 
 
-def every(condition: Callable[[Spec], bool], words: str) -> Need:
-    """The need that a condition holds for every model."""
+def every_model(condition: Callable[[Spec], bool], words: str) -> Need:
+    """The need that a condition, put in words, holds for every model."""
     return lambda specs, grid: None if all(map(condition, specs)) else f"needs {words}"
 
 
 def is_one_of(field: str, key: str, *values: Any) -> Need:
-    """The need that a field of every Spec, which the config's `key` fills, has one of some values."""
-    return every(lambda spec: getattr(spec, field) in values, f"{key} = {' or '.join(map(str, values))}")
+    """The need that the leaf `key` of the config, and so the Spec's `field`, has one of some values."""
+    return every_model(lambda spec: getattr(spec, field) in values, f"{key} = {' or '.join(map(str, values))}")
 
 
-def measures(*names: str) -> Need:
-    """The need that some expectations are measured."""
-    return every(lambda spec: {*names} <= {*spec.measures}, f"measures=[{', '.join(names)}]")
+def measured(*names: str) -> Need:
+    """The need that the run has some measures."""
+    return every_model(lambda spec: {*names} <= {*spec.measures}, f"measures=[{', '.join(names)}]")
 
 
 def axis_over(path: str) -> Need:
@@ -97,8 +97,8 @@ RELU_HIDDEN = is_one_of("hidden_activation", "model.hidden_activation", "relu")
 RECONSTRUCTION = is_one_of("target", "target.kind", "identity")
 INDEPENDENT = is_one_of("correlation", "data.sets.kind", "independent")
 IN_SETS = is_one_of("correlation", "data.sets.kind", "correlated", "anticorrelated")
-NOT_NEGATIVE = every(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
-SEVERAL_HIDDEN = every(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")
-SNAPSHOTS = every(lambda spec: spec.snapshots > 0, "train.snapshots above 0")
+NOT_NEGATIVE = every_model(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
+SEVERAL_HIDDEN = every_model(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")
+SNAPSHOTS = every_model(lambda spec: spec.snapshots > 0, "train.snapshots above 0")
 EQUAL_TRAINING: Need = _equal_training
 DENSITY_AXIS = axis_over("data.density")

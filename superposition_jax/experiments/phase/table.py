@@ -1,11 +1,10 @@
-"""The phase diagram in numbers: what becomes of the last, extra feature in every cell, beside the candidates of theory.
+"""The phase diagram in numbers: the phase of the last, extra feature in every cell, beside the paper's candidates.
 
 Elhage et al. 2022, "Superposition as a Phase Change".
 """
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,24 @@ from superposition_jax.experiments.reached import reached_best
 from superposition_jax.results import labels, select, status
 
 _FLAGS = " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged"))
-"""`PHASES` and −1 as the CF conventions say it of a variable."""
+"""Names of 0, 1, 2 and −1 for the attribute `flag_meanings` of the CF conventions."""
 _CLOSE = 1e-3
-"""Relative difference up to which a trained loss is the least candidate's."""
+"""Relative difference up to which a trained loss counts as the least candidate's."""
 
 
 def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
-    """Phase of a feature from its norm ‖W_i‖ and its superposition."""
+    """Phase of a feature from its norm ‖W_i‖ and its superposition.
+
+    >>> classify(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])).tolist()
+    [0, 1, 2]
+    """
     return np.where(norm > REPRESENTED, np.where(superposition > SUPERPOSED, 2, 1), 0).astype(np.int8)
 
 
 def phase(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """Phases of every cell, the share of seeds that reach its best loss, and the candidates' losses.
 
-    An optimised candidate is what training makes of the candidate's arrangement: its norms and biases at their best.
+    An optimised candidate is trained from the candidate: it has the best norms and biases for the same arrangement.
     """
     seeds, seed = dataset, select.seed_dim(dataset)
     if seed is None:
@@ -59,7 +62,7 @@ def _phase(feature: xr.Dataset, trained: xr.DataArray) -> xr.DataArray:
 
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
-    """Dimensions of the density and of the extra feature's importance."""
+    """The dimensions of the density and of the extra feature's importance."""
     (density, _), (importance, _) = (select.axis(dataset, path) for path in _paths(dataset))
     return density, importance
 
@@ -84,18 +87,17 @@ _PAPERS = {
     "train.penalty.kind": None,
     "train.adversarial": False,
 }
-"""What the candidates hold for."""
+"""Settings for which the paper's candidates are solutions."""
 
 
 def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
-    """Every combination of the axes other than density and importance, and whether the paper's candidates hold there."""
-    dims, shape = [d for d in select.cell_dims(dataset) if d not in plane(dataset)], _shape(dataset)
-    for places in product(*(range(dataset.sizes[d]) for d in dims)):
-        here = dict(zip(dims, places, strict=True))
-        of = partial(select.leaf, dataset, here=here)
-        papers = all(of(path, default=value) == value for path, value in _PAPERS.items())
-        equal = set(of("data.importance.list")[:-1]) == {1.0}
-        yield here, papers and equal and of("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
+    """Places on the axes other than density and importance, and whether the paper's candidates are known there."""
+    shape, first = _shape(dataset), dataset[["loss"]].isel(dict.fromkeys(plane(dataset), 0), drop=True)
+    for place, _ in select.cells(first):
+        leaf = partial(select.leaf, dataset, here=place)
+        papers = all(leaf(path, default=value) == value for path, value in _PAPERS.items())
+        equal = set(leaf("data.importance.list")[:-1]) == {1.0}
+        yield place, papers and equal and leaf("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
 
 
 def _shape(dataset: xr.Dataset) -> tuple[int, int]:
@@ -106,7 +108,7 @@ _THEORY = ("candidate_loss", "optimised_loss", "optimised_norm", "optimised_supe
 
 
 def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """`_THEORY` for every cell and candidate, NaN where the candidates do not hold, and the candidates' names."""
+    """`_THEORY` for every cell and candidate, NaN where the candidates are not known, and the candidates' names."""
     across, up = plane(dataset)
     others = [dim for dim in select.cell_dims(dataset) if dim not in (across, up)]
     names, cells = candidates.CANDIDATES[_shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
@@ -118,29 +120,29 @@ def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     return variables | {"candidate": np.array(names)}
 
 
-def _candidates(dataset: xr.Dataset, here: dict[str, int], trainer: Trainer) -> np.ndarray:
-    """`_THEORY` in one setting (4, density, importance, candidate); candidates that are no minima are trained on."""
+def _candidates(dataset: xr.Dataset, place: dict[str, int], trainer: Trainer) -> np.ndarray:
+    """`_THEORY` in one setting (4, density, importance, candidate); candidates that are not minima are trained."""
     across, up = plane(dataset)
     sweep = dataset["status"]
-    points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(here)
+    points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(place)
     points = points.isel({dim: 0 for dim in points.dims if dim not in (across, up)}).transpose(across, up).values
     p, r = np.meshgrid(*coordinates(dataset), indexing="ij")
-    law = [select.leaf(dataset, f"data.values.{name}", here) for name in ("law", "exponent")]
+    law = [select.leaf(dataset, f"data.values.{name}", place) for name in ("law", "exponent")]
     columns = []
     for name, loss in candidates.CANDIDATES[_shape(dataset)].losses(p, r, *law).items():
         norm, superposition = (np.full(loss.shape, value) for value in candidates.EXTRA[name])
-        best = [loss, norm, superposition]
+        optimised = [loss, norm, superposition]
         if name in candidates.ARRANGEMENTS[_shape(dataset)]:
             w = np.array(candidates.ARRANGEMENTS[_shape(dataset)][name], np.float32)
             start = {"W": np.tile(w, (points.size, 1, 1)), "b": np.zeros((points.size, w.shape[1]), np.float32)}
             trained = per_model.train_on(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
-            best = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
-        columns.append([loss, *(value.reshape(loss.shape) for value in best)])
+            optimised = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
+        columns.append([loss, *(value.reshape(loss.shape) for value in optimised)])
     return np.moveaxis(np.array(columns), 0, -1)
 
 
 def theory(table: xr.Dataset, which: str) -> xr.Dataset:
-    """Loss and phase of all candidates, and norm and superposition of their extra feature; `which`: candidate or optimised."""
+    """Loss of the `candidate` or `optimised` candidates, and norm, superposition and phase of their extra feature."""
     loss = table[f"{which}_loss"]
     if which == "candidate":
         extra = np.array([candidates.EXTRA[str(name)] for name in table["candidate"].values], np.float32)
@@ -152,18 +154,18 @@ def theory(table: xr.Dataset, which: str) -> xr.Dataset:
 
 
 def least(table: xr.Dataset, which: str) -> xr.Dataset:
-    """`theory` of the candidate of least loss; NaN, and phase −1, where there is none."""
-    every = theory(table, which)
-    return every.isel(candidate=every["loss"].fillna(np.inf).argmin("candidate"))
+    """`theory` of the candidate of least loss; NaN, and phase −1, where none is known."""
+    solutions = theory(table, which)
+    return solutions.isel(candidate=solutions["loss"].fillna(np.inf).argmin("candidate"))
 
 
 def excess(table: xr.Dataset) -> xr.DataArray:
-    """Best loss over seeds over the least optimised candidate's, minus 1."""
+    """Ratio of the best loss over seeds to the least optimised candidate's, minus 1."""
     return table["best_loss"] / least(table, "optimised")["loss"] - 1
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """How many seeds reach the best loss, and how far training agrees with the candidates, in every setting."""
+    """How many seeds reach the best loss, and how often training agrees with the candidates, in every setting."""
     for place, known in settings(dataset):
         words, setting = labels.place(dataset, place, ": "), dataset.isel(place)
         if select.seed_dim(dataset) is not None:
@@ -173,15 +175,15 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
 
 
 def _agreement(dataset: xr.Dataset) -> Iterator[str]:
-    """How far training agrees with the candidates, in one setting."""
+    """How often losses and phases agree with the candidates', in one setting."""
     optimised, paper, off = least(dataset, "optimised"), least(dataset, "candidate"), excess(dataset)
     trained = dataset["phase"] >= 0
     if not trained.any():
         return
     inside = trained & ~boundary(optimised["phase"], plane(dataset))
 
-    def share(what: xr.DataArray, among: xr.DataArray = trained) -> str:
-        return f"{float(what.where(among).mean()):.1%}"
+    def share(holds: xr.DataArray, among: xr.DataArray = trained) -> str:
+        return f"{float(holds.where(among).mean()):.1%}"
 
     near, below, most = share(abs(off) <= _CLOSE), share(off < -_CLOSE), max(0.0, -float(off.min()))
     yield (
@@ -199,7 +201,7 @@ def _agreement(dataset: xr.Dataset) -> Iterator[str]:
 
 
 def boundary(phase: xr.DataArray, plane: tuple[str, str]) -> xr.DataArray:
-    """Cells that have another phase among themselves and their eight neighbours."""
+    """Cells at a boundary: with more than one phase among themselves and their eight neighbours."""
     padded = phase.pad(dict.fromkeys(plane, 1), mode="edge")
     near = padded.rolling(dict.fromkeys(plane, 3), center=True).construct({dim: f"near_{dim}" for dim in plane})
     window = [f"near_{dim}" for dim in plane]

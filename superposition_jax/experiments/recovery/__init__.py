@@ -1,4 +1,4 @@
-"""Compressed sensing: how well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W."""
+"""Compressed sensing: recovery of x from h = Wx by the model's ReLU layer and by other decoders that know W."""
 
 from superposition_jax.experiments.declare import (
     DENSITY_AXIS,
@@ -11,7 +11,7 @@ from superposition_jax.experiments.declare import (
     Figure,
     Table,
     Variable,
-    every,
+    every_model,
     is_one_of,
 )
 
@@ -24,13 +24,13 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "recovery_error": Variable(
-                    "E‖x − x'‖² / Σ Var x_i of x recovered from Wx", ("recovery_matrix", "recovery_decoder")
+                    "E‖x − x'‖² / Σ_i Var x_i with x' recovered from Wx", ("recovery_matrix", "recovery_decoder")
                 )
             },
             needs=(
                 *(TIED, LINEAR_HIDDEN, is_one_of("activation", "model.activation", "relu"), RECONSTRUCTION),
                 *(INDEPENDENT, NOT_NEGATIVE),
-                every(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
+                every_model(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
             ),
         )
     },
