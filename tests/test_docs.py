@@ -1,5 +1,8 @@
 """Documents name what exists, and the reference has all of the package. That it builds without warnings is for .ci/run."""
 
+import ast
+import doctest
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +15,26 @@ from superposition_jax import extend
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "superposition_jax"
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
+
+
+def examples():
+    """Docstrings of the package with examples: the module's name, where the docstring stands, and the docstring."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = ast.get_docstring(node) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) else None
+            if text and ">>> " in text:
+                yield pytest.param(module, text, id=f"{module}.{getattr(node, 'name', '')}".rstrip("."))
+
+
+@pytest.mark.parametrize(("module", "text"), [*examples()])
+def test_examples_in_docstrings_give_what_they_show(module, text):
+    """Read from the source, since doctest itself finds no function that is wrapped to check shapes."""
+    names = {**vars(importlib.import_module(module))}
+    example = doctest.DocTestParser().get_doctest(text, names, module, None, None)
+    runner, report = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), []
+    runner.run(example, out=report.append)
+    assert not report, "".join(report)
 
 
 def read(name):

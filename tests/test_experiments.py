@@ -17,6 +17,7 @@ from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import FOLDERS, declare, figures, tables
 from superposition_jax.experiments.autoencoder import numeric as autoencoders
 from superposition_jax.experiments.autoencoder import table as dictionary
+from superposition_jax.experiments.packing import table as packing
 from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
@@ -69,10 +70,11 @@ def trained(key, name, several, seeds):
 
 
 @pytest.fixture
-def few_autoencoders(monkeypatch):
+def short_descents(monkeypatch):
     monkeypatch.setattr(dictionary, "KINDS", {name: dictionary.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
     monkeypatch.setattr(dictionary, "SIZES", (1.0, 2.0))
     monkeypatch.setattr(autoencoders, "learn", partial(autoencoders.learn, steps=20))
+    monkeypatch.setattr(packing, "_STEPS", 20)
 
 
 def one_diverged(dataset):
@@ -139,7 +141,7 @@ def test_every_folder_declares_itself_once():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_of_seeds_and_an_axis_with_a_model_that_diverged(name, few_autoencoders):
+def test_a_table_of_seeds_and_an_axis_with_a_model_that_diverged(name, short_descents):
     dataset, trainer = trained("tables", name, True, True)
     assert dataset["status"].size >= 4
     whole = holds_what_it_declares(name, one_diverged(dataset), trainer)
@@ -151,7 +153,7 @@ def test_a_table_of_seeds_and_an_axis_with_a_model_that_diverged(name, few_autoe
 @pytest.mark.slow
 @pytest.mark.parametrize("several", [False, True], ids=["one model", "an axis without seeds"])
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_without_seeds(name, several, few_autoencoders):
+def test_a_table_without_seeds(name, several, short_descents):
     dataset, trainer = trained("tables", name, several, False)
     assert select.seed_dim(dataset) is None
     whole = holds_what_it_declares(name, dataset, trainer)
