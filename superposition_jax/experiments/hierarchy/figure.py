@@ -69,6 +69,8 @@ def bases(dataset: xr.Dataset) -> Figure:
             label = _in_lines(title(dataset, place))
             along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=label, **look)
         axes.set_ylabel(words)
+        if dataset[name].isnull().all():
+            axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
         if log:
             layout.set_log(axes.yaxis, dataset[name].values)
         else:
