@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from oracle import antipodal_loss
 from scipy.optimize import minimize
 
 import superposition_jax
@@ -12,8 +13,7 @@ from superposition_jax.config import run_config
 from superposition_jax.core import geometry
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures
-from superposition_jax.experiments.phase import candidates
-from superposition_jax.experiments.phase import table as phase
+from superposition_jax.experiments.phase import candidates, diagram
 from superposition_jax.experiments.phase.figure import colours
 from superposition_jax.results import select
 
@@ -30,16 +30,16 @@ def test_candidates_are_what_their_names_say(shape):
         measured = geometry.measure(jnp.array(w, jnp.float32))
         extra = tuple(float(measured[name][-1]) for name in ("feature_norm", "superposition"))
         assert extra == pytest.approx(candidates.EXTRA[candidate])
-        assert phase.classify(*map(np.array, extra)) == expected[candidate]
-    assert phase.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
-    assert phase.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
+        assert diagram.classify(*map(np.array, extra)) == expected[candidate]
+    assert diagram.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
+    assert diagram.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
     assert set(candidates.CANDIDATES[shape].names) == set(candidates.CANDIDATES[shape].losses(0.1, 1.0))
 
 
 def test_boundary_cells_have_another_class_beside_them():
     phases = xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b"))
     expected = [[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
-    np.testing.assert_array_equal(phase.boundary(phases, ("a", "b")), np.array(expected, bool))
+    np.testing.assert_array_equal(diagram.boundary(phases, ("a", "b")), np.array(expected, bool))
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def two():
 
 
 def test_the_best_seed_is_as_good_as_the_best_candidate(two):
-    off = phase.excess(two)
+    off = diagram.excess(two)
     assert (off < 1e-3).mean() > 0.98
     assert float(off.min()) > -0.01
 
 
 def test_phases_are_the_optimised_candidates(two):
-    theory = phase.least(two, "optimised")["phase"]
-    inside = ~phase.boundary(theory, ("density", "importance"))
+    theory = diagram.least(two, "optimised")["phase"]
+    inside = ~diagram.boundary(theory, ("density", "importance"))
     assert (two["phase"] == theory).where(inside).mean() > 0.98
     assert set(np.unique(two["phase"])) == {0, 1, 2}
     assert "least optimised candidate" in two.attrs["findings"]
@@ -68,7 +68,7 @@ def test_the_other_variables_are_what_they_say(two):
     cell = two.isel(importance=3, density=8)
     rest = np.delete(np.arange(8), int(cell["loss"].argmax("seed")))
     without_worst = cell[["feature_norm", "superposition"]].isel(feature=1, seed=rest).mean("seed")
-    assert cell["phase_mean"] == phase.classify(*(without_worst[name].values for name in ("feature_norm", "superposition")))
+    assert cell["phase_mean"] == diagram.classify(*(without_worst[name].values for name in ("feature_norm", "superposition")))
     fixed = candidates.candidates_n2m1(*np.meshgrid(two["density"], two["importance"], indexing="ij"))
     for name, losses in fixed.items():
         candidate = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
@@ -84,7 +84,7 @@ def test_optimised_candidates_are_minima():
         for r in dataset["importance"].values:
 
             def lost(at, p=p, r=r):
-                return float(candidates.antipodal_loss(p, r, at[:2], at[2:])) / p**2
+                return float(antipodal_loss(p, r, at[:2], at[2:])) / p**2
 
             best = minimize(lost, [1, 1, 0, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000})
             drop = min(1.0, r) * float(theory.variance(p)) / p**2  # where one of the pair vanishes in the end
@@ -102,8 +102,8 @@ def test_the_plane_is_found_by_what_its_axes_vary():
     """Density before importance, by a sparsity axis of another name, one seed, one importance."""
     axes = "{s: {path: data.sparsity, values: [0.3, 0.6, 0.95]}, r: {path: data.importance.list.1, values: [2.0]}}"
     dataset = superposition_jax.run(["experiment=phase_n2m1", "~sweep.axes", f"+sweep.axes={axes}", "train.steps=300"])
-    assert phase.plane(dataset) == ("s", "r")
-    np.testing.assert_allclose(phase.coordinates(dataset)[0], [0.7, 0.4, 0.05])
+    assert diagram.plane(dataset) == ("s", "r")
+    np.testing.assert_allclose(diagram.coordinates(dataset)[0], [0.7, 0.4, 0.05])
     expected = candidates.candidates_n2m1([0.7, 0.4, 0.05], 2.0)["antipodal"]
     np.testing.assert_allclose(dataset["candidate_loss"].sel(candidate="antipodal").squeeze(), expected, rtol=1e-6)
     assert figures.draw("phase", dataset).axes
@@ -167,8 +167,8 @@ def test_full_diagrams_match_theory(experiment):
     """50×50 cells × 10 seeds: best within 0.1 % of the least optimised candidate or below; phases agree off the boundary."""
     dataset = superposition_jax.run([f"experiment={experiment}", "figures=[]"])
     assert dataset["status"].size == 25_000
-    off = phase.excess(dataset)
+    off = diagram.excess(dataset)
     assert (off <= 1e-3).mean() >= 0.99
-    theory = phase.least(dataset, "optimised")["phase"]
-    inside = ~phase.boundary(theory, ("density", "importance"))
+    theory = diagram.least(dataset, "optimised")["phase"]
+    inside = ~diagram.boundary(theory, ("density", "importance"))
     assert (dataset["phase"] == theory).where(inside).mean() >= 0.99

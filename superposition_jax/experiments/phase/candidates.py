@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from superposition_jax.theory.losses import Real, moments, ramp_error, variance
+from superposition_jax.theory.losses import Real, moments, variance
 
 PAIR_SQUARE: dict[str, Callable[[float], float]] = {
     "uniform": lambda a: 1 / 6,
@@ -60,12 +60,6 @@ def candidates_n3m2(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: 
     return {"last dropped": r * drop, "first dropped": drop, "last antipodal": (1 + r) * pair, "others antipodal": 2 * pair}
 
 
-def least(candidates: dict[str, Real]) -> tuple[NDArray[np.intp], Real]:
-    """Index of the candidate of least loss, and that loss, in the shape of the losses."""
-    stacked = np.stack(list(candidates.values()))
-    return stacked.argmin(axis=0), stacked.min(axis=0)
-
-
 def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, float]:
     """Density and relative importance (p*, 1) at which the candidates' regions meet, for n = 2, m = 1 and for n = 3, m = 2.
 
@@ -80,65 +74,6 @@ def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, fl
     return second / (first**2 + 2 * PAIR_SQUARE[law](exponent)), 1.0
 
 
-def boundaries_n2m1(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Relative importances r at the boundaries of n = 2, m = 1 as functions of p; NaN where a boundary does not exist.
-
-    `last dropped | antipodal`: r V = (1 + r) Q, so r = Q/(V − Q). `antipodal | first dropped`: V = (1 + r) Q, so r = V/Q − 1.
-    Both end at the triple point, where the third, r = 1, begins.
-    """
-    p = np.asarray(p, float)
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
-    sparse = p <= triple_point(law, exponent)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "last dropped | antipodal": np.where(sparse, pair / (drop - pair), np.nan),
-            "antipodal | first dropped": np.where(sparse, drop / pair - 1, np.nan),
-            "last dropped | first dropped": np.where(sparse, np.nan, 1.0),
-        }
-
-
-def boundaries_n3m2(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
-    """Relative importances r at the boundaries of n = 3, m = 2 as functions of p, apart from the line p = p* for r ≥ 1.
-
-    `last dropped | last antipodal`: r = Q/(V − Q) as for n = 2. `last antipodal | others antipodal`: (1 + r) Q = 2Q, so r = 1.
-    `others antipodal | first dropped`: V = 2Q, which is p = p* for every r ≥ 1.
-    """
-    two, sparse = boundaries_n2m1(p, law, exponent), np.asarray(p, float) <= triple_point(law, exponent)[0]
-    return {
-        "last dropped | last antipodal": two["last dropped | antipodal"],
-        "last antipodal | others antipodal": np.where(sparse, 1.0, np.nan),
-        "last dropped | first dropped": two["last dropped | first dropped"],
-    }
-
-
-def pair_error(p: ArrayLike, gain: ArrayLike, interference: ArrayLike, bias: ArrayLike) -> Real:
-    """E (x − ReLU(gain·x − interference·y + bias))² for x and y of density p and law U[0,1], exactly; arguments broadcast.
-
-    With both on, the integral over x is a closed form. It is a cubic in y between 0, the y up to which the output is above 0 for
-    every x, the y from which it is 0 for every x, and 1, so that two Gauss nodes in each interval are exact.
-    """
-    p, a, c, b = np.broadcast_arrays(*(np.asarray(value, float) for value in (p, gain, interference, bias)))
-    safe = np.where(c > 0, c, 1.0)
-    always, never = (np.where(c > 0, np.clip(edge / safe, 0.0, 1.0), edge > 0) for edge in (b, a + b))
-    both = (1 - never) / 3
-    for low, high in ((np.zeros_like(p), always), (always, never)):
-        for node in (-(3**-0.5), 3**-0.5):
-            y = low + (high - low) * (1 + node) / 2
-            both = both + (high - low) / 2 * ramp_error(1.0, a, b - c * y)
-    single = ramp_error(1.0, a, b) + ramp_error(0.0, -c, b)
-    return (1 - p) ** 2 * np.maximum(b, 0) ** 2 + p * (1 - p) * single + p**2 * both
-
-
-def antipodal_loss(p: ArrayLike, r: ArrayLike, norms: tuple[ArrayLike, ArrayLike], biases: tuple[ArrayLike, ArrayLike]) -> Real:
-    """Exact loss of two features of importances 1 and r on one line, W = (a, −c), for any norms a, c and biases; law U[0,1].
-
-    With a = c = 1 and b = 0 it is (1 + r)·p²/6. The minimum is lower: a positive bias makes up for what interference takes away,
-    and a shorter column interferes less.
-    """
-    (a, c), (b, d) = (tuple(np.asarray(value, float) for value in pair) for pair in (norms, biases))
-    return pair_error(p, a * a, a * c, b) + np.asarray(r, float) * pair_error(p, c * c, a * c, d)
-
-
 EXTRA = {
     "last dropped": (0, 0),
     "first dropped": (1, 0),
@@ -147,7 +82,6 @@ EXTRA = {
     "others antipodal": (1, 0),
 }
 """Norm and superposition of the extra feature, by candidate."""
-
 ARRANGEMENTS = {
     (2, 1): {"antipodal": [[1, -1]]},
     (3, 2): {"last antipodal": [[1, 0, 0], [0, 1, -1]], "others antipodal": [[1, -1, 0], [0, 0, 1]]},

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.phase import PHASES, table
+from superposition_jax.experiments.phase import PHASES, diagram
 from superposition_jax.experiments.reached import REACHED
 from superposition_jax.results import labels, select
 
@@ -35,7 +35,7 @@ def phase(dataset: xr.Dataset) -> Figure:
     Lines: boundaries of the optimised candidates (solid) and of the paper's (dashed). Elhage et al. 2022, "Superposition as a
     Phase Change".
     """
-    settings, seeds = list(table.settings(dataset)), layout.seeds_note(dataset)
+    settings, seeds = list(diagram.settings(dataset)), layout.seeds_note(dataset)
     if len(settings) == 1:
         panels = (_TRAINED, *(_THEORY if settings[0][1] else ()), _REACHED)
         shown = [[(draw, settings[0]) for draw in panels]]
@@ -82,7 +82,7 @@ def _trained(dataset: xr.Dataset) -> np.ndarray:
 
 def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
     def of_least(dataset: xr.Dataset) -> np.ndarray:
-        least = table.least(dataset, which)
+        least = diagram.least(dataset, which)
         return colours(*_on_plane(dataset, least["norm"], least["superposition"]))
 
     return of_least
@@ -95,12 +95,12 @@ _REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d
 _THEORY = (
     _Panel("paper's candidates", _candidates("candidate")),
     _Panel("optimised candidates", _candidates("optimised")),
-    _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, table.excess), _EXCESS_BAR),
+    _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, diagram.excess), _EXCESS_BAR),
 )
 
 
 def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
-    x, y = table.coordinates(dataset)
+    x, y = diagram.coordinates(dataset)
     left, low = _edges(x), _edges(y)
     axes.pcolormesh(left, low, panel.colours(dataset), rasterized=True)
     (loss,) = _on_plane(dataset, select.best_seed(dataset[["loss"]])["loss"])
@@ -118,7 +118,7 @@ def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
 
 
 def _on_plane(dataset: xr.Dataset, *values: xr.DataArray) -> list[np.ndarray]:
-    across, up = table.plane(dataset)
+    across, up = diagram.plane(dataset)
     return [value.transpose(up, across).values for value in values]
 
 
@@ -133,11 +133,11 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None:
     """Lines where the least losses of two phases' candidates are equal, and the third phase's is not lower."""
-    across, up = table.plane(dataset)
+    across, up = diagram.plane(dataset)
     if min(len(x), len(y)) < _FEWEST:
         return
     for which, (style, colour, width) in _LINES.items():
-        theory = table.theory(dataset, which).transpose("candidate", up, across)
+        theory = diagram.theory(dataset, which).transpose("candidate", up, across)
         loss, phases = theory["loss"].values, theory["phase"].values
         by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(PHASES))])
         for one, other in itertools.combinations(range(len(PHASES)), 2):
