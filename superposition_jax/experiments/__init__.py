@@ -2,6 +2,6 @@
 
 FOLDERS = (
     *("overview", "demonstration", "phase", "uniform", "solids", "crossing", "sets", "learning", "adversarial", "neurons"),
-    *("penalty", "hierarchy", "interference", "packing", "recovery", "simulation", "autoencoder"),
+    *("penalty", "hierarchy", "interference", "packing", "frames", "recovery", "simulation", "autoencoder"),
 )
 """The folders of this package; each declares what it offers in its `EXPERIMENT`."""
