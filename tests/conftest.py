@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import tempfile
+from functools import partial
 
 import jax
 import numpy as np
@@ -14,7 +15,6 @@ from superposition_jax.types import Hparams, Spec
 pytest_plugins = ["browser"]
 
 QUICK_TO_COMPILE = [
-    *("--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"),
     "--xla_cpu_parallel_codegen_split_count=1",
     *(["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []),  # XLA dies of flags that it lacks
 ]
@@ -26,8 +26,10 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
         config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
-        if "not slow" in config.option.markexpr:
-            os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE])
+        brief = "not slow" in config.option.markexpr
+        unoptimised = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+        level = unoptimised if brief else ["--xla_backend_optimization_level=1"]
+        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE, *level])
     gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -66,6 +68,18 @@ def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
 def numbers():
     """`make_numbers`."""
     return make_numbers
+
+
+@pytest.fixture
+def short_descents(monkeypatch):
+    """Few steps, where it is asked what a table holds and not how good it is."""
+    from superposition_jax.experiments.autoencoder import numeric, table
+    from superposition_jax.experiments.packing import table as packing
+
+    monkeypatch.setattr(table, "KINDS", {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
+    monkeypatch.setattr(table, "SIZES", (1.0, 2.0))
+    monkeypatch.setattr(numeric, "learn", partial(numeric.learn, steps=20))
+    monkeypatch.setattr(packing, "_STEPS", 20)
 
 
 @pytest.fixture

@@ -159,9 +159,9 @@ def test_a_value_that_any_experiment_refuses_is_refused_before_all_of_them(tmp_p
 
 
 @pytest.mark.slow
-def test_every_experiment_with_one_command(tmp_path):
+def test_every_experiment_with_one_command(tmp_path, short_descents):
     """Tiny, into one folder with an index page that has all their findings and figures."""
-    done = python(*COMMAND, "experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path, timeout=1200)
+    done = run_here("experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "outputs" / "all").iterdir()
     page = (folder / "index.html").read_text(encoding="utf-8")

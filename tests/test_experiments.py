@@ -1,7 +1,7 @@
 """Every declared table has exactly its variables, whatever the sweep, and every figure shows data."""
 
 import warnings
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,6 @@ from superposition_jax.config.compose import compose, conf_dir
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import FOLDERS, declare, figures, tables
 from superposition_jax.experiments.autoencoder import numeric as autoencoders
-from superposition_jax.experiments.autoencoder import table as dictionary
-from superposition_jax.experiments.packing import table as packing
 from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
@@ -67,14 +65,6 @@ def trained(key, name, several, seeds):
     config = shrunk(composed | {"figures": []} if key == "tables" else composed, several=several, seeds=seeds)
     without = config._replace(tables=config.tables if key == "figures" else [], figures=[])
     return pipeline.run(without), pipeline.trainer_for(config, config.groups)
-
-
-@pytest.fixture
-def short_descents(monkeypatch):
-    monkeypatch.setattr(dictionary, "KINDS", {name: dictionary.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
-    monkeypatch.setattr(dictionary, "SIZES", (1.0, 2.0))
-    monkeypatch.setattr(autoencoders, "learn", partial(autoencoders.learn, steps=20))
-    monkeypatch.setattr(packing, "_STEPS", 20)
 
 
 def one_diverged(dataset):
