@@ -15,7 +15,6 @@ from superposition_jax.config import run_config
 from superposition_jax.config.compose import compose, conf_dir
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import FOLDERS, declare, figures, tables
-from superposition_jax.experiments.autoencoder import numeric as autoencoders
 from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS

@@ -1,14 +1,9 @@
 """What a folder of `experiments` declares: its tables and figures, what their variables mean, and which sweeps they are for."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from superposition_jax.core import data
-from superposition_jax.sweep import Grid
-from superposition_jax.types import Spec
-
-Need = Callable[[Sequence[Spec], Grid], str | None]
-"""What a sweep of these Specs and axes lacks, in words (`needs model.kind = tied`), or None."""
+from superposition_jax.experiments.needs import Need
 
 
 class Variable(NamedTuple):
@@ -56,49 +51,3 @@ class Experiment(NamedTuple):
     figures: Mapping[str, Figure] = {}
     stream: int | None = None
     """The number of the folder's own stream of random numbers, different from all others (`types.INIT` … are 0 to 2)."""
-
-
-# --------------------------------------------------------------------------------------------------------- needs
-
-
-def every_model(condition: Callable[[Spec], bool], words: str) -> Need:
-    """The need that a condition, put in words, holds for every model."""
-    return lambda specs, grid: None if all(map(condition, specs)) else f"needs {words}"
-
-
-def is_one_of(field: str, key: str, *values: Any) -> Need:
-    """The need that the leaf `key` of the config, and so the Spec's `field`, has one of some values."""
-    return every_model(lambda spec: getattr(spec, field) in values, f"{key} = {' or '.join(map(str, values))}")
-
-
-def measured(*names: str) -> Need:
-    """The need that the run has some measures."""
-    return every_model(lambda spec: {*names} <= {*spec.measures}, f"measures=[{', '.join(names)}]")
-
-
-def axis_over(path: str) -> Need:
-    """The need for a sweep axis over a leaf of the config; one over sparsity is one over density."""
-
-    def missing(specs: Sequence[Spec], grid: Grid) -> str | None:
-        paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
-        return None if path in paths else f"needs a sweep axis over {path}"
-
-    return missing
-
-
-def _equal_training(specs: Sequence[Spec], grid: Grid) -> str | None:
-    alike = len({(spec.n_hidden, spec.steps, spec.snapshots) for spec in specs}) == 1
-    return None if alike else "needs no axis over model.n_hidden, train.steps or train.snapshots"
-
-
-TIED = is_one_of("kind", "model.kind", "tied")
-LINEAR_HIDDEN = is_one_of("hidden_activation", "model.hidden_activation", "identity")
-RELU_HIDDEN = is_one_of("hidden_activation", "model.hidden_activation", "relu")
-RECONSTRUCTION = is_one_of("target", "target.kind", "identity")
-INDEPENDENT = is_one_of("correlation", "data.sets.kind", "independent")
-IN_SETS = is_one_of("correlation", "data.sets.kind", "correlated", "anticorrelated")
-NOT_NEGATIVE = every_model(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
-SEVERAL_HIDDEN = every_model(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")
-SNAPSHOTS = every_model(lambda spec: spec.snapshots > 0, "train.snapshots above 0")
-EQUAL_TRAINING: Need = _equal_training
-DENSITY_AXIS = axis_over("data.density")

@@ -48,5 +48,5 @@ def refuse_unmet_needs(tables: Sequence[str], figures: Sequence[str], grid: Grid
             if isinstance(entry, Figure) and entry.table not in (None, *tables):
                 raise ConfigError(f"figures = {[*figures]}: {name} needs tables=[{entry.table}]")
             for need in entry.needs if isinstance(entry, (Table, Figure)) else ():
-                if missing := need(specs, grid):
+                if missing := need.missing(specs, grid):
                     raise ConfigError(f"{key} = {[*names]}: {name} {missing}")

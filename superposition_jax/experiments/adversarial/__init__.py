@@ -1,6 +1,7 @@
 """Superposition and adversarial examples: the cost of an attack, relative to its cost for a model without superposition."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable, measured
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import measured
 
 EXPERIMENT = Experiment(
     tables={

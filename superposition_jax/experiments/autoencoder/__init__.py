@@ -1,15 +1,7 @@
 """Sparse autoencoders of hidden activations: whether they find the features, and their number."""
 
-from superposition_jax.experiments.declare import (
-    NOT_NEGATIVE,
-    SEVERAL_HIDDEN,
-    TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    is_one_of,
-)
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import NOT_NEGATIVE, SEVERAL_HIDDEN, TIED, is_one_of
 
 ALIVE = 1e-3
 """A latent is alive when it is on for more than this share of inputs."""

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from numbers import Real
 
-from superposition_jax.experiments.declare import TIED, Experiment, Figure, Table, Variable, every_model
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import TIED, every_model, need
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
 
-def _one_axis(specs: Sequence[Spec], grid: Grid) -> str | None:
-    """One axis of numbers above 0 beside the seed's, and none zipped."""
+def _one_positive_axis(specs: Sequence[Spec], grid: Grid) -> bool:
     axes = [axis for axis in grid.axes if axis.path != "seed"]
     positive = len(axes) == 1 and all(isinstance(value, Real) and value > 0 for value in axes[0].values)
-    return None if positive and len(grid.sizes) == len(grid.axes) else "needs one axis of numbers above 0 beside the seed's"
+    return positive and len(grid.sizes) == len(grid.axes)
+
+
+_ONE_AXIS = need("one axis of numbers above 0 beside the seed's", _one_positive_axis)
 
 
 EXPERIMENT = Experiment(
@@ -28,7 +31,7 @@ EXPERIMENT = Experiment(
                 ),
                 "crossing_error": Variable("standard error of crossing, from resampled seeds", per="run", nan="crossing is NaN"),
             },
-            needs=(TIED, every_model(lambda spec: spec.n_features == 5, "model.n_features = 5"), _one_axis),
+            needs=(TIED, every_model(lambda spec: spec.n_features == 5, "model.n_features = 5"), _ONE_AXIS),
         )
     },
     figures={"crossing": Figure(f"{__name__}.figure", table="crossing")},

@@ -1,6 +1,7 @@
 """The paper's demonstration: which features a model represents at which sparsity, beside the linear model."""
 
-from superposition_jax.experiments.declare import RECONSTRUCTION, TIED, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import RECONSTRUCTION, TIED
 
 EXPERIMENT = Experiment(
     tables={

@@ -1,6 +1,7 @@
 """Whether features spread evenly over the hidden space, as a tight frame does."""
 
-from superposition_jax.experiments.declare import TIED, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import TIED
 
 EXPERIMENT = Experiment(
     tables={

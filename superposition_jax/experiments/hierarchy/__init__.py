@@ -1,6 +1,7 @@
 """The hypothesis' levels: which models are decomposable, linear, superposed, basis-aligned, monosemantic."""
 
-from superposition_jax.experiments.declare import INDEPENDENT, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import INDEPENDENT
 
 ROTATIONS = 200
 """Number of random rotations of the hidden layer that a model's basis is compared with."""

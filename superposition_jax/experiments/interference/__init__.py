@@ -1,17 +1,7 @@
 """Interference: false activations of features that are off, inputs that look alike, and what interference costs."""
 
-from superposition_jax.experiments.declare import (
-    INDEPENDENT,
-    LINEAR_HIDDEN,
-    RECONSTRUCTION,
-    TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    every_model,
-    measured,
-)
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, TIED, every_model, measured
 
 OTHERS = (1, 2, 3)
 """Numbers of other features that are active together."""

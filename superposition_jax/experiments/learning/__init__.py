@@ -1,17 +1,7 @@
 """Learning dynamics: dimensionalities that jump between those of solids, and sets of features that part in stages."""
 
-from superposition_jax.experiments.declare import (
-    EQUAL_TRAINING,
-    IN_SETS,
-    SEVERAL_HIDDEN,
-    SNAPSHOTS,
-    TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    every_model,
-)
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import EQUAL_TRAINING, IN_SETS, SEVERAL_HIDDEN, SNAPSHOTS, TIED, every_model
 
 NEAR, MOVED, MOVERS, SETTLED = 0.03, 0.05, 2, 0.1
 """Largest distance of a D_i on a solid's level, least move of a D_i, moves that make an event, and share of training before

@@ -1,6 +1,7 @@
 """Superposition in a privileged basis, and computation: which neurons serve which features, and how they inhibit each other."""
 
-from superposition_jax.experiments.declare import RELU_HIDDEN, Experiment, Figure, Table, Variable, is_one_of
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import RELU_HIDDEN, is_one_of
 
 SERVES = 0.1
 """A neuron serves a feature when it alone passes at least this share of the feature to the output."""

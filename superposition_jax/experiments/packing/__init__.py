@@ -1,6 +1,7 @@
 """Almost orthogonal vectors: how many there are, and how near trained features come to the best packings."""
 
-from superposition_jax.experiments.declare import SEVERAL_HIDDEN, TIED, Experiment, Figure, Table, Variable, every_model
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import SEVERAL_HIDDEN, TIED, every_model
 
 MOST = 256
 """The most vectors that are tried."""

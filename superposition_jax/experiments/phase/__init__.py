@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import Need
 from superposition_jax.experiments.reached import REACHED
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
@@ -15,7 +16,7 @@ _EQUAL = ("model.n_features", "model.n_hidden", "data.importance", "data.density
 
 
 def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
-    """Sweep axes over the density and over the last feature's importance, in order, neither of them zipped."""
+    """Why a sweep is no phase diagram, which stands on the plane of density and the last feature's importance; or None."""
     extra = f"data.importance.list.{specs[0].n_features - 1}"
     plane = {axis.path: axis for axis in grid.axes if axis.path in ("data.density", "data.sparsity", extra)}
     if len(plane) < 2 or extra not in plane:
@@ -52,7 +53,9 @@ EXPERIMENT = Experiment(
                     "Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE
                 ),
             },
-            needs=(_plane,),
+            needs=(
+                Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane),
+            ),
         )
     },
     figures={"phase": Figure(f"{__name__}.figure", table="phase")},

@@ -1,16 +1,13 @@
 """Compressed sensing: recovery of x from h = Wx by the model's ReLU layer and by other decoders that know W."""
 
-from superposition_jax.experiments.declare import (
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import (
     DENSITY_AXIS,
     INDEPENDENT,
     LINEAR_HIDDEN,
     NOT_NEGATIVE,
     RECONSTRUCTION,
     TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
     every_model,
     is_one_of,
 )

@@ -1,6 +1,7 @@
 """Correlated and anticorrelated features: cosines between features of one set, and between features of different sets."""
 
-from superposition_jax.experiments.declare import IN_SETS, TIED, Experiment, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Table, Variable
+from superposition_jax.experiments.needs import IN_SETS, TIED
 
 _NO_PAIR = "no two such features are represented"
 

@@ -1,6 +1,7 @@
 """A large sparse network simulated in the few dimensions of a toy model."""
 
-from superposition_jax.experiments.declare import NOT_NEGATIVE, RECONSTRUCTION, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import NOT_NEGATIVE, RECONSTRUCTION
 
 _ERROR = "relative error E‖y − ŷ‖²/E‖y − E y‖² of a large network's outputs"
 

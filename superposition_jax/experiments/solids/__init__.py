@@ -1,6 +1,7 @@
 """Solids that features form: components of the graph of their interference."""
 
-from superposition_jax.experiments.declare import TIED, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import TIED
 
 EXPERIMENT = Experiment(
     tables={

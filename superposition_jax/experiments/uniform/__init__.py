@@ -1,6 +1,7 @@
 """Uniform superposition: dimensions per feature against sparsity, and the dimensionality of every feature."""
 
-from superposition_jax.experiments.declare import DENSITY_AXIS, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import DENSITY_AXIS
 
 NEAR = 0.03
 """Largest distance of D* from a plateau at which a model is on it."""
