@@ -123,12 +123,9 @@ def _heading(text, line):
 
 
 def _needs(declared):
-    """The conditions of a table or figure: each by its docstring, what it asks of a sweep without axes, or its `words`."""
-    no_axes, conditions = import_module("superposition_jax.sweep").Grid(()), []
-    for need in declared.needs:
-        words = inspect.getdoc(need) or need((), no_axes) or inspect.getclosurevars(need).nonlocals.get("words", "")
-        conditions.append(words.removeprefix("needs ").removesuffix("."))
-    return f". Needs: {_as_prose('; '.join(conditions))}." if conditions else "."
+    """The conditions of a table or figure."""
+    words = "; ".join(need.words for need in declared.needs)
+    return f". Needs: {_as_prose(words)}." if words else "."
 
 
 def _first_paragraph(lines):

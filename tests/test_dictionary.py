@@ -39,9 +39,9 @@ def test_the_truth_scores_one_in_any_order():
     truth = some_directions(4, 9)
     for latents in (truth, truth[:, ::-1], np.hstack([truth, truth])):
         np.testing.assert_allclose(dictionary.recovery(truth, latents), 1, atol=1e-6)
-    found, true, matched = dictionary.recovery(truth, truth[:, :3])
-    assert found < 1
-    np.testing.assert_allclose((true, matched), (1, 3 / 9), atol=1e-6)
+    of_features, of_latents, matched = dictionary.recovery(truth, truth[:, :3])
+    assert of_features < 1
+    np.testing.assert_allclose((of_latents, matched), (1, 3 / 9), atol=1e-6)
     assert np.isnan(dictionary.recovery(truth, truth[:, :0])).all()
 
 
@@ -53,11 +53,11 @@ def test_chance_is_what_random_dictionaries_score(hidden, latents):
     assert abs(np.mean(scores) - dictionary.chance(hidden, latents)) < 4 * error
 
 
-@pytest.mark.parametrize("kept", [1, 2, 4])
-def test_the_greatest_latents_are_kept(kept):
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_the_greatest_latents_are_kept(k):
     a = np.maximum(np.random.default_rng(0).normal(size=(7, 50)), 0).astype(np.float32)
-    there = np.asarray(dictionary._greatest(jnp.asarray(a), jnp.asarray(float(kept)))) & (a > 0)
-    np.testing.assert_array_equal(there, (np.sort(a, axis=0)[::-1][kept - 1] <= a) & (a > 0))
+    is_kept = np.asarray(dictionary._greatest(jnp.asarray(a), jnp.asarray(float(k)))) & (a > 0)
+    np.testing.assert_array_equal(is_kept, (np.sort(a, axis=0)[::-1][k - 1] <= a) & (a > 0))
     assert np.asarray(dictionary._greatest(jnp.asarray(a), jnp.asarray(0.0))).all()
 
 
@@ -66,30 +66,30 @@ def test_top_one_with_the_true_directions_is_exact_for_one_feature_at_a_time(num
     w = some_directions(3, 6) * np.array([0.3, 1, 2, 0.5, 1, 1], np.float32)
     unit = w / np.linalg.norm(w, axis=0)
     sae = {"E": jnp.asarray(unit), "D": jnp.asarray(5 * w), "e": jnp.zeros(6), "c": jnp.zeros(3)}
-    sample, setting = one_at_a_time(numbers, w), ALL._replace(kept=jnp.asarray(1.0))
-    found = jax.jit(lambda sae: dictionary.evaluate(sae, sample, setting))(sae)
-    np.testing.assert_allclose(found["explained"], 1, atol=1e-6)
-    np.testing.assert_allclose(found["on"], 1, atol=1e-6)
-    np.testing.assert_allclose(found["decoder"], unit, atol=1e-6)
-    assert int(found["latents"]) == 6
-    assert abs(float(found["dead"])) < 1e-6
+    sample, setting = one_at_a_time(numbers, w), ALL._replace(k=jnp.asarray(1.0))
+    measures = jax.jit(lambda sae: dictionary.evaluate(sae, sample, setting))(sae)
+    np.testing.assert_allclose(measures["explained"], 1, atol=1e-6)
+    np.testing.assert_allclose(measures["on"], 1, atol=1e-6)
+    np.testing.assert_allclose(measures["decoder"], unit, atol=1e-6)
+    assert int(measures["latents"]) == 6
+    assert abs(float(measures["dead"])) < 1e-6
 
 
 @pytest.mark.slow
 def test_top_one_finds_features_that_are_active_one_at_a_time(numbers):
-    """In the seed that explains most: in others a latent may stand for two features."""
+    """The seed that explains most finds them all; in others a latent may stand for two features."""
     w, setting = some_directions(3, 6), Setting(jnp.asarray(12.0), jnp.asarray(1.0), jnp.asarray(0.0))
 
-    def one(seed):
+    def evaluated(seed):
         sample = one_at_a_time(numbers, w)
         return dictionary.evaluate(dictionary.learn(random.key(seed), sample, setting, shape=(3, 14)), sample, setting)
 
-    found = population.over_models(one, np.arange(4))
-    best = int(found["explained"].argmax())
-    alive = found["alive"][best]
-    assert found["explained"][best] > 0.999
-    np.testing.assert_allclose(dictionary.recovery(w, found["decoder"][best][:, alive]), 1, atol=1e-3)
-    assert not found["alive"][:, 12:].any()  # beyond the size
+    measures = population.over_models(evaluated, np.arange(4))
+    best = int(measures["explained"].argmax())
+    alive = measures["alive"][best]
+    assert measures["explained"][best] > 0.999
+    np.testing.assert_allclose(dictionary.recovery(w, measures["decoder"][best][:, alive]), 1, atol=1e-3)
+    assert not measures["alive"][:, 12:].any()  # beyond the size
 
 
 def test_explained_variance_is_zero_for_the_mean_and_one_for_the_input(numbers):
@@ -99,9 +99,9 @@ def test_explained_variance_is_zero_for_the_mean_and_one_for_the_input(numbers):
     sae = {"E": jnp.asarray(pairs), "D": jnp.asarray(pairs), "e": jnp.zeros(6), "c": h @ weight}
     np.testing.assert_allclose(dictionary.evaluate(sae, sample, ALL)["explained"], 1, atol=1e-6)
     off = sae | {"e": jnp.full(6, -100.0)}
-    found = dictionary.evaluate(off, sample, ALL)
-    np.testing.assert_allclose(found["explained"], 0, atol=1e-6)
-    assert (int(found["latents"]), float(found["dead"])) == (0, 1)
+    measures = dictionary.evaluate(off, sample, ALL)
+    np.testing.assert_allclose(measures["explained"], 0, atol=1e-6)
+    assert (int(measures["latents"]), float(measures["dead"])) == (0, 1)
 
 
 def test_latents_of_one_direction_count_once_and_dead_ones_not():
@@ -125,9 +125,9 @@ def test_autoencoders_find_sparse_features_and_not_dense_ones():
     """Means over seeds, within four standard errors: recovery beside chance, and the number of features by TopK."""
     kinds = ["ℓ₁ 0.3", "top 2"]
     dataset = superposition_jax.run(["experiment=dictionary", "figures=[]"]).sel(dictionary=2, sae=kinds).mean("sae_seed")
-    found, chance = dataset["sae_features_found"], dataset["sae_chance"]
-    assert np.all(found.sel(density=[0.3, 0.1, 0.03, 0.01]).mean("seed") > 0.97)
-    assert np.all(found.sel(density=1.0) < chance.sel(density=1.0))
+    cosine, chance = dataset["sae_features_found"], dataset["sae_chance"]
+    assert np.all(cosine.sel(density=[0.3, 0.1, 0.03, 0.01]).mean("seed") > 0.97)
+    assert np.all(cosine.sel(density=1.0) < chance.sel(density=1.0))
     excess = (dataset["sae_latents"] - dataset["represented"]).sel(sae="top 2", density=[0.1, 0.03, 0.01])
     error = excess.std("seed", ddof=1) / 2
     assert np.all(np.abs(excess.mean("seed")) < 4 * error + 0.5)

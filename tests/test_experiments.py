@@ -1,4 +1,4 @@
-"""What every declared table and figure keeps: exactly its variables, whatever the sweep, and pictures that show data."""
+"""Every declared table has exactly its variables, whatever the sweep, and every figure shows data."""
 
 import warnings
 from functools import cache
@@ -14,14 +14,13 @@ from superposition_jax.command import pipeline
 from superposition_jax.config import run_config
 from superposition_jax.config.compose import compose, conf_dir
 from superposition_jax.errors import ConfigError
-from superposition_jax.experiments import FOLDERS, autoencoder, declare, figures, tables
-from superposition_jax.experiments.autoencoder import numeric as autoencoders
+from superposition_jax.experiments import FOLDERS, declare, figures, tables
 from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 
 SMALL = {"steps": 40, "curve_points": 5, "batch_size": 32, "snapshots": 12}
-"""What is replaced in the `train` of a declared experiment's config."""
+"""Replacements in the `train` of an experiment's config."""
 
 
 def configs(key, name):
@@ -84,12 +83,12 @@ def holds_what_it_declares(name, dataset, trainer):
     assert all(declared[v].optional for v in missing), missing
     diverged = whole["status"] == STATUS.index("diverged")
     for variable, values in added.items():
-        meaning, dims, each, nan, _ = declared[variable]
-        over = {"model": sweep, "cell": tuple(select.cell_dims(dataset)), "run": ()}[each]
+        meaning, dims, per, nan, _ = declared[variable]
+        over = {"model": sweep, "cell": tuple(select.cell_dims(dataset)), "run": ()}[per]
         assert values.dims == (*over, *dims), variable
         assert values.attrs["long_name"] == meaning
-        assert nan or np.isfinite(values.where(~diverged, 0) if each == "model" else values).all(), variable
-        if each == "model" and diverged.any():
+        assert nan or np.isfinite(values.where(~diverged, 0) if per == "model" else values).all(), variable
+        if per == "model" and diverged.any():
             assert np.isnan(values.where(diverged, drop=True)).all() if diverged.ndim else values.isnull().all(), variable
     assert all(select.findings(whole))
     return whole
@@ -120,18 +119,14 @@ def shows_data(name, dataset):
 
 
 def test_every_folder_declares_itself_once():
-    found = {path.parent.name for path in Path(declare.__file__).parent.glob("*/__init__.py")}
-    assert found == {*FOLDERS}
+    folders = {path.parent.name for path in Path(declare.__file__).parent.glob("*/__init__.py")}
+    assert folders == {*FOLDERS}
     for key, registry in (("tables", TABLES), ("figures", FIGURES)):
         names = [name for experiment in EXPERIMENTS.values() for name in getattr(experiment, key)]
         assert len(names) == len({*names})
         assert {*names} <= registry.keys()
     streams = [experiment.stream for experiment in EXPERIMENTS.values() if experiment.stream is not None]
     assert len({*streams, 0, 1, 2}) == len(streams) + 3
-
-
-def test_constants_of_the_light_module_are_those_of_the_numbers():
-    assert autoencoders.ALIVE is autoencoder.ALIVE
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -1,4 +1,4 @@
-"""The table and the figures of the hypothesis' levels, on sweeps of all kinds."""
+"""The table of the hypothesis' levels: formulas, refusals, and what each kind of model loses."""
 
 import numpy as np
 import pytest

@@ -33,10 +33,10 @@ def test_orthogonal_features_do_not_interfere(numbers):
     assert between == pytest.approx(0, abs=1e-7)
     spec = Spec(4, 3)
     describe = jax.jit(interference.describe, static_argnames="spec")
-    found = describe(jnp.uint32(0), numbers(spec), {"W": w, "b": jnp.zeros(4)}, spec=spec)
-    assert not found["false_square"][:2].any()
-    assert not found["alternatives"][:2].any()
-    assert np.isnan(found["false_square"][2]).all()  # three of three represented features are on: none is off
+    measures = describe(jnp.uint32(0), numbers(spec), {"W": w, "b": jnp.zeros(4)}, spec=spec)
+    assert not measures["false_square"][:2].any()
+    assert not measures["alternatives"][:2].any()
+    assert np.isnan(measures["false_square"][2]).all()  # three of three represented features are on: none is off
     assert interference.linear_terms(jnp.eye(3, 4), jnp.ones(4)) == (1, 0)
 
 
@@ -51,22 +51,22 @@ def test_an_antipodal_pair_loses_by_interference_alone(numbers, p):
     for activation, square in (("relu", 0.0), ("identity", 1 / 3)):
         spec = Spec(2, 1, activation=activation)
         false = jax.jit(interference.false_activations, static_argnums=3, static_argnames="spec")
-        found = false(jax.random.key(0), numbers(spec), params, 1, spec=spec)
-        np.testing.assert_allclose(found["false_square"], [1 / 3, square, square], atol=4 / 64)
-        assert found["false_positive"] == 0
-        assert found["false_negative"] > 0.98
+        measures = false(jax.random.key(0), numbers(spec), params, 1, spec=spec)
+        np.testing.assert_allclose(measures["false_square"], [1 / 3, square, square], atol=4 / 64)
+        assert measures["false_positive"] == 0
+        assert measures["false_negative"] > 0.98
         np.testing.assert_allclose(interference.one_active_terms(numbers(spec), params, spec=spec)[1], 1.7 * square, rtol=1e-5)
 
 
 def test_one_active_terms_sum_to_the_paper_s(numbers):
     w, b = jax.random.normal(jax.random.key(0), (3, 7)) / 2, jnp.linspace(-0.3, 0.3, 7)
     spec = Spec(7, 3)
-    found = interference.one_active_terms(numbers(spec), {"W": w, "b": b}, spec=spec)
-    np.testing.assert_allclose(sum(found), theory.one_active_loss(w, b, 0.7 ** np.arange(7)), rtol=1e-3)
+    terms = interference.one_active_terms(numbers(spec), {"W": w, "b": b}, spec=spec)
+    np.testing.assert_allclose(sum(terms), theory.one_active_loss(w, b, 0.7 ** np.arange(7)), rtol=1e-3)
 
 
 def test_the_benefit_is_what_features_lose_one_by_one(numbers):
-    """Also with a hidden ReLU."""
+    """For a model with a hidden ReLU."""
     params = {"W": jax.random.normal(jax.random.key(0), (2, 3)), "b": jnp.array([0.1, -0.2, 0.0])}
     _, benefit, _ = losses(numbers, params, hidden_activation="relu")
     gains = (params["W"] * jax.nn.relu(params["W"])).sum(axis=0)
@@ -86,9 +86,9 @@ def test_the_benefit_is_what_features_lose_one_by_one(numbers):
 )
 def test_sets_that_look_alike_are_counted(w, support, counts):
     for active, expected in counts.items():
-        count = jax.jit(interference.alternatives, static_argnums=(2, 3))
-        found = count(jax.random.key(0), jnp.array(w, float), tuple(support), active)
-        assert float(found.mean()) == pytest.approx(expected, abs=4 / interference.INPUTS**0.5 if 0 < expected < 1 else 0)
+        alternatives = jax.jit(interference.alternatives, static_argnums=(2, 3))
+        count = alternatives(jax.random.key(0), jnp.array(w, float), tuple(support), active)
+        assert float(count.mean()) == pytest.approx(expected, abs=4 / interference.INPUTS**0.5 if 0 < expected < 1 else 0)
     assert np.isnan(interference.alternatives(jax.random.key(0), jnp.ones((2, 40)), (0, 1), 3)).all()  # 9,880 sets
 
 

@@ -16,7 +16,7 @@ TINY = ["data.importance.kind=uniform", "data.density=0.05", "tables=[packing]",
 
 @pytest.fixture(scope="module")
 def coherences():
-    """Of the restarts, for known packings, fewer vectors than dimensions, and others."""
+    """Coherences of restarts for known packings, fewer vectors than dimensions, and others."""
     lines = {(m, size) for m, (size, _) in bounds.EQUIANGULAR.items() if m < 7}
     return restarts({*lines, (4, 4), (4, 2), (4, 12), (6, 20), (8, 30), (3, 1), (5, 0)})
 
@@ -30,9 +30,9 @@ def test_equiangular_lines_are_found_at_their_angle(coherences):
 @pytest.mark.slow
 def test_the_largest_known_systems_are_found():
     """28 equiangular lines in R^7, and 120 of E8 at 60 degrees, which meet Levenshtein's bound."""
-    found = restarts({(7, 28), (8, 120)})
-    np.testing.assert_allclose(found[7, 28].min(), 1 / 3, atol=5e-4)
-    np.testing.assert_allclose(found[8, 120].min(), 1 / 2, atol=5e-4)
+    coherences = restarts({(7, 28), (8, 120)})
+    np.testing.assert_allclose(coherences[7, 28].min(), 1 / 3, atol=5e-4)
+    np.testing.assert_allclose(coherences[8, 120].min(), 1 / 2, atol=5e-4)
 
 
 def test_no_bound_is_undercut_and_no_random_vectors_are_better(coherences):

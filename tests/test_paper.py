@@ -80,9 +80,8 @@ def test_anticorrelated_partners_lie_antipodally_in_the_best_models():
     assert np.all(select.best_seed(dataset)["within"] < -0.95)
     antipodal = dataset["within"] < -0.8
     for density in dataset["density"]:
-        here = dataset.sel(density=density)
-        mine, rest = here["loss"].values[antipodal.sel(density=density)], here["loss"].values[~antipodal.sel(density=density)]
-        assert mine.min() < rest.min()
+        loss, chosen = dataset["loss"].sel(density=density).values, antipodal.sel(density=density).values
+        assert loss[chosen].min() < loss[~chosen].min()
 
 
 def test_three_correlated_pairs_are_a_hexagon_with_partners_side_by_side():
@@ -105,24 +104,23 @@ def test_collapse():
     """Pairs merge one by one as density grows: six directions, five, then four, three."""
     dataset = run("collapse", "sweep.axes.density.values=[0.03, 0.1, 0.2, 0.5]")
     best = select.best_seed(dataset)
-    found = [arrangement(best.isel(density=k)) for k in range(4)]
-    assert found == ["hexagon", "pentagon of 6 features", "2 digons of 3 features", "triangle of 6 features"]
+    arrangements = [arrangement(best.isel(density=k)) for k in range(4)]
+    assert arrangements == ["hexagon", "pentagon of 6 features", "2 digons of 3 features", "triangle of 6 features"]
 
 
 def test_solids_follow_one_another_with_sparsity():
     """Triangles, digons, then pentagons and antiprisms: features have the dimensionality of their solid."""
     overrides = ["sweep.axes.density.values=[0.65, 0.5, 0.22]", "sweep.axes.seed.range=4", "train.steps=10000"]
     dataset = run("dimensionality", *overrides)
-    there = dataset["feature_norm"] > 0.5
-    share = dataset["solid_features"] / there.sum("feature")
+    is_represented = dataset["feature_norm"] > 0.5
+    share = dataset["solid_features"] / is_represented.sum("feature")
     assert float(share.sel(density=0.65, solid="triangle").mean()) > 0.8
     assert np.all(share.sel(density=0.5, solid="digon") == 1)
-    d = dataset["dimensionality"].where(there)
+    d = dataset["dimensionality"].where(is_represented)
 
     def near(density, levels):
-        here = d.sel(density=density)
-        close = sum(np.abs(here - level) < 0.02 for level in levels) > 0
-        return float(close.where(there.sel(density=density)).mean())
+        close = sum(np.abs(d.sel(density=density) - level) < 0.02 for level in levels) > 0
+        return float(close.where(is_represented.sel(density=density)).mean())
 
     assert near(0.65, [2 / 3]) > 0.75
     assert near(0.5, [1 / 2]) == 1
@@ -219,9 +217,9 @@ def test_privileged_basis():
     assert 0 < int((best["features_per_neuron"].sel(sparsity=0.7) > 1).sum()) < 5
     sparse = best.sel(sparsity=0.99)
     np.testing.assert_array_equal(sparse["features_per_neuron"], 4)
-    speaks = (sparse["contribution"] >= 0.1).transpose("feature", "hidden").values
-    assert len({tuple(row) for row in speaks}) == 10
-    assert np.all(speaks.sum(axis=1) == 2)
+    serves = (sparse["contribution"] >= 0.1).transpose("feature", "hidden").values
+    assert len({tuple(row) for row in serves}) == 10
+    assert np.all(serves.sum(axis=1) == 2)
 
 
 def test_absolute_value_of_few_features_takes_two_neurons_each():

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from oracle import antipodal_loss
 from scipy.optimize import minimize
 
 import superposition_jax
@@ -12,8 +13,7 @@ from superposition_jax.config import run_config
 from superposition_jax.core import geometry
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures
-from superposition_jax.experiments.phase import candidates
-from superposition_jax.experiments.phase import table as phase
+from superposition_jax.experiments.phase import candidates, diagram
 from superposition_jax.experiments.phase.figure import colours
 from superposition_jax.results import select
 
@@ -26,20 +26,20 @@ SMALL = ["sweep.axes.importance.num=12", "sweep.axes.density.num=12", "sweep.axe
 def test_candidates_are_what_their_names_say(shape):
     """Norm and superposition of the extra feature, measured on the arrangements, and the phase that follows."""
     expected = {"antipodal": 2, "last antipodal": 2, "others antipodal": 1}
-    for name, w in candidates.ARRANGEMENTS[shape].items():
+    for candidate, w in candidates.ARRANGEMENTS[shape].items():
         measured = geometry.measure(jnp.array(w, jnp.float32))
-        extra = tuple(float(measured[of][-1]) for of in ("feature_norm", "superposition"))
-        assert extra == pytest.approx(candidates.EXTRA[name])
-        assert phase.classify(*map(np.array, extra)) == expected[name]
-    assert phase.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
-    assert phase.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
+        extra = tuple(float(measured[name][-1]) for name in ("feature_norm", "superposition"))
+        assert extra == pytest.approx(candidates.EXTRA[candidate])
+        assert diagram.classify(*map(np.array, extra)) == expected[candidate]
+    assert diagram.classify(*map(np.array, candidates.EXTRA["last dropped"])) == 0
+    assert diagram.classify(*map(np.array, candidates.EXTRA["first dropped"])) == 1
     assert set(candidates.CANDIDATES[shape].names) == set(candidates.CANDIDATES[shape].losses(0.1, 1.0))
 
 
 def test_boundary_cells_have_another_class_beside_them():
-    found = phase.boundary(xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b")), ("a", "b"))
+    phases = xr.DataArray([[0, 0, 0, 2], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dims=("a", "b"))
     expected = [[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
-    np.testing.assert_array_equal(found, np.array(expected, bool))
+    np.testing.assert_array_equal(diagram.boundary(phases, ("a", "b")), np.array(expected, bool))
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def two():
 
 
 def test_the_best_seed_is_as_good_as_the_best_candidate(two):
-    off = phase.excess(two)
+    off = diagram.excess(two)
     assert (off < 1e-3).mean() > 0.98
     assert float(off.min()) > -0.01
 
 
 def test_phases_are_the_optimised_candidates(two):
-    theory = phase.least(two, "optimised")["phase"]
-    inside = ~phase.boundary(theory, ("density", "importance"))
+    theory = diagram.least(two, "optimised")["phase"]
+    inside = ~diagram.boundary(theory, ("density", "importance"))
     assert (two["phase"] == theory).where(inside).mean() > 0.98
     assert set(np.unique(two["phase"])) == {0, 1, 2}
     assert "least optimised candidate" in two.attrs["findings"]
@@ -68,11 +68,11 @@ def test_the_other_variables_are_what_they_say(two):
     cell = two.isel(importance=3, density=8)
     rest = np.delete(np.arange(8), int(cell["loss"].argmax("seed")))
     without_worst = cell[["feature_norm", "superposition"]].isel(feature=1, seed=rest).mean("seed")
-    assert cell["phase_mean"] == phase.classify(*(without_worst[name].values for name in ("feature_norm", "superposition")))
+    assert cell["phase_mean"] == diagram.classify(*(without_worst[name].values for name in ("feature_norm", "superposition")))
     fixed = candidates.candidates_n2m1(*np.meshgrid(two["density"], two["importance"], indexing="ij"))
     for name, losses in fixed.items():
-        here = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
-        np.testing.assert_allclose(here, losses, rtol=1e-6)
+        candidate = two["candidate_loss"].sel(candidate=name).transpose("density", "importance")
+        np.testing.assert_allclose(candidate, losses, rtol=1e-6)
 
 
 def test_optimised_candidates_are_minima():
@@ -84,12 +84,12 @@ def test_optimised_candidates_are_minima():
         for r in dataset["importance"].values:
 
             def lost(at, p=p, r=r):
-                return float(candidates.antipodal_loss(p, r, at[:2], at[2:])) / p**2
+                return float(antipodal_loss(p, r, at[:2], at[2:])) / p**2
 
             best = minimize(lost, [1, 1, 0, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000})
             drop = min(1.0, r) * float(theory.variance(p)) / p**2  # where one of the pair vanishes in the end
-            here = dataset["optimised_loss"].sel(density=p, importance=r).min()
-            assert float(here) / p**2 == pytest.approx(min(best.fun, drop), rel=1e-3)
+            least = dataset["optimised_loss"].sel(density=p, importance=r).min()
+            assert float(least) / p**2 == pytest.approx(min(best.fun, drop), rel=1e-3)
 
 
 def test_other_activations_have_no_candidates():
@@ -102,8 +102,8 @@ def test_the_plane_is_found_by_what_its_axes_vary():
     """Density before importance, by a sparsity axis of another name, one seed, one importance."""
     axes = "{s: {path: data.sparsity, values: [0.3, 0.6, 0.95]}, r: {path: data.importance.list.1, values: [2.0]}}"
     dataset = superposition_jax.run(["experiment=phase_n2m1", "~sweep.axes", f"+sweep.axes={axes}", "train.steps=300"])
-    assert phase.plane(dataset) == ("s", "r")
-    np.testing.assert_allclose(phase.coordinates(dataset)[0], [0.7, 0.4, 0.05])
+    assert diagram.plane(dataset) == ("s", "r")
+    np.testing.assert_allclose(diagram.coordinates(dataset)[0], [0.7, 0.4, 0.05])
     expected = candidates.candidates_n2m1([0.7, 0.4, 0.05], 2.0)["antipodal"]
     np.testing.assert_allclose(dataset["candidate_loss"].sel(candidate="antipodal").squeeze(), expected, rtol=1e-6)
     assert figures.draw("phase", dataset).axes
@@ -111,11 +111,11 @@ def test_the_plane_is_found_by_what_its_axes_vary():
 
 @pytest.mark.parametrize("activation", [["relu"], ["relu", "gelu"]])
 def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
-    here = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
-    dataset = superposition_jax.run(["experiment=phase_law", *here], directory=tmp_path)
+    overrides = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
+    dataset = superposition_jax.run(["experiment=phase_law", *overrides], directory=tmp_path)
     assert (tmp_path / "figures" / "phase.png").is_file()
     figure = figures.draw("phase", dataset)
-    (mesh,) = (part for part in figure.axes[0].collections if hasattr(part, "get_coordinates"))
+    (mesh,) = (artist for artist in figure.axes[0].collections if hasattr(artist, "get_coordinates"))
     best = select.best_seed(dataset).isel(feature=-1, activation=0)
     expected = colours(*(best[name].transpose("importance", "density").values for name in ("feature_norm", "superposition")))
     np.testing.assert_allclose(mesh.get_array(), expected)
@@ -167,8 +167,8 @@ def test_full_diagrams_match_theory(experiment):
     """50×50 cells × 10 seeds: best within 0.1 % of the least optimised candidate or below; phases agree off the boundary."""
     dataset = superposition_jax.run([f"experiment={experiment}", "figures=[]"])
     assert dataset["status"].size == 25_000
-    off = phase.excess(dataset)
+    off = diagram.excess(dataset)
     assert (off <= 1e-3).mean() >= 0.99
-    theory = phase.least(dataset, "optimised")["phase"]
-    inside = ~phase.boundary(theory, ("density", "importance"))
+    theory = diagram.least(dataset, "optimised")["phase"]
+    inside = ~diagram.boundary(theory, ("density", "importance"))
     assert (dataset["phase"] == theory).where(inside).mean() >= 0.99

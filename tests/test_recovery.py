@@ -37,23 +37,23 @@ def test_one_feature_is_found_by_pursuit_whatever_w_without_parallel_columns(m):
 def test_all_decoders_are_exact_for_an_orthogonal_w():
     w, x = jnp.asarray(ortho_group.rvs(8, random_state=0), jnp.float32), sparse(8, 3, 100)
     a, c = recovery.least_squares(np.asarray(w), np.full(8, 0.3), np.full(8, 0.2))
-    for found in (
-        recovery.relu(w, w @ x, jnp.ones(8), jnp.zeros(8)),
+    for estimate in (
+        recovery.relu(w.T @ (w @ x), jnp.ones(8), jnp.zeros(8)),
         a @ (w @ x) + c[:, None],
         recovery.matching_pursuit(w, w @ x),
     ):
-        np.testing.assert_allclose(found, x, atol=1e-4)
+        np.testing.assert_allclose(estimate, x, atol=1e-4)
     np.testing.assert_allclose(recovery.l1(w, w @ x), x, atol=2e-3)  # a penalty of a thousandth
 
 
 def test_pursuit_has_the_least_squares_over_the_features_it_chose():
     w, x = gaussian(8, 16), sparse(16, 3, 50)
-    found = np.asarray(recovery.matching_pursuit(w, w @ x))
+    estimates = np.asarray(recovery.matching_pursuit(w, w @ x))
     exact = 0
-    for got, true in zip(found.T, np.asarray(x).T, strict=True):
-        if set(np.flatnonzero(got > 1e-4)) == set(np.flatnonzero(true)):
+    for estimate, true in zip(estimates.T, np.asarray(x).T, strict=True):
+        if set(np.flatnonzero(estimate > 1e-4)) == set(np.flatnonzero(true)):
             exact += 1
-            np.testing.assert_allclose(got, true, atol=1e-3)
+            np.testing.assert_allclose(estimate, true, atol=1e-3)
     assert exact > 15
 
 
@@ -61,19 +61,19 @@ def test_l1_minimises_what_linear_programming_does():
     """Basis pursuit min Σ x, Wx = h, x ≥ 0, within what the penalty leaves; several features that are not all recovered."""
     w, x = gaussian(10, 24), sparse(24, 5, 25)
     h = np.asarray(w @ x)
-    found = np.asarray(recovery.l1(w, jnp.asarray(h)))
-    assert found.min() >= 0
+    estimates = np.asarray(recovery.l1(w, jnp.asarray(h)))
+    assert estimates.min() >= 0
     gap = []
     for k in range(25):
         least = linprog(np.ones(24), A_eq=np.asarray(w), b_eq=h[:, k]).fun
         penalty = 1e-3 * (np.asarray(w).T @ h[:, k]).max()
 
-        rest = h[:, k] - np.asarray(w, np.float64) @ found[:, k]
-        objective = 0.5 * rest @ rest + penalty * found[:, k].sum()
+        rest = h[:, k] - np.asarray(w, np.float64) @ estimates[:, k]
+        objective = 0.5 * rest @ rest + penalty * estimates[:, k].sum()
         # The optimum of the penalised problem lies below that of the constrained one, and its Σ x does too.
         assert objective <= penalty * least * (1 + 1e-3)
-        assert found[:, k].sum() <= least * (1 + 1e-3)
-        # And not below its dual's at any θ with Wᵀθ ≤ λ: what is left of h, scaled, certifies the optimum.
+        assert estimates[:, k].sum() <= least * (1 + 1e-3)
+        # It is not below its dual's at any θ with Wᵀθ ≤ λ: what is left of h, scaled, certifies the optimum.
         theta = rest * min(1, penalty / (np.asarray(w).T @ rest).max())
         gap.append((objective - (theta @ h[:, k] - 0.5 * theta @ theta)) / objective)
     assert np.median(gap) < 1e-3
@@ -92,7 +92,7 @@ def test_the_best_linear_decoder_is_that_of_least_squares_on_a_large_sample():
     a, c = recovery.least_squares(np.asarray(w), mean, variance)
     ours = a @ h[:, size:] + c[:, None]
     np.testing.assert_allclose(ours, fitted, atol=0.02)
-    errors = [np.mean(np.sum((x[:, size:] - found) ** 2, axis=0)) for found in (fitted, ours)]
+    errors = [np.mean(np.sum((x[:, size:] - estimate) ** 2, axis=0)) for estimate in (fitted, ours)]
     np.testing.assert_allclose(errors[1], errors[0], rtol=1e-3)
 
 
@@ -101,7 +101,7 @@ def test_a_fitted_relu_layer_reads_an_antipodal_pair():
     w, x = jnp.asarray([[1.0, -1.0]]), sparse(2, 1, 500)
     batch = Batch(x, jnp.full(500, 1 / 500))
     gain, b = recovery.fit_relu(w, batch)
-    error = recovery.error(x, recovery.relu(w, w @ x, gain, b), batch.weight, jnp.ones(2))
+    error = recovery.error(x, recovery.relu(w.T @ (w @ x), gain, b), batch.weight, jnp.ones(2))
     assert float(error) < 1e-4
     assert np.all(np.isfinite(recovery.fit_relu(jnp.zeros((2, 2)), batch)[0]))
 
@@ -115,7 +115,7 @@ def test_a_fitted_layer_is_as_good_as_a_trained_one(density):
     fitted, other = ((rng.random((12, 20_000)) < density) * rng.random((12, 20_000)) for _ in range(2))
     weight, x = jnp.full(20_000, 1 / 20_000), jnp.asarray(other, jnp.float32)
     layers = recovery.fit_relu(w, Batch(jnp.asarray(fitted, jnp.float32), weight)), (jnp.ones(12), b)
-    errors = [float(recovery.error(x, recovery.relu(w, w @ x, *layer), weight, jnp.ones(12))) for layer in layers]
+    errors = [float(recovery.error(x, recovery.relu(w.T @ (w @ x), *layer), weight, jnp.ones(12))) for layer in layers]
     assert errors[0] < 1.03 * errors[1]
 
 

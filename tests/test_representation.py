@@ -1,4 +1,4 @@
-"""What hidden activations are made of, against closed forms."""
+"""Measures of hidden activations against closed forms."""
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,8 @@ def batch_of(numbers, p=0.3, points=2**14, **fields):
 
 def describe(numbers, params, p=0.3, **fields):
     spec = Spec(N, M, **fields)
-    found = DESCRIBE(jnp.uint32(3), numbers(spec, density=np.full(N, p)), params, spec=spec)
-    return {name: np.asarray(value) for name, value in found.items()}
+    measures = DESCRIBE(jnp.uint32(3), numbers(spec, density=np.full(N, p)), params, spec=spec)
+    return {name: np.asarray(value) for name, value in measures.items()}
 
 
 @pytest.fixture
@@ -33,20 +33,20 @@ def params():
 
 @pytest.mark.parametrize("p", [1.0, 0.3, 0.001])
 def test_a_linear_hidden_layer_is_linear_in_every_basis(numbers, params, p):
-    found = describe(numbers, params, p)
-    np.testing.assert_allclose(found["linear_share"], 1, atol=1e-4)
-    np.testing.assert_allclose(found["interaction_share"], 0, atol=1e-5)
-    np.testing.assert_allclose(*found["basis_loss"], rtol=1e-5)
-    assert abs(np.subtract(*found["aligned"])) > 1e-3
+    measures = describe(numbers, params, p)
+    np.testing.assert_allclose(measures["linear_share"], 1, atol=1e-4)
+    np.testing.assert_allclose(measures["interaction_share"], 0, atol=1e-5)
+    np.testing.assert_allclose(*measures["basis_loss"], rtol=1e-5)
+    assert abs(np.subtract(*measures["aligned"])) > 1e-3
 
 
 @pytest.mark.parametrize("p", [1.0, 0.3])
 def test_a_hidden_relu_is_not_where_weights_are_negative_and_sees_rotations(numbers, params, p):
-    found = describe(numbers, params, p, hidden_activation="relu")
-    assert np.all(found["linear_share"] < 0.99)
-    assert np.all(found["interaction_share"] > 0.01)
-    assert np.all(found["linear_share"] + found["interaction_share"] < 1.02)
-    assert abs(np.subtract(*np.log(found["basis_loss"]))) > 0.01
+    measures = describe(numbers, params, p, hidden_activation="relu")
+    assert np.all(measures["linear_share"] < 0.99)
+    assert np.all(measures["interaction_share"] > 0.01)
+    assert np.all(measures["linear_share"] + measures["interaction_share"] < 1.02)
+    assert abs(np.subtract(*np.log(measures["basis_loss"]))) > 0.01
     positive = describe(numbers, params | {"W": jnp.abs(params["W"])}, p, hidden_activation="relu")
     np.testing.assert_allclose(positive["linear_share"][0], 1, atol=1e-4)
 
@@ -55,9 +55,9 @@ def test_a_hidden_relu_is_not_where_weights_are_negative_and_sees_rotations(numb
 def test_half_of_a_signed_feature_is_decomposable_but_not_linear(numbers, p):
     """h = ReLU(±x) of U[−1, 1]: R² = Cov(h, x)²/(Var x Var h) = 1/(2 − 3p/4)."""
     w = jnp.eye(M, N) * jnp.array([1.0, -1.0] * 3)[None, :]
-    found = describe(numbers, {"W": w, "b": jnp.zeros(N)}, p, hidden_activation="relu", law="signed")
-    np.testing.assert_allclose(found["linear_share"][0], 1 / (2 - 0.75 * p), rtol=0.03)
-    np.testing.assert_allclose(found["interaction_share"][0], 0, atol=1e-4)
+    measures = describe(numbers, {"W": w, "b": jnp.zeros(N)}, p, hidden_activation="relu", law="signed")
+    np.testing.assert_allclose(measures["linear_share"][0], 1 / (2 - 0.75 * p), rtol=0.03)
+    np.testing.assert_allclose(measures["interaction_share"][0], 0, atol=1e-4)
 
 
 def test_interactions_of_two_bits_have_their_closed_form(numbers):
@@ -67,9 +67,9 @@ def test_interactions_of_two_bits_have_their_closed_form(numbers):
     hparams = numbers(spec, density=np.full(N, p))
     batch, other = (data.sampler(hparams, spec=spec)(jax.random.key(k)) for k in (1, 2))
     params = {"W": jnp.zeros((1, N)).at[0, :2].set(jnp.array([1.0, -1.0])), "b": jnp.zeros(N)}
-    found, rest = representation.first_order(lambda x: model.forward(params, x, spec=spec)[0], batch, other.x)
+    variances, rest = representation.first_order(lambda x: model.forward(params, x, spec=spec)[0], batch, other.x)
     q = 1 - p
-    np.testing.assert_allclose(found[0, :3], [p * q**3, q * p**3, 0], atol=4 / 2**8 * p * q)
+    np.testing.assert_allclose(variances[0, :3], [p * q**3, q * p**3, 0], atol=4 / 2**8 * p * q)
     np.testing.assert_allclose(rest, (p * q) ** 2, atol=4 / 2**8 * p * q)
 
 
@@ -88,18 +88,13 @@ def test_neurons_of_one_feature_know_its_activity_and_shared_ones_less(numbers):
     np.testing.assert_allclose(silent, 0, atol=1e-5)
     always = Batch(jnp.ones((N, 8)), jnp.full(8, 1 / 8))
     assert np.isnan(share(always.x[:M], always)).all()
-    one = Batch(batch.x.at[0].set(1.0), batch.weight)
-    np.testing.assert_allclose(share(one.x[1:M], one), 1, rtol=1e-4)
-
-
-def test_features_of_a_neuron_are_counted():
-    shares = jnp.array([[1.0, 0, 0, 0], [0.5, 0.5, 0.5, 0], [0, 0, 0, 0]])
-    np.testing.assert_allclose(representation.neuron_features(shares), [1, 3, 0])
+    always = Batch(batch.x.at[0].set(1.0), batch.weight)
+    np.testing.assert_allclose(share(always.x[1:M], always), 1, rtol=1e-4)
 
 
 def test_one_neuron_a_feature_is_beyond_all_rotations(numbers):
-    found = describe(numbers, {"W": jnp.eye(M, N), "b": jnp.zeros(N)})
-    assert found["aligned"][0] == 1 == found["less_aligned_rotations"][0]
-    assert found["aligned_z"][0] > 3 > abs(found["aligned_z"][1])
-    np.testing.assert_allclose(found["neuron_features"][0], 1, atol=0.05)
-    assert np.all(found["neuron_features"][1] > 1.2)
+    measures = describe(numbers, {"W": jnp.eye(M, N), "b": jnp.zeros(N)})
+    assert measures["aligned"][0] == 1 == measures["less_aligned_rotations"][0]
+    assert measures["aligned_z"][0] > 3 > abs(measures["aligned_z"][1])
+    np.testing.assert_allclose(measures["neuron_features"][0], 1, atol=0.05)
+    assert np.all(measures["neuron_features"][1] > 1.2)

@@ -39,11 +39,10 @@ def test_orthogonal_directions_simulate_exactly(density, numbers):
     spec = Spec(n_features=12, n_hidden=12)
     w = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
     params = {"W": jnp.asarray(w), "b": jnp.zeros(12)}
-    errors = jax.jit(partial(simulation.errors, spec=spec))
-    found = errors(random.key(0), numbers(spec, density=np.full(12, density)), params)
+    errors = jax.jit(partial(simulation.errors, spec=spec))(random.key(0), numbers(spec, density=np.full(12, density)), params)
     for name in ("error", "independent", "dedicated", "linear"):
-        assert abs(float(found[name])) < 1e-6, name
-    assert abs(float(found["density"]) / density - 1) < 0.1
+        assert abs(float(errors[name])) < 1e-6, name
+    assert abs(float(errors["density"]) / density - 1) < 0.1
 
 
 @pytest.mark.parametrize("density", DENSITIES)
@@ -54,8 +53,8 @@ def test_without_superposition_the_error_is_its_closed_form(density, numbers):
     u = simulation.network(random.key(0), hparams, spec=SPEC).u
     draw = data.sampler(hparams, spec=SPEC)
     spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(random.key(seed)))))(jnp.arange(16))
-    found = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
-    assert abs(found.mean() - terms[4:].sum()) < 4 * found.std(ddof=1) / 4
+    estimates = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
+    assert abs(estimates.mean() - terms[4:].sum()) < 4 * estimates.std(ddof=1) / 4
     spread = jnp.diag(terms / np.asarray(hparams.importance))
     np.testing.assert_allclose(simulation.dedicated(u, spread, 4), terms[4:].sum(), rtol=1e-5)
 
@@ -87,8 +86,8 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
 
     def both(seed):
         x, weight = simulation.inputs(random.key(seed), hparams, spec=SPEC)  # twice as often as neurons, so ½ is the threshold
-        own, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(random.key(100 + seed))
-        return jnp.stack([simulation.simulated(params, u, part, spec=SPEC) for part in (own, given)])
+        neurons, given = Batch(2 * jax.nn.relu(x - 0.5), weight), draw(random.key(100 + seed))
+        return jnp.stack([simulation.simulated(params, u, batch, spec=SPEC) for batch in (neurons, given)])
 
     difference = np.diff(jax.jit(jax.vmap(both))(jnp.arange(32)), axis=1)
     assert abs(difference.mean()) < 4 * difference.std(ddof=1) / 32**0.5
@@ -96,7 +95,7 @@ def test_neurons_with_an_input_each_are_as_in_training(numbers):
 
 @pytest.mark.slow
 def test_sparse_networks_are_simulated_better_than_without_superposition():
-    """By the means of seeds within four standard errors; and neurons that share inputs cost the more, the sparser they are."""
+    """Means of seeds differ by four standard errors; neurons that share inputs cost the more, the sparser they are."""
     dataset = superposition_jax.run(["experiment=simulation", "figures=[]", "sweep.axes.width.values=[20, 40]"])
     gain = np.log(dataset["simulation_dedicated"] / dataset["simulation_error"])
     lead = gain.mean("seed") / (gain.std("seed", ddof=1) / 2)

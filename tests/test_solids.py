@@ -41,10 +41,10 @@ def test_a_solid_in_any_position(name):
     rng = np.random.default_rng(0)
     w = np.zeros((4, SOLIDS[name].shape[1] + 1))
     w[: SOLIDS[name].shape[0], :-1] = SOLIDS[name]
-    found = solids.components(ortho_group.rvs(4, random_state=rng) @ w + 0.02 * rng.normal(size=w.shape))
-    assert found.component[-1] == -1  # the feature that is not represented
-    assert found.features[-1] == found.points[-1] == found.dimension[-1] == 0
-    assert {solids.name(*kind) for kind in zip(*(column[:-1] for column in found[1:]), strict=True)} == {name}
+    graph = solids.components(ortho_group.rvs(4, random_state=rng) @ w + 0.02 * rng.normal(size=w.shape))
+    assert graph.component[-1] == -1  # the feature that is not represented
+    assert graph.features[-1] == graph.points[-1] == graph.dimension[-1] == 0
+    assert {solids.name(*kind) for kind in zip(*(column[:-1] for column in graph[1:]), strict=True)} == {name}
 
 
 def test_every_name_is_of_a_solid_that_is_one_component():
@@ -59,23 +59,20 @@ def test_factors_of_a_tegum_product_are_told_apart():
     for part in parts:
         w[row : row + part.shape[0], column : column + part.shape[1]] = part
         row, column = row + part.shape[0], column + part.shape[1]
-    found = solids.components(w)
-    assert found.component.tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
-    assert found.points.tolist() == [3, 3, 3, 2, 2, 2, 2, 1]
-    assert found.dimension.tolist() == [2, 2, 2, 1, 1, 1, 1, 1]
+    graph = solids.components(w)
+    assert graph.component.tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
+    assert graph.points.tolist() == [3, 3, 3, 2, 2, 2, 2, 1]
+    assert graph.dimension.tolist() == [2, 2, 2, 1, 1, 1, 1, 1]
 
 
 def test_features_in_one_direction_are_one_point():
-    found = solids.components(np.repeat(losses.polygon(3), 2, axis=1))
-    assert found.features.tolist() == [6] * 6
-    assert found.points.tolist() == [3] * 6
-    assert solids.name(6, 3, 2) == "triangle of 6 features"
+    graph = solids.components(np.repeat(losses.polygon(3), 2, axis=1))
+    assert graph.features.tolist() == [6] * 6
+    assert graph.points.tolist() == [3] * 6
 
 
 def test_nothing_represented():
     assert solids.components(np.zeros((2, 4))).component.tolist() == [-1] * 4
-    assert solids.name(9, 9, 4) == "9 points in 4 dimensions"
-    assert solids.name(2, 2, 1, count=3) == "3 digons"
 
 
 def test_a_part_of_a_sweep_is_drawn_with_its_own_solids():

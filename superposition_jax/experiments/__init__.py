@@ -1,7 +1,7 @@
-"""Results of papers, a folder each: its table, its figure, its own numerics, and a declaration of what the folder offers."""
+"""A folder for each result: its table, its figure, its own numerics, and a declaration of what the folder offers."""
 
 FOLDERS = (
     *("overview", "demonstration", "phase", "uniform", "solids", "crossing", "sets", "learning", "adversarial", "neurons"),
-    *("penalty", "hierarchy", "interference", "packing", "recovery", "simulation", "autoencoder"),
+    *("penalty", "hierarchy", "interference", "packing", "frames", "recovery", "simulation", "autoencoder"),
 )
-"""Folders of this package whose `EXPERIMENT` says what they offer."""
+"""The folders of this package; each declares what it offers in its `EXPERIMENT`."""

@@ -1,4 +1,7 @@
-"""Panels of measures along one axis of a sweep, with the spread over seeds."""
+"""Results along one axis of a sweep: a line for every value of another axis, with the spread over seeds."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -6,32 +9,81 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from superposition_jax.experiments import layout
-from superposition_jax.results import select
+from superposition_jax.results import labels, select
 
 LOSS = ("loss / loss of best constant", True)
 REPRESENTED = ("represented features (‖Wᵢ‖ > ½)", False)
 """Labels of panels, and whether they are logarithmic."""
-_MARKERS = "osD^vP*X"
 
 
-def longest(dataset: xr.Dataset) -> str | None:
-    """The sweep's longest dimension other than the seeds'; None for a single cell."""
-    return max(select.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default=None)
+def longest(dataset: xr.Dataset, without: str | None = None) -> str | None:
+    """The sweep's longest dimension other than the seeds' and another one; None if there is none."""
+    dims = [dim for dim in select.cell_dims(dataset) if dim != without]
+    return max(dims, key=lambda dim: dataset.sizes[dim], default=None)
+
+
+def lines(dataset: xr.Dataset, across: str | None) -> Iterator[tuple[str, dict[str, int], tuple]]:
+    """Label, place and colour of every line: one for each value of the longest axis but `across`, the first of further axes."""
+    first = {dim: 0 for dim in select.cell_dims(dataset) if dim != across}
+    by = longest(dataset, across)
+    if by is None:
+        yield "", first, layout.COLOURS(0.3)
+        return
+    for place in range(dataset.sizes[by]):
+        yield labels.label(dataset, by, place), first | {by: place}, layout.colour(place, dataset.sizes[by])
+
+
+def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
+    """The first places of the axes that a figure does not show, to append to a title: `, n_hidden = 5, rate = 0.1`."""
+    return "".join(f", {labels.label(dataset, dim, 0)}" for dim in select.cell_dims(dataset) if dim not in shown)
+
+
+def at_first(dataset: xr.Dataset, across: str | None) -> xr.Dataset:
+    """The Dataset at the first place of every axis but `across` and the seeds'."""
+    return dataset.isel({dim: 0 for dim in select.cell_dims(dataset) if dim != across})
+
+
+def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:
+    """The columns of a figure, as the label and Dataset of each of `lines`, and the places at which further axes are `fixed`."""
+    return (
+        [(name, dataset.isel(place)) for name, place, _ in lines(dataset, across)],
+        fixed(dataset, across, longest(dataset, across)),
+    )
+
+
+def draw_range(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, *style: str, alpha: float = 0.2, **look: Any) -> None:
+    """A line of medians over seeds, and the range of the seeds as a band, none for alpha 0."""
+    middle, low, high = (np.atleast_1d(ends) for ends in spread(values, seed))
+    (line,) = axes.plot(x, middle, *style, **look)
+    if alpha:
+        axes.fill_between(x, low, high, color=line.get_color(), alpha=alpha, linewidth=0)
+
+
+def draw_means(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, **look: Any) -> None:
+    """Means of the finite values over seeds, with standard errors; none for one seed."""
+    mean, error = (values, None) if seed is None else (values.mean(seed), values.std(seed, ddof=1) / values.count(seed) ** 0.5)
+    axes.errorbar(x, np.atleast_1d(mean), error, **look)
+
+
+def spread(values: xr.DataArray, seed: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, least and greatest over seeds."""
+    if seed is None:
+        return values.values, values.values, values.values
+    return values.median(seed).values, values.min(seed).values, values.max(seed).values
 
 
 def measures_along(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], across: str | None) -> Figure:
     """Results {name: (label, logarithmic)} along a dimension, a panel each: median over seeds, best seed, and the range."""
     seed, best = select.seed_dim(dataset), select.best_seed(dataset)
-    several = len(list(layout.lines(dataset, across))) > 1  # and so a legend
-    figure, grid = layout.panels(1, len(panels), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, 2.0 if several else 0.3, 0.6, 0.5))
+    right = 2.0 if len(list(lines(dataset, across))) > 1 else 0.3
+    figure, grid = layout.panels(1, len(panels), (2.4, 2.6), gap=(0.85, (0.0,)), margin=(0.85, right, 0.6, 0.5))
     for axes, (name, (title, log)) in zip(grid[0], panels.items(), strict=True):
-        x = layout.set_scale(axes, dataset, across) if across is not None else np.zeros(1)
-        for number, (label, here, colour) in enumerate(layout.lines(dataset, across)):
-            middle, low, high = (np.atleast_1d(v) for v in layout.spread(dataset[name].isel(here), seed))
-            axes.plot(x, middle, color=colour, marker=_MARKERS[number % len(_MARKERS)], markersize=4, label=label)
-            axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        x = layout.set_scale(axes, dataset, across)
+        for number, (label, place, colour) in enumerate(lines(dataset, across)):
+            look: dict[str, Any] = {"color": colour, "marker": layout.marker(number), "markersize": 4, "label": label}
+            draw_range(axes, x, dataset[name].isel(place), seed, **look)
             if seed is not None:
-                axes.plot(x, np.atleast_1d(best[name].isel(here)), "_", color=colour, markersize=9)
+                axes.plot(x, np.atleast_1d(best[name].isel(place)), "_", color=colour, markersize=9)
         axes.set_ylabel(title)
         if log:
             layout.set_log(axes.yaxis, dataset[name].values)
@@ -39,8 +91,7 @@ def measures_along(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], acr
             axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=np.issubdtype(dataset[name].dtype, np.integer)))
     layout.legend(figure)
-    bars = "median, range and seed of least loss (–) of" if seed is not None else ""
-    figure.suptitle(
-        fontsize=11, t=f"{dataset.attrs.get('name', '')}: {bars} {layout.seeds_note(dataset)}{layout.fixed(dataset, across)}"
-    )
+    bars = "median, range and seed of least loss (–) of " if seed is not None else ""
+    fixed_at = fixed(dataset, across, longest(dataset, across))
+    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{fixed_at}")
     return figure

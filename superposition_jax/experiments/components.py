@@ -1,6 +1,6 @@
-"""Which solids the features of a trained model form: components of its graph of interference, by number of points and dimension.
+"""The solids that features form: components of the graph of their interference, told apart by number of points and dimension.
 
-Features that interfere are joined; a component that spans a space of its own is a factor of the tegum product that the whole is.
+Features that interfere are joined. Together the components form a tegum product, in which each spans a space of its own.
 Elhage et al. 2022, "Uniform Superposition" and "Geometry of Features".
 """
 
@@ -17,9 +17,9 @@ from superposition_jax.core.geometry import REPRESENTED
 EDGE = 0.2
 """Features with |Ŵ_i·Ŵ_j| above this are joined. In regular solids neighbours have at least 0.31 (pentagon)."""
 _MERGED = 0.9
-"""Features with Ŵ_i·Ŵ_j above this lie in one direction: they are one point."""
+"""Features with Ŵ_i·Ŵ_j above this count as one point."""
 _FLAT = 0.3
-"""Directions with a singular value below this share of the largest do not count towards a component's dimension."""
+"""Singular values below this share of the largest do not count towards a component's dimension."""
 
 NAMES = {
     (1, 1): "single",
@@ -31,7 +31,7 @@ NAMES = {
     (6, 2): "hexagon",
     (8, 3): "square antiprism",
 }
-"""By number of points and dimension. Squares, octahedra and bipyramids are not here: they are products, several components."""
+"""Names of solids by number of points and dimension. Squares, octahedra and bipyramids are products: several components."""
 
 LEVELS = {
     "single 1": 1,
@@ -45,8 +45,8 @@ LEVELS = {
 
 
 class Components(NamedTuple):
-    """Of every feature: the number of its component (largest first, −1 if it is not represented), how many features that has, in
-    how many directions they lie, and the dimension of the space that they span."""
+    """The component of every feature: its number (largest first, −1 if the feature is not represented), the number of its
+    features, of directions in which they lie, and of dimensions that they span. Arrays are (feature,)."""
 
     component: np.ndarray
     features: np.ndarray
@@ -55,24 +55,32 @@ class Components(NamedTuple):
 
 
 def name(features: int, points: int, dimension: int, count: int = 1) -> str:
-    """One or several components in words: `digon`, `2 digons`, `9 points in 4 dimensions`, `triangle of 6 features`."""
+    """One or several components of a kind in words.
+
+    >>> name(2, 2, 1, count=2), name(6, 3, 2), name(9, 9, 4)
+    ('2 digons', 'triangle of 6 features', '9 points in 4 dimensions')
+    """
     known = NAMES.get((points, dimension))
-    one = known or f"{points} points in {dimension} dimension{'s' * (dimension > 1)}"
-    several = one if count == 1 else f"{count} {known}s" if known else f"{count} × {one}"
-    return several if features == points else f"{several} of {features} features"
+    solid = known or f"{points} points in {dimension} dimension{'s' * (dimension > 1)}"
+    solids = solid if count == 1 else f"{count} {known}s" if known else f"{count} × {solid}"
+    return solids if features == points else f"{solids} of {features} features"
 
 
 def components(w: np.ndarray) -> Components:
-    """Components of one W (hidden, feature); every array is (feature,)."""
+    """Components of one W (hidden, feature).
+
+    >>> components(np.array([[1.0, -1, 0], [0, 0, 1]])).component.tolist()
+    [0, 0, 1]
+    """
     norm = np.linalg.norm(w, axis=0)
-    there = np.flatnonzero(norm > REPRESENTED)
+    represented = np.flatnonzero(norm > REPRESENTED)
     component, features, points, dimension = (np.full(w.shape[1], value, np.int16) for value in (-1, 0, 0, 0))
-    unit = w[:, there] / norm[there]
+    unit = w[:, represented] / norm[represented]
     label = _joined(np.abs(unit.T @ unit) > EDGE)
     sizes = np.bincount(label, minlength=1)
     for number, k in enumerate(np.argsort(-sizes, kind="stable")):
         inside = label == k
-        members = there[inside]
+        members = represented[inside]
         if members.size:
             values = np.linalg.svd(w[:, members], compute_uv=False)
             component[members], features[members] = number, members.size
@@ -87,16 +95,16 @@ def _joined(edges: np.ndarray) -> np.ndarray:
 
 
 VARIABLES = ("component", "component_features", "component_points", "component_dimension")
-"""Variables of the table `solids`, for every feature."""
+"""The variables of the table `solids` that have the fields of `Components`."""
 
 
 def of_model(model: xr.Dataset) -> Counter[tuple[int, int, int]]:
-    """Components of one model with the table `solids`, by their numbers of features, points and dimensions."""
+    """How many components one model with the table `solids` has of each kind (features, points, dimension)."""
     rows = zip(*(model[name].values.tolist() for name in VARIABLES), strict=True)
     return Counter({number: (int(n), int(points), int(m)) for number, n, points, m in rows if number >= 0}.values())
 
 
 def arrangement(model: xr.Dataset) -> str:
-    """What one model's features form, largest first: `pentagon`, `2 digons`, `triangle + digon`, `nothing`."""
+    """The solids that one model's features form, largest first: `pentagon`, `2 digons`, `triangle + digon`, `nothing`."""
     kinds = sorted(of_model(model).items(), reverse=True)
     return " + ".join(name(*kind, count=count) for kind, count in kinds) or "nothing"

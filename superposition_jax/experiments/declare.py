@@ -1,14 +1,9 @@
 """What a folder of `experiments` declares: its tables and figures, what their variables mean, and which sweeps they are for."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from superposition_jax.core import data
-from superposition_jax.sweep import Grid
-from superposition_jax.types import Spec
-
-Need = Callable[[Sequence[Spec], Grid], str | None]
-"""Of the Specs and axes of a sweep: in words what is missing (`needs model.kind = tied`), or None."""
+from superposition_jax.experiments.needs import Need
 
 
 class Variable(NamedTuple):
@@ -16,13 +11,13 @@ class Variable(NamedTuple):
 
     meaning: str
     dims: tuple[str, ...] = ()
-    """After those of the sweep."""
-    each: Literal["model", "cell", "run"] = "model"
-    """What has one: every model, every cell (all seeds together), or the whole run."""
+    """Dimensions that follow those of the sweep."""
+    per: Literal["model", "cell", "run"] = "model"
+    """Whether there is one for every model, for every cell (all seeds together), or for the whole run."""
     nan: str = ""
-    """Where it is NaN although the model is ok, in words; never if empty."""
+    """When it is NaN although the model is ok; empty if never."""
     optional: bool = False
-    """Whether some sweeps have none."""
+    """Whether the table may leave it out."""
 
 
 class Table(NamedTuple):
@@ -37,7 +32,7 @@ class Table(NamedTuple):
     variables: Mapping[str, Variable]
     needs: Sequence[Need] = ()
     coords: Mapping[str, str] = {}
-    """Meanings of the coordinates that it adds, where they need one."""
+    """Meanings of coordinates that the table adds, where their names do not say them."""
 
 
 class Figure(NamedTuple):
@@ -45,7 +40,7 @@ class Figure(NamedTuple):
 
     module: str
     table: str | None = None
-    """The table that it shows."""
+    """The table whose variables it shows."""
     needs: Sequence[Need] = ()
 
 
@@ -55,50 +50,4 @@ class Experiment(NamedTuple):
     tables: Mapping[str, Table] = {}
     figures: Mapping[str, Figure] = {}
     stream: int | None = None
-    """Number of the folder's stream of random numbers, which no other has (`types.INIT` … are 0 to 2)."""
-
-
-# --------------------------------------------------------------------------------------------------------- needs
-
-
-def every(condition: Callable[[Spec], bool], words: str) -> Need:
-    """The need that a condition holds for every model."""
-    return lambda specs, grid: None if all(map(condition, specs)) else f"needs {words}"
-
-
-def is_one_of(field: str, key: str, *values: Any) -> Need:
-    """The need that a field of every Spec, which the config's `key` fills, has one of some values."""
-    return every(lambda spec: getattr(spec, field) in values, f"{key} = {' or '.join(map(str, values))}")
-
-
-def measures(*names: str) -> Need:
-    """The need that some expectations are measured."""
-    return every(lambda spec: {*names} <= {*spec.measures}, f"measures=[{', '.join(names)}]")
-
-
-def axis_over(path: str) -> Need:
-    """The need for a sweep axis over a leaf of the config; one over sparsity is one over density."""
-
-    def missing(specs: Sequence[Spec], grid: Grid) -> str | None:
-        paths = {axis.path.replace("data.sparsity", "data.density") for axis in grid.axes}
-        return None if path in paths else f"needs a sweep axis over {path}"
-
-    return missing
-
-
-def _equal_training(specs: Sequence[Spec], grid: Grid) -> str | None:
-    alike = len({(spec.n_hidden, spec.steps, spec.snapshots) for spec in specs}) == 1
-    return None if alike else "needs no axis over model.n_hidden, train.steps or train.snapshots"
-
-
-TIED = is_one_of("kind", "model.kind", "tied")
-LINEAR_HIDDEN = is_one_of("hidden_activation", "model.hidden_activation", "identity")
-RELU_HIDDEN = is_one_of("hidden_activation", "model.hidden_activation", "relu")
-RECONSTRUCTION = is_one_of("target", "target.kind", "identity")
-INDEPENDENT = is_one_of("correlation", "data.sets.kind", "independent")
-IN_SETS = is_one_of("correlation", "data.sets.kind", "correlated", "anticorrelated")
-NOT_NEGATIVE = every(lambda spec: data.LAWS[spec.law].support[0] >= 0, "values that are not negative (data.values.law)")
-SEVERAL_HIDDEN = every(lambda spec: spec.n_hidden > 1, "model.n_hidden above 1")
-SNAPSHOTS = every(lambda spec: spec.snapshots > 0, "train.snapshots above 0")
-EQUAL_TRAINING: Need = _equal_training
-DENSITY_AXIS = axis_over("data.density")
+    """The number of the folder's own stream of random numbers, different from all others (`types.INIT` … are 0 to 2)."""

@@ -1,4 +1,4 @@
-"""Figures: one function Dataset → matplotlib Figure (or Animation) each, by the name under which a sweep asks for it."""
+"""Figures: functions Dataset → matplotlib Figure or Animation, by the names under which a config asks for them."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,11 +19,11 @@ __all__ = ["FIGURES", "draw", "save"]
 
 
 def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
-    """The figure of a name. Models that diverged are not drawn, or hatched, and counted in a corner."""
+    """Draw a figure by its name. Models that diverged are left out or hatched, and counted in a corner."""
     entry = FIGURES[name]
     function = getattr(import_module(entry.module), name) if isinstance(entry, Declared) else entry
     drawing, diverged = function(status.without_diverged(dataset)), status.diverged(dataset)
-    figure: Any = getattr(drawing, "_fig", drawing)  # an animation's
+    figure: Any = getattr(drawing, "_fig", drawing)  # an Animation has its Figure there
     if diverged:
         note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched or not drawn)"
         figure.text(0.998, 0.003, note, fontsize=7, color="#a02020", ha="right", va="bottom")
@@ -31,7 +31,7 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
 
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
-    """Draw figures into a folder, as PNG, or GIF where they move; returns the files: none where every model diverged."""
+    """Draw figures into a folder and return the files: PNG, GIF for animations. None are drawn if every model diverged."""
     if not (dataset["status"] == status.STATUS.index("ok")).any():
         return []
     if names:
@@ -45,7 +45,7 @@ def _save(drawing: "Figure | Animation", stem: Path) -> Path:
     if isinstance(drawing, Figure):
         return whole(stem.with_suffix(".png"), lambda path: drawing.savefig(path, dpi=150, format="png"))
 
-    def film(path: Path) -> None:  # the writer takes the format from the name
+    def film(path: Path) -> None:  # Matplotlib's writer takes the format from the file's name
         drawing.save(path.with_suffix(".gif"), writer="pillow", dpi=80)
         path.with_suffix(".gif").replace(path)
 

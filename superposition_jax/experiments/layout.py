@@ -1,6 +1,6 @@
-"""What all figures share: a sweep's axes with their labels and scales, and panels of fixed size."""
+"""What all figures share: panels of fixed size, axes with a sweep's labels and scales, titles, legends, colours and markers."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -9,27 +9,55 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from superposition_jax.experiments.components import LEVELS
 from superposition_jax.results.labels import label, spread_widely, values
-from superposition_jax.results.select import cell_dims, seed_dim
+from superposition_jax.results.select import seed_dim
 
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
-"""The place of a model that there is none of."""
+"""Style of the patch that stands for a diverged model."""
+COLOURS = mpl.colormaps["cividis"]
+"""Readable in grey and for the colour-blind."""
+MARKERS = "osD^vP*Xhp<>d8"
+
+
+def colour(number: int, count: int) -> tuple[float, float, float, float]:
+    """The colour of one of several lines."""
+    return COLOURS(0.95 * number / max(1, count - 1))
+
+
+def marker(number: int) -> str:
+    """The marker of one of several lines."""
+    return MARKERS[number % len(MARKERS)]
 
 
 def seeds_note(dataset: xr.Dataset) -> str:
-    """How many seeds stand behind a point, in words."""
+    """How many seeds are behind a point: `16 seeds` or `one seed`."""
     dim = seed_dim(dataset)
     return f"{dataset.sizes[dim]} seeds" if dim is not None and dataset.sizes[dim] > 1 else "one seed"
 
 
-def set_scale(axes, dataset: xr.Dataset, dim: str) -> np.ndarray:
-    """Label a matplotlib x axis for a dimension and return its positions; log where values are spread so, dense at the left."""
+def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> None:
+    """Put the run's name and a text above a figure."""
+    figure.suptitle(titled(dataset, text), fontsize=size)
+
+
+def titled(dataset: xr.Dataset, text: str) -> str:
+    """A text after the run's name, as in `uniform: best of 4 seeds`."""
+    return f"{dataset.attrs.get('name', '')}: {text}"
+
+
+def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:
+    """Label a matplotlib x axis for a dimension and return its positions; 0 for None, the only place of a sweep of one cell.
+
+    The axis is logarithmic where the values are spread widely, and has the densest at the left.
+    """
+    if dim is None:
+        return np.zeros(1)
     coordinate = values(dataset, dim)
     axes.set_xlabel(label(dataset, dim))
     if not np.issubdtype(coordinate.dtype, np.number):
-        places = np.arange(coordinate.size)
-        axes.set_xticks(places, [str(value) for value in coordinate.values])
-        return places
+        axes.set_xticks(range(coordinate.size), [str(value) for value in coordinate.values])
+        return np.arange(coordinate.size)
     positions = coordinate.values.astype(float)
     if spread_widely(positions):
         set_log(axes.xaxis, positions)
@@ -48,8 +76,29 @@ def set_log(axis, values: np.ndarray) -> None:
     finite = values[np.isfinite(values) & (values > 0)]
     few = finite.size == 0 or finite.max() / finite.min() < 300
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def set_cells(axes, dataset: xr.Dataset, places: Sequence[Mapping[str, int]]) -> None:
+    """Label the x positions 0, 1, … with the values that cells have on their first dimension."""
+    words = [label(dataset, *position).split("= ")[-1] for place in places for position in [*place.items()][:1]]
+    axes.set_xticks(range(len(places)), words or [""], fontsize=8)
+    axes.set_xlabel(label(dataset, next(iter(places[0]))) if words else "")
+
+
+def set_cube(axes, reach: float) -> None:
+    """Limit every axis to ±reach, without ticks."""
+    for axis in "xyz" if axes.name == "3d" else "xy":
+        axes.set(**{f"{axis}lim": (-reach, reach), f"{axis}ticks": []})
+
+
+def draw_levels(axes, style: str) -> None:
+    """Lines at the dimensionalities of features in regular solids, with the solids' names at the right."""
+    for text, value in LEVELS.items():
+        axes.axhline(value, color="#c06000", lw=0.7, ls=style)
+        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
+        axes.text(1.01, value, text, transform=axes.get_yaxis_transform(), va=side, fontsize=8)
 
 
 def panels(
@@ -57,9 +106,10 @@ def panels(
     columns: int,
     size: tuple[float, float],
     *,
-    gap: tuple[float, tuple[float, ...]],
+    gap: tuple[float, tuple[float, ...]] = (0.0, (0.0,)),
     margin: tuple[float, float, float, float],
     heights: tuple[float, ...] = (1.0,),
+    projection: str | None = None,
 ) -> tuple[Figure, np.ndarray]:
     """A figure of panels and its axes (row, column), in inches: panel size, gaps (x, below each row), margins
     (left, right, bottom, top).
@@ -75,61 +125,38 @@ def panels(
         y = height - top - sum(tall[: row + 1]) - sum(below[:row])
         for column in range(columns):
             x = left + column * (size[0] + gap[0])
-            grid[row, column] = figure.add_axes((x / width, y / height, size[0] / width, tall[row] / height))
+            box = (x / width, y / height, size[0] / width, tall[row] / height)
+            grid[row, column] = figure.add_axes(box, projection=projection)
     return figure, grid
 
 
+def share_labels(grid: np.ndarray) -> None:
+    """Label the panels of a grid at its left and lower edge only."""
+    for axes in grid[:-1].ravel():
+        axes.set_xlabel("")
+        axes.tick_params(labelbottom=False)
+    for axes in grid[:, 1:].ravel():
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
+
+
+def first(items: list[Any], count: int) -> tuple[list[Any], str]:
+    """The first items, as many as a figure has room for, and a note on how many more there are."""
+    return items[:count], f"; {len(items) - count} more not shown" if len(items) > count else ""
+
+
 def colour_bar(figure: Figure, beside, colours, norm, text: str, extend: str) -> None:
-    """A colour bar of its own axes in the right margin, as high as the panel `beside`."""
+    """A colour bar in the right margin, as high as the panel `beside`."""
     box, width = beside.get_position(), figure.get_figwidth()
     axes = figure.add_axes((box.x1 + 0.15 / width, box.y0, 0.12 / width, box.height))
     figure.colorbar(mpl.cm.ScalarMappable(norm, colours), cax=axes, label=text, extend=extend)
 
 
-def lines(dataset: xr.Dataset, across) -> Iterator[tuple[str, dict, tuple]]:
-    """Label, selection and colour of every line: one a value of the longest other axis; further axes stay at their first."""
-    dims = [d for d in cell_dims(dataset) if d != across]
-    first = dict.fromkeys(dims, 0)
-    if not dims:
-        yield "", first, mpl.colormaps["cividis"](0.3)
-        return
-    by = max(dims, key=lambda d: dataset.sizes[d])
-    for place in range(dataset.sizes[by]):
-        colour = mpl.colormaps["cividis"](0.95 * place / max(1, dataset.sizes[by] - 1))
-        yield label(dataset, by, place), first | {by: place}, colour
-
-
-def fixed(dataset: xr.Dataset, across) -> str:
-    """Axes that the figure does not show, and where they are held."""
-    dims = [d for d in cell_dims(dataset) if d != across]
-    hidden = [d for d in dims if d != max(dims, key=lambda d: dataset.sizes[d])]
-    return "".join(f", {label(dataset, d, 0)}" for d in hidden)
-
-
-def columns(dataset: xr.Dataset, across) -> tuple[list[tuple[str, xr.Dataset]], str]:
-    """What is at each place of the longest other axis, with its name; and in words where further axes stay, at their first."""
-    return [(name, dataset.isel(here)) for name, here, _ in lines(dataset, across)], fixed(dataset, across)
-
-
-def spread(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, least and greatest over seeds."""
-    if seed is None:
-        return values.values, values.values, values.values
-    return values.median(seed).values, values.min(seed).values, values.max(seed).values
-
-
 def legend(figure: Figure) -> None:
-    """One legend at the figure's right of whatever its panels have, if that has labels."""
-    found = {}
+    """One legend for all panels, at the right of the figure, if anything in them is labelled."""
+    handles = {}
     for axes in figure.axes:
-        found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    if any(found):
+        handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    if any(handles):
         right = figure.axes[-1].get_position().x1
-        figure.legend(found.values(), found.keys(), loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)
-
-
-def mean_error(values: xr.DataArray, seed) -> tuple[np.ndarray, np.ndarray | None]:
-    """Mean over seeds and its standard error, of what is finite; no error of one seed."""
-    if seed is None:
-        return values.values, None
-    return values.mean(seed).values, (values.std(seed, ddof=1) / values.count(seed) ** 0.5).values
+        figure.legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(right, 0.5), frameon=False, fontsize=9)

@@ -1,4 +1,4 @@
-"""Which seeds reach the best loss of their cell."""
+"""Seeds that reach the best loss of their cell."""
 
 import numpy as np
 import xarray as xr
@@ -7,7 +7,7 @@ from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 
 REACHED = 0.01
-"""A seed has reached the best loss of its cell when it is within this share of it."""
+"""A seed reaches the best loss of its cell when its own exceeds that by at most this share."""
 
 
 def reached_best(dataset: xr.Dataset, seed: str | None) -> xr.DataArray:

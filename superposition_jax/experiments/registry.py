@@ -1,4 +1,4 @@
-"""All tables and figures by name, as the folders of this package declare them, and a user's own."""
+"""All tables and figures by name: those that the folders of this package declare, and a user's own."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from superposition_jax.engine.trainer import Trainer
 
 EXPERIMENTS: dict[str, Experiment] = {name: import_module(f"{__package__}.{name}").EXPERIMENT for name in FOLDERS}
-"""What every folder declares."""
+"""The declaration of every folder."""
 
 TABLES: "dict[str, Table | Callable[[xr.Dataset, Trainer], xr.Dataset]]" = {
     name: table for experiment in EXPERIMENTS.values() for name, table in experiment.tables.items()
 }
-"""A declaration, or a user's function (Dataset, Trainer) → Dataset of new variables on the sweep's dimensions.
+"""Declarations, or users' functions (Dataset, Trainer) → Dataset of new variables on the sweep's dimensions.
 
-The attribute `findings` of what such a function returns has what it found, in sentences, a line each.
+The attribute `findings` of the Dataset that such a function returns has its findings, a sentence on each line.
 """
 
 FIGURES: "dict[str, Figure | Callable[[xr.Dataset], matplotlib.figure.Figure | matplotlib.animation.Animation]]" = {
     name: figure for experiment in EXPERIMENTS.values() for name, figure in experiment.figures.items()
 }
-"""A declaration, or a user's function Dataset → matplotlib Figure or Animation."""
+"""Declarations, or users' functions Dataset → matplotlib Figure or Animation."""
 
 
 def reserved_names() -> set[str]:
@@ -41,12 +41,12 @@ def reserved_names() -> set[str]:
 
 
 def refuse_unmet_needs(tables: Sequence[str], figures: Sequence[str], grid: Grid, specs: Sequence[Spec]) -> None:
-    """Raise ConfigError where a sweep is not what a table or figure is for, with one line that says what it needs."""
+    """Raise a ConfigError that says in one line what a sweep lacks for one of its tables or figures, if it lacks anything."""
     for key, names, registry in (("tables", tables, TABLES), ("figures", figures, FIGURES)):
         for name in names:
             entry = registry[name]
             if isinstance(entry, Figure) and entry.table not in (None, *tables):
                 raise ConfigError(f"figures = {[*figures]}: {name} needs tables=[{entry.table}]")
             for need in entry.needs if isinstance(entry, (Table, Figure)) else ():
-                if missing := need(specs, grid):
+                if missing := need.missing(specs, grid):
                     raise ConfigError(f"{key} = {[*names]}: {name} {missing}")

@@ -1,4 +1,4 @@
-"""Tables: what an experiment computes from a run's results and keeps beside them."""
+"""Tables: variables that experiments compute from a run's results and add to them."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -16,9 +16,9 @@ __all__ = ["TABLES", "add"]
 
 
 def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Dataset:
-    """The Dataset with the variables of some tables; what they found is appended to its attribute `findings`, a line each.
+    """The Dataset with the variables of some tables, and with their findings as further lines of its attribute `findings`.
 
-    A table sees NaN in the place of the numbers of models that diverged, and its variables are NaN there.
+    Models that diverged are NaN in what a table is given, and in its variables.
     """
     for name in names:
         entry = TABLES[name]
@@ -36,25 +36,22 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
 
 
 def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]) -> xr.Dataset:
-    """The Dataset with a table's arrays as labelled variables, and the other arrays as coordinates of the table's dimensions."""
+    """The Dataset with a table's declared variables, and with its other arrays as coordinates of the dimensions that it adds."""
     sweep = dataset["status"]
     diverged = sweep.variable == status.STATUS.index("diverged")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
     for name in arrays.keys() - table.variables.keys():
-        dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), _described(table.coords.get(name)))})
+        attributes = {"long_name": table.coords[name]} if name in table.coords else {}
+        dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
     for name, variable in table.variables.items():
         if name not in arrays and variable.optional:
             continue
-        sizes, values = [sweep.sizes[dim] for dim in dims[variable.each]], arrays[name]
-        whole = [*dims[variable.each], *variable.dims]
+        sizes, values = [sweep.sizes[dim] for dim in dims[variable.per]], arrays[name]
+        all_dims = [*dims[variable.per], *variable.dims]
         if not isinstance(values, xr.DataArray):
-            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[variable.each != "run" :])), dims=whole)
-        values = values.transpose(*whole).variable
-        if variable.each == "model" and diverged.any():
+            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[variable.per != "run" :])), dims=all_dims)
+        values = values.transpose(*all_dims).variable
+        if variable.per == "model" and diverged.any():
             values = values.astype(np.result_type(values.dtype, np.float32)).where(~diverged)
-        dataset = dataset.assign({name: (whole, values.values, values.attrs | _described(variable.meaning))})
+        dataset = dataset.assign({name: (all_dims, values.values, values.attrs | {"long_name": variable.meaning})})
     return dataset
-
-
-def _described(meaning: str | None) -> dict[str, str]:
-    return {"long_name": meaning} if meaning else {}

@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 
 
 def share_of_seeds(holds: np.ndarray, seeds: int | None = None) -> str:
-    """`75 % of 16 seeds (51–90)`: the share of seeds where something holds, with its 95 % confidence interval (Wilson 1927).
+    """The share of seeds where something holds, with its 95 % confidence interval (Wilson 1927).
 
     >>> share_of_seeds(np.array([True, True, False, True]))
     '75% of 4 seeds (30–95)'
@@ -16,7 +16,7 @@ def share_of_seeds(holds: np.ndarray, seeds: int | None = None) -> str:
 
 
 def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> str:
-    """`719 ± 4`: the mean of the finite values, times a factor, and its standard error if there are several; `none` of none.
+    """The mean of the finite values, times a factor, with its standard error if there are several; `none` if there are none.
 
     >>> mean_error(np.array([1.0, 2.0, 3.0, np.nan]))
     '2 ± 0.58'
@@ -33,6 +33,6 @@ def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> st
 
 
 def median(values: np.ndarray) -> float:
-    """The median of the finite values; NaN of none."""
+    """The median of the finite values; NaN if there are none."""
     finite = np.ravel(values)[np.isfinite(np.ravel(values))]
     return float(np.median(finite)) if finite.size else np.nan

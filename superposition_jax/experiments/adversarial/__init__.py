@@ -1,15 +1,18 @@
-"""Superposition and adversarial examples: how much an attack costs, against what it costs a model without superposition."""
+"""Superposition and adversarial examples: the cost of an attack, relative to its cost for a model without superposition."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable, measures
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import measured
 
 EXPERIMENT = Experiment(
     tables={
         "vulnerability": Table(
             f"{__name__}.table",
             variables={
-                "vulnerability": Variable("(L' − L)/(λ² max I_i): cost of the attack over that without superposition"),
+                "vulnerability": Variable(
+                    "(L' − L)/(λ² max I_i): what the attack adds to the loss, over what it adds for a model without superposition"
+                ),
             },
-            needs=(measures("attacked_loss", "attack_radius"),),
+            needs=(measured("attacked_loss", "attack_radius"),),
         )
     },
     figures={

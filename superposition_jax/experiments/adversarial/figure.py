@@ -4,8 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from superposition_jax.experiments import layout
-from superposition_jax.experiments.along import measures_along
+from superposition_jax.experiments import along, layout
 from superposition_jax.results import labels, select
 
 _PANELS = {
@@ -23,28 +22,27 @@ def vulnerability(dataset: xr.Dataset) -> Figure:
     """
     packed = dataset.assign(features_per_dimension=1 / dataset["dims_per_feature"])
     dims = select.cell_dims(dataset)
-    return measures_along(packed, _PANELS, dims[0] if dims else None)
+    return along.measures_along(packed, _PANELS, dims[0] if dims else None)
 
 
 def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:
-    """Vulnerability against features per dimension: every seed, coloured by the first axis, and the medians of cells, joined.
+    """Vulnerability against features per dimension: every seed as a dot, and the medians of cells joined along the first axis.
 
-    On the dotted line both are equal, as where the attack costs in proportion to the features that share a dimension.
+    On the dotted line both are equal: there an attack costs in proportion to the features that share a dimension.
     """
     dims, seed = select.cell_dims(dataset), select.seed_dim(dataset)
     packed = (1 / dataset["dims_per_feature"]).rename("packed")
-    figure, ((axes,),) = layout.panels(1, 1, (4.2, 3.4), gap=(0, (0,)), margin=(0.75, 2.4, 0.6, 0.5))
-    for number, (name, here, colour) in enumerate(layout.lines(dataset, dims[0] if dims else None)):
-        x, y = packed.isel(here), dataset["vulnerability"].isel(here)
+    figure, ((axes,),) = layout.panels(1, 1, (4.2, 3.4), margin=(0.75, 2.4, 0.6, 0.5))
+    for number, (name, place, colour) in enumerate(along.lines(dataset, dims[0] if dims else None)):
+        x, y = packed.isel(place), dataset["vulnerability"].isel(place)
         axes.plot(x.values.ravel(), y.values.ravel(), "o", ms=3, color=colour, alpha=0.4)
         if seed is not None:
-            style = {"color": colour, "marker": "sD^v"[number % 4], "ms": 5, "markerfacecolor": "none"}
+            style = {"color": colour, "marker": layout.marker(number + 1), "ms": 5, "markerfacecolor": "none"}
             axes.plot(x.median(seed).values.ravel(), y.median(seed).values.ravel(), label=name or "median of seeds", **style)
     ends = [1.0, max(1.0, float(packed.where(np.isfinite(packed)).max()))]
     axes.plot(ends, ends, ":", color="0.4", label="equal")
     axes.set(xlabel=_PANELS["features_per_dimension"][0], ylabel=_PANELS["vulnerability"][0], xlim=(0, None), ylim=(0, None))
     layout.legend(figure)
-    name = dataset.attrs.get("name", "")
-    along = f", along {labels.label(dataset, dims[0])}" if dims else ""
-    figure.suptitle(f"{name}: {layout.seeds_note(dataset)} (dots), medians joined{along}", fontsize=10)
+    joined = f" along {labels.label(dataset, dims[0])}" if dims else ""
+    layout.set_title(figure, dataset, f"{layout.seeds_note(dataset)} (dots), medians joined{joined}", size=10)
     return figure

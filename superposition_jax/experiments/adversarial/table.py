@@ -1,4 +1,4 @@
-"""How much an attack costs, against what it costs a model without superposition."""
+"""The cost of an attack, relative to its cost for a model without superposition."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ from superposition_jax.results import labels, select
 def vulnerability(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
     """(L' − L)/(L'_0 − L_0), with L' the loss under attack and 0 a model of m dedicated dimensions.
 
-    There an attack of length λ moves one output by λ and no other, so L'_0 − L_0 = λ² max I_i. Needs the measures attacked_loss
-    and attack_radius. Elhage et al. 2022, "Superposition and Adversarial Examples".
+    An attack of length λ moves one output of the latter by λ and no other, so L'_0 − L_0 = λ² max I_i.
+    Elhage et al. 2022, "Superposition and Adversarial Examples".
     """
     greatest = per_model.of_groups(trainer, lambda group: {"importance": group.hparams.importance.max(axis=1)})["importance"]
     dedicated = dataset["attack_radius"] ** 2 * greatest.reshape(dataset["status"].shape)
@@ -26,10 +26,9 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Features per dimension, vulnerability and both losses of every cell, and the rank correlation of the first two."""
     few = dataset[["vulnerability", "dims_per_feature", "attacked_loss", "loss"]]
     for place, cell in select.cells(few):
-        words = labels.place(dataset, place, ", ")
         cost = cell["vulnerability"]
         yield (
-            f"{words}{median(1 / cell['dims_per_feature'].values):.2f} features per dimension, "
+            f"{labels.place(dataset, place, ', ')}{median(1 / cell['dims_per_feature'].values):.2f} features per dimension, "
             f"vulnerability {median(cost.values):.2f} "
             f"(range {float(cost.min()):.2f}–{float(cost.max()):.2f}), loss {median(cell['loss'].values):.3g}, "
             f"attacked {median(cell['attacked_loss'].values):.3g}"

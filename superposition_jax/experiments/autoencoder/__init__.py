@@ -1,20 +1,12 @@
-"""Sparse autoencoders of hidden activations: do they find the features, and count them right?"""
+"""Sparse autoencoders of hidden activations: whether they find the features, and their number."""
 
-from superposition_jax.experiments.declare import (
-    NOT_NEGATIVE,
-    SEVERAL_HIDDEN,
-    TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    is_one_of,
-)
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import NOT_NEGATIVE, SEVERAL_HIDDEN, TIED, is_one_of
 
 ALIVE = 1e-3
 """A latent is alive when it is on for more than this share of inputs."""
 SAME = 0.9
-"""Directions of a larger cosine are counted as one."""
+"""Latents whose directions have a larger cosine count as one."""
 
 _NOTHING = "no feature is represented, or no latent is alive"
 _CASES = ("dictionary", "sae", "sae_seed")
@@ -28,7 +20,7 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "sae_features_found": Variable(
-                    "mean over represented features of the greatest cosine of W_i with a living latent's direction",
+                    "mean over represented features of the greatest cosine of W_i with the direction of a living latent",
                     _CASES,
                     nan=_NOTHING,
                 ),
@@ -38,26 +30,28 @@ EXPERIMENT = Experiment(
                     nan=_NOTHING,
                 ),
                 "sae_matched": Variable(
-                    "mean cosine of represented features with latents, matched one to one; 0 for those that have none",
+                    "mean cosine of represented features with latents matched one to one; 0 for features that get none",
                     _CASES,
                     nan=_NOTHING,
                 ),
-                "sae_explained": Variable("1 − E‖h − ĥ‖²/E‖h − E h‖²", _CASES, nan="h is constant"),
+                "sae_explained": Variable(
+                    "share of the variance of h that is reconstructed, 1 − E‖h − ĥ‖²/E‖h − E h‖²", _CASES, nan="h is constant"
+                ),
                 "sae_on": Variable("mean number of latents that are on", _CASES),
                 "sae_dead": Variable(f"share of latents that are on for ≤ {ALIVE:.1%} of inputs", _CASES),
                 "sae_latents": Variable(
-                    f"living latents without one that is on more often within a cosine of {SAME}: estimated number of features",
+                    f"estimated number of features: living latents, those within a cosine of {SAME} counted once",
                     _CASES,
                 ),
                 "sae_chance": Variable(
-                    "expected greatest cosine of a direction with as many random ones as there are living latents", _CASES
+                    "expected greatest cosine of a direction with as many random directions as there are living latents", _CASES
                 ),
             },
             needs=(
                 *(TIED, SEVERAL_HIDDEN, NOT_NEGATIVE),
                 is_one_of("hidden_activation", "model.hidden_activation", "identity", "relu"),
             ),
-            coords={"dictionary": "latents for each feature, D/n"},
+            coords={"dictionary": "latents per feature, D/n"},
         )
     },
     figures={

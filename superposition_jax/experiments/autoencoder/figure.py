@@ -1,4 +1,4 @@
-"""Sparse autoencoders of hidden activations: recovery of the features, and how many features they say there are."""
+"""Sparse autoencoders of hidden activations: recovery of the features, and the number of features by their count."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import along, layout
 from superposition_jax.experiments.autoencoder.table import SHOWN
 from superposition_jax.results import select
 
@@ -22,71 +22,73 @@ _ROWS = {
 
 
 def dictionary(dataset: xr.Dataset) -> Figure:
-    """Recovery against the number of latents, a column each place on the longest axis: means and standard errors over seeds."""
-    places, held = layout.columns(dataset, None)
+    """Recovery against the number of latents, a column for each value of the longest axis: means, standard errors over seeds."""
+    columns, fixed_at = along.columns(dataset, None)
     margin, gap = (0.95, 1.9, 0.55, 0.65), (0.15, (0.18,))
-    figure, grid = layout.panels(len(_ROWS), len(places), (1.5, 1.35), gap=gap, margin=margin)
-    for column, (title, cell) in enumerate(places):
-        for row, (axes, (name, words)) in enumerate(zip(grid[:, column], _ROWS.items(), strict=True)):
+    figure, grid = layout.panels(len(_ROWS), len(columns), (1.5, 1.35), gap=gap, margin=margin)
+    for column, (title, cell) in enumerate(columns):
+        for axes, (name, words) in zip(grid[:, column], _ROWS.items(), strict=True):
             for kind, style in _styles(dataset):
-                _line(axes, cell[name].sel(sae=kind), cell, {"label": kind, **style})
+                _draw_means(axes, cell[name].sel(sae=kind), cell, label=kind, **style)
                 if name == "sae_features_found":
-                    _line(axes, cell["sae_chance"].sel(sae=kind), cell, {"color": style["color"], "ls": ":", "lw": 1})
+                    _draw_means(axes, cell["sae_chance"].sel(sae=kind), cell, color=style["color"], ls=":", lw=1)
             if name == "sae_features_found":
-                axes.plot([], [], color="0.5", ls=":", lw=1, label="chance, of as\nmany living latents")
+                axes.plot([], [], color="0.5", ls=":", lw=1, label="chance, with as\nmany living latents")
             if name == "sae_latents":
-                true = cell["represented"].mean().item()
-                axes.axhline(true, color="black", ls="--", lw=1, label="true number")
+                axes.axhline(cell["represented"].mean().item(), color="black", ls="--", lw=1, label="true number")
             axes.set_xscale("log")
             axes.minorticks_off()
             axes.set_xticks(dataset["dictionary"].values, [f"{value:g}" for value in dataset["dictionary"].values])
             _limits(axes, dataset, name)
-            axes.tick_params(labelsize=8, labelleft=column == 0, labelbottom=row == len(_ROWS) - 1)
-            if column == 0:
-                axes.set_ylabel(words, fontsize=8)
+            axes.tick_params(labelsize=8)
+            axes.set_ylabel(words, fontsize=8)
+            axes.set_xlabel("latents / feature, D/n", fontsize=8)
         grid[0, column].set_title(title, fontsize=9)
-        grid[-1, column].set_xlabel("latents / feature, D/n", fontsize=8)
+    layout.share_labels(grid)
     layout.legend(figure)
-    figure.suptitle(f"{dataset.attrs.get('name', '')}: mean and standard error, {_seeds(dataset)}{held}", fontsize=10)
+    seeds = f"{layout.seeds_note(dataset)} of models × {dataset.sizes['sae_seed']} of autoencoders"
+    layout.set_title(figure, dataset, f"mean and standard error, {seeds}{fixed_at}", size=10)
     return figure
 
 
 def dictionary_count(dataset: xr.Dataset) -> Figure:
-    """Estimated against true number of represented features, a panel each kind of autoencoder of D = 2n: every model."""
-    found = dataset["sae_latents"].sel(dictionary=SHOWN).mean("sae_seed")
-    places, held = layout.columns(dataset.assign(found=found), None)
+    """Estimated against true number of represented features for every model, a panel for each kind of autoencoder of D = 2n."""
+    estimates = dataset["sae_latents"].sel(dictionary=SHOWN).mean("sae_seed")
+    columns, fixed_at = along.columns(dataset.assign(estimate=estimates), None)
     margin, gap = (0.65, 1.5, 0.6, 0.7), (0.12, (0.0,))
     figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=gap, margin=margin)
-    most = 1.1 * max(float(found.max()), float(dataset["represented"].max()))
+    most = 1.1 * max(float(estimates.max()), float(dataset["represented"].max()))
     for axes, kind in zip(grid[0], dataset["sae"].values, strict=True):
-        for number, (label, cell) in enumerate(places):
-            look = {"color": mpl.colormaps["cividis"](0.95 * number / max(1, len(places) - 1)), "ms": 4, "alpha": 0.8}
-            estimate = cell["found"].sel(sae=kind).values.ravel()
-            axes.plot(cell["represented"].values.ravel(), estimate, "osD^vP*X"[number % 8], label=label, **look)
+        for number, (label, cell) in enumerate(columns):
+            estimate = cell["estimate"].sel(sae=kind).values.ravel()
+            look = {"color": layout.colour(number, len(columns)), "ms": 4, "alpha": 0.8, "label": label}
+            axes.plot(cell["represented"].values.ravel(), estimate, layout.marker(number), **look)
         axes.plot([0, most], [0, most], color="black", lw=1, ls="--", label="equal")
         axes.set(xlim=(0, 1.1 * float(dataset["represented"].max())), ylim=(0, most))
         axes.set_title(kind, fontsize=9)
-        axes.tick_params(labelsize=8, labelleft=axes is grid[0, 0])
+        axes.tick_params(labelsize=8)
         axes.set_xlabel("represented", fontsize=9)
-    grid[0, 0].set_ylabel("living, distinct latents", fontsize=9)
+        axes.set_ylabel("living, distinct latents", fontsize=9)
+    layout.share_labels(grid)
     layout.legend(figure)
-    name, what = dataset.attrs.get("name", ""), f"number of features by autoencoders of D = {SHOWN:g}n against the true one"
-    figure.suptitle(f"{name}: {what}, every model{held}", fontsize=10)
+    note = f"number of features by autoencoders of D = {SHOWN:g}n against the true one, every model{fixed_at}"
+    layout.set_title(figure, dataset, note, size=10)
     return figure
 
 
 def _styles(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every kind of sparse autoencoder and its look: ℓ₁ and TopK in colours of their own, darker for fewer latents on."""
+    """Every kind of sparse autoencoder and its style: ℓ₁ in blue, TopK in orange, in the order of `KINDS` ever darker."""
     kinds = [str(kind) for kind in dataset["sae"].values]
     for first, colours, look in (("ℓ", "Blues", {"marker": "o", "ls": "-"}), ("t", "Oranges", {"marker": "^", "ls": "--"})):
-        mine = [kind for kind in kinds if kind.startswith(first)]
-        for place, kind in enumerate(mine):
-            yield kind, {"color": mpl.colormaps[colours](0.4 + 0.55 * place / max(1, len(mine) - 1)), "lw": 1, "ms": 3, **look}
+        alike = [kind for kind in kinds if kind.startswith(first)]
+        for number, kind in enumerate(alike):
+            shade = 0.4 + 0.55 * number / max(1, len(alike) - 1)
+            yield kind, {"color": mpl.colormaps[colours](shade), "lw": 1, "ms": 3, **look}
 
 
-def _line(axes, values: xr.DataArray, cell: xr.Dataset, style: dict[str, Any]) -> None:
+def _draw_means(axes, values: xr.DataArray, cell: xr.Dataset, **style) -> None:
     """Means over the autoencoders' seeds, then over the models'."""
-    axes.errorbar(cell["dictionary"].values, *layout.mean_error(values.mean("sae_seed"), select.seed_dim(cell)), **style)
+    along.draw_means(axes, cell["dictionary"].values, values.mean("sae_seed"), select.seed_dim(cell), **style)
 
 
 def _limits(axes, dataset: xr.Dataset, name: str) -> None:
@@ -97,7 +99,3 @@ def _limits(axes, dataset: xr.Dataset, name: str) -> None:
         axes.set_ylim(0.8, 1.2 * np.nanmax(values))
     else:
         axes.set_ylim(min(0.3, np.nanmin(values)), 1.02)
-
-
-def _seeds(dataset: xr.Dataset) -> str:
-    return f"{layout.seeds_note(dataset)} of models × {dataset.sizes['sae_seed']} of autoencoders"

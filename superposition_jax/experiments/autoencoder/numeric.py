@@ -1,11 +1,11 @@
-"""Sparse autoencoders of one model's hidden activations: are its features found by somebody who does not know them?
+"""Sparse autoencoders of one model's hidden activations, and how well their latents match the model's features.
 
-A sparse autoencoder has latents a = ReLU(Eᵀ(h − c) + e), of which the k greatest may be kept (TopK), and ĥ = Da + c, with the
-columns of D of length 1. It minimises E‖h − ĥ‖² + λ E‖a‖₁. Bricken et al. 2023, "Towards Monosemanticity"; Cunningham et al.
-2023; for TopK Gao et al. 2024, "Scaling and evaluating sparse autoencoders". No latent is resampled, no other loss revives it.
+A sparse autoencoder has latents a = ReLU(Eᵀ(h − c) + e), of which TopK keeps the k greatest, and ĥ = Da + c with columns of D
+of length 1. It minimises E‖h − ĥ‖² + λ E‖a‖₁. Bricken et al. 2023, "Towards Monosemanticity"; Cunningham et al. 2023; for TopK
+Gao et al. 2024, "Scaling and evaluating sparse autoencoders". Dead latents are neither resampled nor revived by another loss.
 
-Expectations here are over inputs with at least one active feature: all others have the same h. Activations are counted from
-their mean in units of √E‖h − E h‖², so that λ and learning rate suit any model.
+Expectations are over inputs with at least one active feature, since all others have the same h. Activations have their mean
+subtracted and are in units of √E‖h − E h‖², so that one λ and one learning rate suit any model.
 """
 
 from collections.abc import Callable
@@ -26,28 +26,28 @@ from superposition_jax.core.geometry import normalised
 from superposition_jax.experiments.autoencoder import ALIVE, SAME
 from superposition_jax.types import DATA, EVALUATION, INIT, Hparams, Params, Spec
 
-MOST_KEPT = 4
+GREATEST_K = 4
 """The largest k of TopK."""
 BATCH, BATCHES = 64, 64
-"""Inputs of a training step; so many batches for what is measured."""
+"""Inputs of a training step, and number of such batches that measurements are made on."""
 
 Sampler = Callable[[Array], tuple[Float[Array, "hidden batch"], Float[Array, " batch"]]]
-"""Key → activations, and their weights, of sum 1."""
+"""Key → activations and their weights, which sum to 1."""
 
 
 class Setting(NamedTuple):
-    """What a sparse autoencoder is to be, in numbers, so that one program trains all kinds."""
+    """The kind of a sparse autoencoder in numbers, so that one program trains all kinds."""
 
     size: Float[Array, ""]
-    """D, number of latents; of those that are laid out the others stay off."""
-    kept: Float[Array, ""]
-    """k of TopK, up to `MOST_KEPT`; 0: all are kept."""
+    """D, the number of latents; further columns of the arrays are padding, whose latents stay off."""
+    k: Float[Array, ""]
+    """k of TopK, up to `GREATEST_K`; 0 keeps all."""
     weight: Float[Array, ""]
     """λ."""
 
 
 def activations(hparams: Hparams, params: Params, *, spec: Spec, batches: int) -> Sampler:
-    """A sampler of a model's hidden activations, in this module's units, by the estimator `active` without its empty input."""
+    """A sampler of a model's hidden activations in this module's units: the estimator `active` without the empty input."""
     draw = data.sampler(hparams, spec=replace(spec, estimator="active", batch_size=BATCH))
 
     def raw(key: Array, count: int) -> tuple[Array, Array]:
@@ -76,9 +76,9 @@ def _moments(h: Float[Array, "hidden batch"], weight: Float[Array, " batch"]) ->
 
 
 def _greatest(a: Float[Array, "latent batch"], count: Float[Array, ""]) -> Bool[Array, "latent batch"]:
-    """Which latents are among the so many greatest of an input, in rounds: sorting takes 70 times as long on a CPU."""
+    """Which latents are among the `count` greatest of an input. A maximum a round: sorting takes 70 times as long on a CPU."""
     level, levels = jnp.full(a.shape[1], jnp.inf), []
-    for _ in range(MOST_KEPT):
+    for _ in range(GREATEST_K):
         level = jnp.where(a < level[None, :], a, -jnp.inf).max(axis=0)
         levels.append(level)
     least = jnp.stack(levels)[jnp.maximum(count - 1, 0).astype(int)]
@@ -89,11 +89,11 @@ def encode(sae: Params, h: Float[Array, "hidden batch"], setting: Setting) -> Fl
     """Latents a ≥ 0."""
     a = jax.nn.relu(sae["E"].T @ (h - sae["c"][:, None]) + sae["e"][:, None])
     a = jnp.where((jnp.arange(a.shape[0]) < setting.size)[:, None], a, 0.0)
-    return jnp.where(_greatest(jax.lax.stop_gradient(a), setting.kept), a, 0.0)
+    return jnp.where(_greatest(jax.lax.stop_gradient(a), setting.k), a, 0.0)
 
 
 def decode(sae: Params, a: Float[Array, "latent batch"]) -> Float[Array, "hidden batch"]:
-    """ĥ."""
+    """The reconstruction ĥ."""
     return normalised(sae["D"]) @ a + sae["c"][:, None]
 
 
@@ -102,29 +102,29 @@ def learn(
 ) -> Params:
     """A trained sparse autoencoder: E and D of a shape (hidden, latent), e (latent,), c (hidden,).
 
-    Starts from random directions E = D; Adam, whose learning rate falls from `rate` to 0 as a cosine.
+    Adam from random directions E = D, with a learning rate that falls from `rate` to 0 as a cosine.
     """
     start = normalised(jax.random.normal(jax.random.fold_in(key, INIT), shape))
     sae = {"E": start, "D": start, "e": jnp.zeros(shape[1]), "c": jnp.zeros(shape[0])}
     adam, stream = optax.adam(optax.cosine_decay_schedule(rate, steps)), jax.random.fold_in(key, DATA)
 
-    def minimised(sae: Params, h: Array, weight: Array) -> Array:
+    def loss(sae: Params, h: Array, weight: Array) -> Array:
         a = encode(sae, h, setting)
         return (jnp.sum((h - decode(sae, a)) ** 2, axis=0) + setting.weight * jnp.sum(a, axis=0)) @ weight
 
     def step(carry, number: Array):
         sae, state = carry
-        updates, state = adam.update(jax.grad(minimised)(sae, *sample(jax.random.fold_in(stream, number))), state)
+        updates, state = adam.update(jax.grad(loss)(sae, *sample(jax.random.fold_in(stream, number))), state)
         return (optax.apply_updates(sae, updates), state), None
 
     return jax.lax.scan(step, (sae, adam.init(sae)), jnp.arange(steps))[0][0]
 
 
 def evaluate(sae: Params, sample: Sampler, setting: Setting) -> dict[str, Array]:
-    """Unit columns of D (hidden, latent), which latents are alive, and single numbers.
+    """Measures of a sparse autoencoder.
 
-    `explained` is 1 − E‖h − ĥ‖²/E‖h − E h‖², `on` the mean number of latents that are on, `dead` the share that is not alive,
-    `latents` what `distinct` counts.
+    `decoder` has unit columns of D (hidden, latent), `alive` says which latents are. `explained` is 1 − E‖h − ĥ‖²/E‖h − E h‖²,
+    `on` the mean number of latents that are on, `dead` the share that is not alive, `latents` the count by `distinct`.
     """
     h, weight = sample(_evaluation())
     a = encode(sae, h, setting)
@@ -140,17 +140,17 @@ def evaluate(sae: Params, sample: Sampler, setting: Setting) -> dict[str, Array]
 
 
 def distinct(decoder: Float[Array, "hidden latent"], often: Float[Array, " latent"]) -> Int[Array, ""]:
-    """Living latents without one that is on more often within the cosine `SAME`: an estimate of the represented features."""
-    place = jnp.argsort(jnp.argsort(-often))
-    near = (decoder.T @ decoder > SAME) & (place[None, :] < place[:, None])
+    """Number of living latents without another that is on more often within the cosine `SAME`: an estimate of the features."""
+    rank = jnp.argsort(jnp.argsort(-often))
+    near = (decoder.T @ decoder > SAME) & (rank[None, :] < rank[:, None])
     return jnp.sum((often > ALIVE) & ~near.any(axis=1))
 
 
 def recovery(truth: np.ndarray, decoder: np.ndarray) -> tuple[float, float, float]:
     """Mean greatest cosine of features with latents, of latents with features, and mean cosine of features in a matching.
 
-    Columns of both are of length 1. The first two are mean max cosine similarities (Sharkey et al. 2022). The matching gives
-    every feature a latent of its own, the sum of cosines being greatest; features that get none count as 0.
+    Columns of both matrices have length 1. The first two are mean max cosine similarities (Sharkey et al. 2022). The matching
+    pairs features and latents one to one with the greatest sum of cosines; features without a latent count as 0.
     """
     if not truth.shape[1] or not decoder.shape[1]:
         return np.nan, np.nan, np.nan
@@ -160,9 +160,12 @@ def recovery(truth: np.ndarray, decoder: np.ndarray) -> tuple[float, float, floa
 
 
 def chance(hidden: int, latents: int) -> float:
-    """Expected greatest cosine of a direction with so many random ones in m = `hidden` ≥ 2 dimensions.
+    """Expected greatest cosine of a direction with D = `latents` random ones in m = `hidden` ≥ 2 dimensions.
 
-    One cosine is at most t with the chance F(t) = I_{(1+t)/2}((m − 1)/2, (m − 1)/2), so it is 1 − ∫ F(t)^D dt over [−1, 1].
+    One cosine is at most t with probability F(t) = I_{(1+t)/2}((m − 1)/2, (m − 1)/2); the result is 1 − ∫ F(t)^D dt over [−1, 1].
+
+    >>> round(chance(2, 1), 3), round(chance(2, 2), 3)
+    (0.0, 0.405)
     """
     node, weight = np.polynomial.legendre.leggauss(200)
     return float(1 - weight @ betainc((hidden - 1) / 2, (hidden - 1) / 2, (1 + node) / 2) ** latents)

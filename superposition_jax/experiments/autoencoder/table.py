@@ -1,4 +1,4 @@
-"""What sparse autoencoders find in the hidden activations of every model, against its features."""
+"""Sparse autoencoders of every model's hidden activations, and how well they recover its features."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -22,22 +22,23 @@ from superposition_jax.sweep import Group, take
 from superposition_jax.types import Hparams, Params, Spec
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
-"""Latents for each feature of the data."""
+"""Latents per feature, D/n."""
 KINDS = {
     **{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)},
-    **{f"top {kept}": (kept, 0.0) for kept in (1, 2, 4)},
+    **{f"top {k}": (k, 0.0) for k in (1, 2, 4)},
 }
 """k (0: all) and λ of the sparse autoencoders, by name."""
 SEEDS = 2
+"""Sparse autoencoders of a size and kind for each model."""
 _AT_A_TIME = 32
 SHOWN = 2.0
-"""D/n of which findings and the figure of counts tell."""
+"""The D/n that findings and the figure of counts show."""
 
 
 def dictionary(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """Recovery of the represented features (‖W_i‖ > ½) by sparse autoencoders of several sizes, kinds and seeds.
 
-    Those of all models of a Spec are trained in one program. See `numeric`.
+    One program trains those of all models of a Spec. See `numeric`.
     """
     cases = (len(SIZES), len(KINDS), SEEDS)
     arrays = per_model.of_groups(
@@ -51,30 +52,29 @@ def _of_group(group: Group, params: dict[str, np.ndarray], cases: tuple[int, ...
     n, m = group.spec.n_features, group.spec.n_hidden
     model, size, kind, seed = (index.ravel() for index in np.indices((len(group.points), *cases)))
     latents = np.maximum(1, np.round(n * np.array(SIZES))).astype(int)
-    kept, weight = (np.array(numbers, np.float32) for numbers in zip(*KINDS.values(), strict=True))
+    k, weight = (np.array(numbers, np.float32) for numbers in zip(*KINDS.values(), strict=True))
     trained = population.over_models(
-        partial(_one, spec=group.spec, shape=(m, int(latents.max()))),
+        partial(_train, spec=group.spec, shape=(m, int(latents.max()))),
         *(group.seeds[model], seed, take(group.hparams, model), {name: values[model] for name, values in params.items()}),
-        Setting(latents[size].astype(np.float32), kept[kind], weight[kind]),
+        Setting(latents[size].astype(np.float32), k[kind], weight[kind]),
         at_a_time=_AT_A_TIME,
         devices=devices,
     )
-    truth = np.asarray(ACTIVATIONS[group.spec.hidden_activation](params["W"]))  # what a feature alone makes of h
-    norm, is_represented = np.linalg.norm(truth, axis=1), np.linalg.norm(params["W"], axis=1) > REPRESENTED
-    features = [
-        (w / length)[:, represented]
-        for w, length, represented in zip(truth, np.where(norm > 0, norm, 1), is_represented, strict=True)
-    ]
+    truth = np.asarray(ACTIVATIONS[group.spec.hidden_activation](params["W"]))  # h of each feature alone
+    norm, is_represented = np.linalg.norm(truth, axis=1, keepdims=True), np.linalg.norm(params["W"], axis=1) > REPRESENTED
+    unit = truth / np.where(norm > 0, norm, 1)
+    features = [columns[:, represented] for columns, represented in zip(unit, is_represented, strict=True)]
     alive = trained.pop("alive")
     pairs = zip(model, trained.pop("decoder"), alive, strict=True)
-    cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in pairs])
+    cosines = np.array([numeric.recovery(features[number], decoder[:, living]) for number, decoder, living in pairs])
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
     arrays |= {f"sae_{name}": values for name, values in trained.items()}
     arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]
     return {name: values.reshape(-1, *cases).astype(np.float32) for name, values in arrays.items()}
 
 
-def _one(model_seed, seed, hparams: Hparams, params: Params, setting: Setting, *, spec: Spec, shape: tuple[int, int]):
+def _train(model_seed, seed, hparams: Hparams, params: Params, setting: Setting, *, spec: Spec, shape: tuple[int, int]):
+    """The measures of one trained sparse autoencoder."""
     key = jax.random.fold_in(jax.random.fold_in(random.key(model_seed), STREAM), seed)
     sample, test = (numeric.activations(hparams, params, spec=spec, batches=count) for count in (1, numeric.BATCHES))
     return numeric.evaluate(numeric.learn(key, sample, setting, shape=shape), test, setting)

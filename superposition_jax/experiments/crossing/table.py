@@ -1,4 +1,4 @@
-"""Where along an axis the best solution changes from two digons to another one, with an error from the seeds."""
+"""Where along an axis the best solution ceases to be two digons, with an error from resampled seeds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _RESAMPLED = 1000
 
 
 def crossing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """Whether a model is two digons, and where on the axis the best seed ceases to be; resampling seeds gives the error.
+    """Whether a model is two digons, and where on the axis the best seed ceases to be, with an error from resampled seeds.
 
     Elhage et al. 2022, "Non-uniform superposition".
     """
@@ -34,9 +34,9 @@ def _is_two_digons(w: np.ndarray) -> bool:
 
 
 def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
-    """The place on an axis where the best of seeds ceases to be two digons, and its standard error; NaN if there is none.
+    """The value of an axis at which the best seed ceases to be two digons, and its standard error; NaN if there is none.
 
-    loss and digons are (value, seed). The logarithm of the ratio of both kinds' best losses is followed along the axis to 0.
+    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0.
     """
     order, rng = np.argsort(values), np.random.default_rng(0)
     logs, loss, digons = np.log(values[order]), loss[order], digons[order]
@@ -47,7 +47,7 @@ def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> 
 
 
 def _last_sign_change(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
-    """Where the best loss of digons rises above that of all others: linear between the two values around the last sign change."""
+    """Logarithm of the value at which the best loss of two digons rises above all others', by linear interpolation."""
     best_digons, best_other = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
     best_digons, best_other = (np.log(np.clip(best, 1e-30, 1e30)) for best in (best_digons, best_other))
     ahead = np.clip(best_digons - best_other, -1, 1)

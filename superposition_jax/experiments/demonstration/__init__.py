@@ -1,6 +1,7 @@
-"""The paper's demonstration: which features a model keeps at which sparsity, beside the linear model's."""
+"""The paper's demonstration: which features a model represents at which sparsity, beside the linear model."""
 
-from superposition_jax.experiments.declare import RECONSTRUCTION, TIED, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import RECONSTRUCTION, TIED
 
 EXPERIMENT = Experiment(
     tables={
@@ -8,7 +9,7 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "principal": Variable(
-                    "whether exactly the m features of greatest I_i·Var x_i have ‖W_i‖ > ½, as in the linear model"
+                    "whether exactly the m features of greatest I_i·Var x_i are represented, as in the linear model"
                 ),
                 "loss_over_linear": Variable("loss over the least loss of the linear model"),
             },

@@ -11,22 +11,22 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from superposition_jax.core.geometry import REPRESENTED
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import along, layout
 from superposition_jax.results import labels, select
 
 _WEIGHTS = mpl.colormaps["RdBu_r"], Normalize(-1, 1)
-_SUPERPOSITION = mpl.colormaps["cividis"], Normalize(0, 1)
+_SUPERPOSITION = layout.COLOURS, Normalize(0, 1)
 _INCHES = 1.85
 """Width of one model's picture."""
 _MOST_ROWS = 6
 _LETTERS = 12
-"""Of the title, an inch."""
+"""Letters of the title to an inch."""
 
 
 def demonstration(dataset: xr.Dataset) -> Figure:
-    """One column a sparsity (or value of the last axis), two rows of pictures for every combination of the other axes.
+    """A column for each sparsity (or value of the last axis), two rows of pictures for every combination of the other axes.
 
-    Above: WᵀW of the best seed as a heat map, b beside it on the same colours. Below: ‖W_i‖ as bars, coloured by the
+    Above: WᵀW of the best seed as a heat map, with b beside it. Below: ‖W_i‖ as bars, coloured by the
     superposition Σ_{j≠i} (Ŵ_i·W_j)²; whiskers span all seeds. Elhage et al. 2022, "Demonstrating Superposition".
     """
     dims = select.cell_dims(dataset)
@@ -34,31 +34,31 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     others = [d for d in dims if d != across]
     rows = [dict(zip(others, places, strict=True)) for places in product(*(range(dataset.sizes[d]) for d in others))]
     rows, more = rows[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
-    columns = [{across: place} for place in range(dataset.sizes[across])] if across is not None else [{}]
+    columns = [{across: k} for k in range(dataset.sizes[across])] if across is not None else [{}]
     best, n = select.best_seed(dataset), dataset.sizes["feature"]
-    strip, gap = max(1, n // 12), max(1, n // 8)  # of the bias, and between models, in features
+    strip, gap = max(1, n // 12), max(1, n // 8)  # widths, in features, of the bias and of the space between models
 
     pitch = n + 1 + strip + gap
     size = (_INCHES * len(columns), _INCHES * n / pitch)
     title = [part for line in _title(dataset, more) for part in textwrap.wrap(line, int(_LETTERS * (size[0] + 1.75)))]
     margin = (0.75, 1.0, 0.55, 0.6 + 0.18 * len(title))
     figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=margin, heights=(1.0, 0.75))
-    for row, here in enumerate(rows):
-        heat, bars = grid[2 * row][0], grid[2 * row + 1][0]
-        models = [best.isel(here | column) for column in columns]
-        spreads = [_range(dataset.isel(here | column), select.seed_dim(dataset)) for column in columns]
+    for place, heat, bars in zip(rows, grid[::2, 0], grid[1::2, 0], strict=True):
+        models = [best.isel(place | column) for column in columns]
+        norms = (dataset["feature_norm"].isel(place | column) for column in columns)
+        spreads = [along.spread(norm, select.seed_dim(dataset))[1:] for norm in norms]
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
-        for place, (model, column) in enumerate(zip(models, columns, strict=True)):
+        for number, (model, column) in enumerate(zip(models, columns, strict=True)):
             loss = float(model["loss"])
-            ended = f"loss {loss:.3g}" if np.isfinite(loss) else "diverged"
-            lines = [labels.label(dataset, d, p) for d, p in column.items()] + [ended]
-            heat.text(place * pitch + n / 2, -1, "\n".join(lines), ha="center", va="bottom", fontsize=9)
-        which = "".join(f"{labels.label(dataset, d, p)}\n" for d, p in here.items())
-        for axes, label in ((heat, f"{which}feature i"), (bars, "‖Wᵢ‖")):
+            outcome = f"loss {loss:.3g}" if np.isfinite(loss) else "diverged"
+            words = labels.place(dataset, column, "\n") + outcome
+            heat.text(number * pitch + n / 2, -1, words, ha="center", va="bottom", fontsize=9)
+        row_label = "".join(f"{labels.label(dataset, dim, k)}\n" for dim, k in place.items())
+        for axes, label in ((heat, f"{row_label}feature i"), (bars, "‖Wᵢ‖")):
             axes.set_xlim(-1, len(columns) * pitch)
             axes.set_ylabel(label)
-            axes.set_xticks([place * pitch + i for place in range(len(columns)) for i in (0, n - 1)])
+            axes.set_xticks([number * pitch + i for number in range(len(columns)) for i in (0, n - 1)])
         heat.tick_params(bottom=False, labelbottom=False)
         bars.set_xticklabels(["0", f"{n - 1}"] * len(columns))
         layout.colour_bar(figure, heat, *_WEIGHTS, f"({_gram(dataset)})ᵢⱼ, bᵢ", "both")
@@ -74,9 +74,9 @@ def _gram(dataset: xr.Dataset) -> str:
 
 def _title(dataset: xr.Dataset, more: int) -> list[str]:
     """Lines of the title."""
-    there = select.directions(dataset).isel(feature=0)
-    sizes = np.unique(np.isfinite(there.values).sum(there.get_axis_num("hidden")))
-    sizes = sizes[sizes > 0]  # not of models that diverged
+    column = select.directions(dataset).isel(feature=0)
+    sizes = np.unique(np.isfinite(column.values).sum(column.get_axis_num("hidden")))
+    sizes = sizes[sizes > 0]  # 0 for models that diverged
     return [
         f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
         f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).",
@@ -85,32 +85,26 @@ def _title(dataset: xr.Dataset, more: int) -> list[str]:
     ]
 
 
-def _range(seeds: xr.Dataset, seed) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest norm of every feature over seeds."""
-    norm = seeds["feature_norm"]
-    return (norm.values, norm.values) if seed is None else (norm.min(seed).values, norm.max(seed).values)
-
-
 def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:
-    """WᵀW of every model side by side, each with b as one more column to its right."""
+    """WᵀW of the models side by side, each with b as a strip to its right."""
     n = models[0].sizes["feature"]
     picture = np.full((n, len(models) * pitch), np.nan)
-    for place, model in enumerate(models):
-        w, out = (part.fillna(0.0).values for part in (select.directions(model), select.read_out(model)))
-        picture[:, place * pitch : place * pitch + n] = out.T @ w
-        picture[:, place * pitch + n + 1 : place * pitch + n + 1 + strip] = model["b"].values[:, None]
+    for number, model in enumerate(models):
+        w, out = (weights.fillna(0.0).values for weights in (select.directions(model), select.read_out(model)))
+        left = number * pitch
+        picture[:, left : left + n] = out.T @ w
+        picture[:, left + n + 1 : left + n + 1 + strip] = model["b"].values[:, None]
         if not np.isfinite(model["loss"]):
-            axes.add_patch(Rectangle((place * pitch - 0.5, -0.5), n, n, **layout.DIVERGED))
+            axes.add_patch(Rectangle((left - 0.5, -0.5), n, n, **layout.DIVERGED))
     axes.imshow(picture, cmap=_WEIGHTS[0], norm=_WEIGHTS[1], interpolation="nearest", aspect="auto")
     axes.set_yticks([0, n - 1])
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _norms(axes, models: list[xr.Dataset], spreads: list[tuple[np.ndarray, np.ndarray]], pitch: int) -> None:
     """Bars of ‖W_i‖ on the columns of the heat map above, with the range over seeds."""
     n = models[0].sizes["feature"]
-    x = np.concatenate([place * pitch + np.arange(n) for place in range(len(models))])
+    x = np.concatenate([number * pitch + np.arange(n) for number in range(len(models))])
     norm, shared = (np.concatenate([model[name].values for model in models]) for name in ("feature_norm", "superposition"))
     low, high = (np.concatenate(ends) for ends in zip(*spreads, strict=True))
     colours = _SUPERPOSITION[0](_SUPERPOSITION[1](shared))
@@ -119,5 +113,4 @@ def _norms(axes, models: list[xr.Dataset], spreads: list[tuple[np.ndarray, np.nd
     axes.vlines(x, low, high, color="0.25", linewidth=0.8)
     axes.axhline(1.0, color="0.6", linewidth=0.6, linestyle=":")
     axes.set_ylim(0, max(1.5, 1.05 * float(np.nan_to_num(high).max())))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)

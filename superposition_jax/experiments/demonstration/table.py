@@ -1,4 +1,4 @@
-"""What the paper's demonstration says, in numbers: which features a model keeps, against the linear model's."""
+"""The paper's demonstration in numbers: which features a model represents, and its loss, beside the linear model's."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from superposition_jax.types import Hparams, Spec
 
 
 def demonstration(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """Whether a model represents exactly the m features of greatest I_i Var x_i, as the linear one does, and the loss over its.
+    """Whether a model represents exactly the features that the linear one does, and its loss relative to the linear one's.
 
     Elhage et al. 2022, "Demonstrating Superposition".
     """
@@ -34,7 +34,7 @@ def _against_linear(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> 
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """Features kept, how often they are the linear model's, and the loss over its, for every cell."""
+    """How many features are represented, how often exactly the linear model's, and the relative loss, for every cell."""
     for place, cell in select.cells(dataset[["principal", "loss_over_linear", "represented", "loss"]]):
         count, ratio = float(cell["represented"].median()), float(cell["loss_over_linear"].median())
         principal = share_of_seeds(cell["principal"].values == 1)

@@ -17,28 +17,19 @@ _TARGETS = {"abs": "|x|", "square": "x²", "max": "max(xᵢ, xᵢ₊₁)"}
 
 
 def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """Measures of `numeric`, as trained and after a random rotation of the hidden layer, and the levels that follow.
+    """The measures of `numeric.describe` as trained and after a random rotation, and the levels that follow.
 
     Elhage et al. 2022, "Definitions and Motivation".
     """
     arrays = per_model.compiled(dataset, trainer, numeric.describe)
     trained = {name: values[:, 0] for name, values in arrays.items()}
     trained |= {name: per_model.flat(dataset[name], dataset) for name in ("represented", "rank")}
-    levels = np.stack([_is_on(level, trained) for level in LEVELS], axis=1)
+    levels = np.stack([is_on(trained) for _, is_on in LEVELS.values()], axis=1)
     return arrays | {"on_level": levels.astype(np.float32), "basis": [*numeric.BASES], "level": [*LEVELS]}
 
 
-def _is_on(level: str, trained: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Whether models are on a level, by the rule that `LEVELS` has for it: a name, a comparison, and a name or number."""
-    name, comparison, limit = LEVELS[level].split()
-    return _COMPARISONS[comparison](trained[name], trained[limit] if limit in trained else float(limit))
-
-
-_COMPARISONS = {"<": np.less, ">": np.greater, "≤": np.less_equal}
-
-
 def title(dataset: xr.Dataset, place: Mapping[str, int]) -> str:
-    """A model at a place of the sweep by its formula, and the place on axes that the formula does not say."""
+    """The formula of a cell's models, `ReLU(WᵀWx + b)`, and the cell's place on axes that the formula does not show."""
     kind, f, g, target, bias = (select.leaf(dataset, path, place) for path in (*_ARCHITECTURE[:4], "model.bias"))
     into, out = ("W", "Wᵀ") if kind == "tied" else ("Wᵢₙ", "Wₒᵤₜᵀ")
     formula = _applied(f, f"{out}{_applied(g, f'{into}x')}{' + b' if bias else ''}")
@@ -54,11 +45,11 @@ def _applied(activation: str, z: str) -> str:
 def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
     """Places on the axes other than `along` and the seed's."""
     few = dataset[["loss"]]
-    return [here for here, _ in select.cells(few if along is None else few.isel({along: 0}, drop=True))]
+    return [place for place, _ in select.cells(few if along is None else few.isel({along: 0}, drop=True))]
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """What decides the levels in every cell, and which levels most seeds are not on."""
+    """The measures of every cell, and the levels that most seeds are not on."""
     names = [name for name, values in dataset.data_vars.items() if values.dims == (*dataset["status"].dims, "basis")]
     few = dataset[[*names, "represented", "rank", "condition", "loss"]]
     for place, cell in select.cells(few):
@@ -78,8 +69,8 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     along, seed = select.across(dataset), select.seed_dim(dataset)
     share = dataset["on_level"] if seed is None else dataset["on_level"].mean(seed)
     for place in kinds(dataset, along):
-        lost = [_where(dataset, along, share.isel(place | {"level": k}).values, name) for k, name in enumerate(LEVELS)]
-        yield f"{title(dataset, place)}: levels that most seeds are not on: {'; '.join(filter(None, lost)) or 'none'}"
+        missed = [_where(dataset, along, share.isel(place | {"level": k}).values, name) for k, name in enumerate(LEVELS)]
+        yield f"{title(dataset, place)}: levels that most seeds are not on: {'; '.join(filter(None, missed)) or 'none'}"
 
 
 def _invertible(cell: xr.Dataset, n: int) -> str:
@@ -88,9 +79,9 @@ def _invertible(cell: xr.Dataset, n: int) -> str:
 
 
 def _where(dataset: xr.Dataset, along: str | None, share: np.ndarray, level: str) -> str:
-    """`linear at 1 − S = 0.3, 0.1`, `linear everywhere`, or nothing."""
-    lost = np.flatnonzero(np.atleast_1d(share) < 0.5)
-    if along is None or lost.size == share.size:
-        return f"{level} everywhere" if lost.size else ""
-    words = [labels.label(dataset, along, k) for k in lost]
+    """Where most seeds are not on a level: `linear at 1 − S = 0.3, 0.1`, `linear everywhere`, or nothing."""
+    missed = np.flatnonzero(np.atleast_1d(share) < 0.5)
+    if along is None or missed.size == share.size:
+        return f"{level} everywhere" if missed.size else ""
+    words = [labels.label(dataset, along, k) for k in missed]
     return f"{level} at {', '.join(words[:1] + [word.split('= ')[-1] for word in words[1:]])}" if words else ""

@@ -1,4 +1,4 @@
-"""Interference: how often and how much active features turn on others, which inputs look alike, and what it costs."""
+"""Interference: false activations of features that are off, inputs that look alike, and what interference costs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,11 +24,12 @@ def interference(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 
 def rare_interference(dataset: xr.Dataset, density: xr.DataArray, n: int) -> xr.DataArray:
-    """The second term of L₁: what interference costs while a single one of n features is on, all equally often."""
+    """The cost of interference from inputs with a single one of n features on, all equally often: the second term of L₁."""
     return density * (1 - density) ** (n - 1) * dataset["one_active_interference"]
 
 
-def _of_one(cell: xr.Dataset, n: int) -> str:
+def _single_feature_share(cell: xr.Dataset, n: int) -> str:
+    """The share of the cost of interference that is due to inputs with a single feature on, in words."""
     if "density" not in cell.coords:
         return ""
     share = rare_interference(cell, cell["density"], n) / cell["interference_loss"]
@@ -37,7 +38,7 @@ def _of_one(cell: xr.Dataset, n: int) -> str:
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """False activations of two others, what bias and activation leave of them, and the cost, in every cell."""
+    """False activations by two others before and after bias and activation, and the cost of interference, in every cell."""
     names = ("false_positive", "false_negative", "false_square", "alternatives", "one_active_interference")
     for place, cell in select.cells(dataset[[*names, "benefit_loss", "interference_loss", "loss"]]):
         two = cell.sel(others=2)
@@ -51,6 +52,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             f"{labels.place(dataset, place, ': ')}of two others z is {signs} of cases, mean square {mean_error(raw, '.2g')}; "
             f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
             f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss"
-            f"{_of_one(cell, int(select.leaf(dataset, 'model.n_features', place)))}; "
+            f"{_single_feature_share(cell, int(select.leaf(dataset, 'model.n_features', place)))}; "
             f"alternatives to one, two, three features: {counts}"
         )

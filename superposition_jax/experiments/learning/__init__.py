@@ -1,20 +1,11 @@
-"""Learning dynamics: dimensionalities that jump between the levels of solids, and sets of features that part in stages."""
+"""Learning dynamics: dimensionalities that jump between those of solids, and sets of features that part in stages."""
 
-from superposition_jax.experiments.declare import (
-    EQUAL_TRAINING,
-    IN_SETS,
-    SEVERAL_HIDDEN,
-    SNAPSHOTS,
-    TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    every,
-)
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import EQUAL_TRAINING, IN_SETS, SEVERAL_HIDDEN, SNAPSHOTS, TIED, every_model
 
 NEAR, MOVED, MOVERS, SETTLED = 0.03, 0.05, 2, 0.1
-"""Distance of D_i from a solid's level, a move of D_i, how many moves are an event, share of training before events count."""
+"""Largest distance of a D_i on a solid's level, least move of a D_i, moves that make an event, and share of training before
+events count."""
 
 EXPERIMENT = Experiment(
     tables={
@@ -22,7 +13,7 @@ EXPERIMENT = Experiment(
             f"{__name__}.jumps",
             variables={
                 "on_level_early": Variable(
-                    f"share of represented features with D_i within {NEAR} of a solid's, in 0.5 to 5 % of training",
+                    f"share of represented features with D_i within {NEAR} of a solid's, from 0.5 to 5 % of training",
                     nan="no feature is represented then",
                 ),
                 "on_level_late": Variable(
@@ -30,10 +21,10 @@ EXPERIMENT = Experiment(
                     nan="no feature is represented then",
                 ),
                 "event_time": Variable(
-                    f"share of the time after {SETTLED:.0%} in events, windows of 1 % where ≥ {MOVERS} D_i move by {MOVED}"
+                    f"share of training after {SETTLED:.0%} in events: windows of 1 % in which ≥ {MOVERS} D_i move by {MOVED}"
                 ),
                 "event_drop": Variable(
-                    f"share of the loss's fall after {SETTLED:.0%} of training that events hold",
+                    f"share of the fall of the loss after {SETTLED:.0%} of training that happens in events",
                     nan="the loss does not fall then",
                 ),
             },
@@ -46,30 +37,30 @@ EXPERIMENT = Experiment(
                 "within_least": Variable("least cosine between features of one set", ("snapshot",)),
                 "within_most": Variable("largest |cosine| between features of one set", ("snapshot",)),
                 "partner": Variable(
-                    "cosine of a feature with its most opposite one of the other set, for the feature where it is greatest",
+                    "greatest over features of the cosine with the most opposite feature of the other set",
                     ("snapshot",),
                 ),
                 "roundness": Variable("ratio of the second to the first variance of W across that line", ("snapshot",)),
                 "line_step": Variable(
-                    "last snapshot at which both sets are directions on a line: ‖W‖² > 1.5, cosines within sets > 0.9",
+                    "step of the last snapshot at which each set is one direction: ‖W‖² > 1.5, cosines within sets > 0.9",
                     nan="no snapshot is so",
                 ),
                 "line_share": Variable(
-                    "axis_share at that snapshot: 1 where the sets point to opposite sides, ½ where they are orthogonal",
+                    "axis_share at line_step: 1 where the sets point to opposite sides, ½ where they are orthogonal",
                     nan="no snapshot is so",
                 ),
                 "triangles_step": Variable(
-                    "first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
+                    "step of the first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
                     nan="no snapshot is so",
                 ),
                 "antiprism_step": Variable(
-                    "first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partners' cosine < −0.95",
+                    "step of the first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partner < −0.95",
                     nan="no snapshot is so",
                 ),
             },
             needs=(
                 *(TIED, SNAPSHOTS, EQUAL_TRAINING, IN_SETS),
-                every(lambda s: len(s.sets) == 2 and min(s.sets) > 1, "two sets of two or more features (data.sets.sizes)"),
+                every_model(lambda s: len(s.sets) == 2 and min(s.sets) > 1, "two sets of two or more features (data.sets.sizes)"),
                 SEVERAL_HIDDEN,
             ),
         ),

@@ -1,15 +1,13 @@
 """Learning in time, from snapshots: dimensionality of features over the loss."""
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from superposition_jax.core.geometry import dimensionality
 from superposition_jax.engine import population
-from superposition_jax.experiments import layout
-from superposition_jax.experiments.components import LEVELS
-from superposition_jax.results import labels, select
+from superposition_jax.experiments import along, layout
+from superposition_jax.results import select
 
 
 def dynamics(dataset: xr.Dataset) -> Figure:
@@ -17,19 +15,14 @@ def dynamics(dataset: xr.Dataset) -> Figure:
 
     Elhage et al. 2022, "Learning dynamics: discrete energy level jumps".
     """
-    model = select.first_best(dataset)
-    model, w = select.snapshots(model)
+    model, w = select.snapshots(select.first_best(dataset))
     d = population.over_models(dimensionality, w)
     figure, grid = layout.panels(2, 1, (6.5, 3.6), gap=(0, (0.15,)), margin=(0.8, 1.5, 0.6, 0.5), heights=(1.0, 0.45))
     above, below = grid[:, 0]
-    steps = np.maximum(model["snapshot"].values, 0.8)  # the start, which has no place on a logarithmic axis, at the left
-    colours = mpl.colormaps["cividis"](np.linspace(0, 0.9, d.shape[1]))
+    steps = np.maximum(model["snapshot"].values, 0.8)  # step 0 does not exist on a logarithmic axis
     for i in np.argsort(d[-1]):
-        above.plot(steps, d[:, i], color=colours[i], lw=0.6, alpha=0.7)
-    for text, value in LEVELS.items():
-        above.axhline(value, color="#c06000", lw=0.7, ls=":")
-        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
-        above.text(1.01, value, text, transform=above.get_yaxis_transform(), va=side, fontsize=8)
+        above.plot(steps, d[:, i], color=layout.colour(i, d.shape[1]), lw=0.6, alpha=0.7)
+    layout.draw_levels(above, ":")
     above.set(ylabel="feature dimensionality Dᵢ", ylim=(0, 1.05))
     below.plot(model["step"], model["loss_curve"], color="#123a7a")
     below.set(xlabel="step", ylabel="training loss")
@@ -40,9 +33,8 @@ def dynamics(dataset: xr.Dataset) -> Figure:
         axes.set_xlim(max(steps[0], steps[-1] / 1000), steps[-1])
     above.tick_params(labelbottom=False)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    where = labels.place(dataset, dict.fromkeys(select.cell_dims(dataset), 0))
-    words = f"{dataset.attrs.get('name', '')}: n = {n}, m = {m}, best of {layout.seeds_note(dataset)}"
-    above.set_title(f"{words}, {where}" if where else words, fontsize=10)
+    note = f"n = {n}, m = {m}, best of {layout.seeds_note(dataset)}{along.fixed(dataset)}"
+    above.set_title(layout.titled(dataset, note), fontsize=10)
     shown = model["loss_curve"].values[model["step"].values >= max(steps[0], steps[-1] / 1000)]
     if np.isfinite(shown).any() and np.nanmin(shown) < np.nanmax(shown):
         below.set_ylim(np.nanmin(shown) * 0.998, np.nanmax(shown) * 1.002)

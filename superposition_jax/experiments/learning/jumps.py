@@ -1,4 +1,4 @@
-"""Whether features' dimensionalities move between the levels of solids in jumps, and whether the loss falls with them."""
+"""Jumps of features' dimensionalities between those of solids, and the fall of the loss in them."""
 
 from collections.abc import Iterator
 
@@ -17,18 +17,19 @@ from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
 
 _WINDOWS = 100
-"""Number of equal windows into which training is cut."""
+"""Number of equal windows of training."""
 _EARLY, _LATE = (0.005, 0.05), (0.5, 1.0)
+"""Shares of training, from and to."""
 _MEASURES = ("on_level_early", "on_level_late", "event_time", "event_drop")
 
 
 def jumps(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """How discrete learning is, from snapshots and the loss curve. Elhage et al. 2022, "Discrete Energy Level Jumps"."""
+    """Measures of jumps, from snapshots and the loss curve. Elhage et al. 2022, "Discrete Energy Level Jumps"."""
     w = per_model.flat(select.directions(dataset, "_snapshots").transpose(..., "snapshot", "hidden", "feature"), dataset)
     d, norm = population.over_models(_geometry, np.nan_to_num(w), devices=trainer.devices)
     curve, steps = per_model.flat(dataset["loss_curve"], dataset), (dataset["snapshot"].values, dataset["step"].values)
-    rows = [_of_model(*model, *steps) for model in zip(d, norm, curve, strict=True)]
-    return dict(zip(_MEASURES, np.array(rows, np.float32).T, strict=True))
+    measures = [_measure(*model, *steps) for model in zip(d, norm, curve, strict=True)]
+    return dict(zip(_MEASURES, np.array(measures, np.float32).T, strict=True))
 
 
 def _geometry(w: Float[Array, "snapshot hidden feature"]) -> tuple[Float[Array, "snapshot feature"], ...]:
@@ -36,7 +37,7 @@ def _geometry(w: Float[Array, "snapshot hidden feature"]) -> tuple[Float[Array, 
     return jax.lax.map(dimensionality, w), jax.lax.map(feature_norm, w)
 
 
-def _of_model(d: np.ndarray, norm: np.ndarray, curve: np.ndarray, snapshot: np.ndarray, step: np.ndarray) -> list[float]:
+def _measure(d: np.ndarray, norm: np.ndarray, curve: np.ndarray, snapshot: np.ndarray, step: np.ndarray) -> list[float]:
     """`_MEASURES` of one model: D_i and ‖W_i‖ (snapshot, feature), its loss curve (step,), and the steps of both."""
     steps = snapshot[-1]
     time = np.linspace(0, steps, _WINDOWS + 1)
@@ -61,15 +62,15 @@ def _of_model(d: np.ndarray, norm: np.ndarray, curve: np.ndarray, snapshot: np.n
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """Features on levels early and late, and the events' share of time and of the loss's fall, in every cell."""
+    """Features on levels early and late, and the shares of time and of the fall of the loss in events, for every cell."""
     for place, cell in select.cells(dataset[[*_MEASURES, "loss"]]):
         early, late, time, drop = (f"{mean_error(cell[name].values, '.0f', 100)} %" for name in _MEASURES)
         yield (
             f"{labels.place(dataset, place, ', ')}of represented features {early} have the D_i of a solid early in training, "
-            f"{late} in its last half; events take {time} of the later time and hold {drop} of the fall of the loss"
+            f"{late} in its last half; events take {time} of the time after {SETTLED:.0%} and have {drop} of the loss's fall"
         )
 
 
 def _at(time: np.ndarray, snapshot: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values (snapshot, feature) at other times, linearly."""
+    """Values (snapshot, feature) at other times (time, feature), by linear interpolation."""
     return np.stack([np.interp(time, snapshot, column) for column in values.T], axis=1)

@@ -1,4 +1,4 @@
-"""Learning as geometry, in numbers: two sets of features part along a line, open to triangles, and turn to an antiprism."""
+"""Learning as geometry, in numbers: two sets of features part along a line, become triangles, and turn into an antiprism."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +19,7 @@ _STAGES = ("line_step", "line_share", "triangles_step", "antiprism_step")
 
 
 def stages(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """How two sets of features part, then form triangles and an antiprism: at every snapshot, and when.
+    """Measures of how two sets of features part, form triangles and an antiprism, at every snapshot, and the steps of the stages.
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """
@@ -30,25 +30,25 @@ def stages(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
 def _of_model(steps: np.ndarray, spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, Any]:
     w = results["W_snapshots"]
     measures, size = measure(w, sets.owner(spec.sets)), np.sum(w**2, axis=(1, 2))
-    line = (size > 1.5) & (measures["within_least"] > 0.9)
+    on_line = (size > 1.5) & (measures["within_least"] > 0.9)
     apart = (size > 4) & (measures["within_most"] < 0.15)
-    when = {
-        "line_step": _first(line[::-1], steps[::-1]),
-        "line_share": _first(line[::-1], measures["axis_share"][::-1]),
+    moments = {
+        "line_step": _first(on_line[::-1], steps[::-1]),
+        "line_share": _first(on_line[::-1], measures["axis_share"][::-1]),
         "triangles_step": _first(apart & (measures["roundness"] > 0.7), steps),
         "antiprism_step": _first(apart & (measures["partner"] < -0.95), steps),
     }
-    return {name: np.float32(value) for name, value in (measures | when).items()}
+    return {name: np.float32(value) for name, value in (measures | moments).items()}
 
 
 def measure(w: np.ndarray, owner: np.ndarray) -> dict[str, np.ndarray]:
     """`_MEASURES` (snapshot,) for W (snapshot, hidden, feature) and the set, 0 or 1, of every feature."""
-    one, other = w[..., owner == 0], w[..., owner == 1]
-    axis = _unit((one.mean(axis=2) - other.mean(axis=2))[..., None])
+    first, second = w[..., owner == 0], w[..., owner == 1]
+    axis = _unit((first.mean(axis=2) - second.mean(axis=2))[..., None])
     along = axis.swapaxes(1, 2) @ w
     variance = np.linalg.svd(w - axis * along, compute_uv=False) ** 2
-    within = np.concatenate([_cosines(part, part)[:, *np.triu_indices(part.shape[2], 1)] for part in (one, other)], axis=1)
-    across = _cosines(one, other)
+    within = np.concatenate([_cosines(w_set, w_set)[:, *np.triu_indices(w_set.shape[2], 1)] for w_set in (first, second)], axis=1)
+    across = _cosines(first, second)
     return {
         "axis_share": np.sum(along**2, axis=(1, 2)) / np.maximum(np.sum(w**2, axis=(1, 2)), 1e-12),
         "within_least": within.min(axis=1),
@@ -67,22 +67,22 @@ def _cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _first(holds: np.ndarray, values: np.ndarray) -> float:
-    """The value (snapshot,) where something first holds (snapshot,); NaN where it never does."""
+    """The value (snapshot,) at the first snapshot where a condition holds (snapshot,); NaN if it never does."""
     return values[holds.argmax()] if holds.any() else np.nan
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """The order of the stages in every cell, their times, and where the sets lie in the end."""
+    """The order of the stages in every cell, their steps, and the geometry at the end."""
     few = dataset[[*_STAGES, *_MEASURES, "loss"]]
     for place, cell in select.cells(few):
         words = labels.place(dataset, place, ", ")
-        line, straight, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
+        line, line_share, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)
         yield f"{words}line, then triangles, then antiprism in {share_of_seeds(ordered)}"
         yield f"{words}triangles before the antiprism, not with it, in {share_of_seeds(triangles < antiprism)}"
         last = cell.isel(snapshot=-1)
-        when = [mean_error(step) for step in (line, triangles, antiprism)]
-        yield f"{words}line until step {when[0]}, triangles at {when[1]}, antiprism at {when[2]}"
-        yield f"{words}{mean_error(straight, '.3g', 100)} % of ‖W‖² along one axis when the line ends"
+        steps = [mean_error(step) for step in (line, triangles, antiprism)]
+        yield f"{words}line until step {steps[0]}, triangles at {steps[1]}, antiprism at {steps[2]}"
+        yield f"{words}{mean_error(line_share, '.3g', 100)} % of ‖W‖² along one axis when the line ends"
         along, partner = mean_error(last["axis_share"].values, ".3g", 100), float(last["partner"].max())
         yield f"{words}at the end {along} % of ‖W‖² along the axis, greatest cosine of partners {partner:.3f}"

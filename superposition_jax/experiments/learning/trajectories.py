@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
-from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.core import sets
 from superposition_jax.experiments import layout
@@ -18,16 +15,15 @@ _FRAMES = 60
 
 
 def trajectories(dataset: xr.Dataset) -> Figure:
-    """Columns W_i in space at times of training, with the way that they came; colour and mark are the feature's set.
+    """Columns W_i in space at moments of training, with their paths; colour and marker are the feature's set.
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """
     model, w = _paths(dataset)
-    places = _moments(model)
-    figure = Figure(figsize=(2.4 * len(places), 3.2))
-    grid = GridSpec(1, len(places), figure=figure, left=0.01, right=0.99, bottom=0.02, top=0.78, wspace=0.02)
-    for k, place in enumerate(places):
-        _still(figure.add_subplot(grid[0, k], projection="3d"), model, w, place, _sets(dataset))
+    moments = _moments(model)
+    figure, grid = layout.panels(1, len(moments), (2.4, 2.4), margin=(0.0, 0.0, 0.1, 0.7), projection="3d")
+    for axes, moment in zip(grid[0], moments, strict=True):
+        _still(axes, model, w, moment, _sets(dataset))
     figure.suptitle(_title(dataset), fontsize=11)
     return figure
 
@@ -39,19 +35,19 @@ def film(dataset: xr.Dataset) -> FuncAnimation:
     figure = Figure(figsize=(5.0, 5.4))
     axes: Any = figure.add_axes((0.02, 0.02, 0.96, 0.8), projection="3d")
     figure.suptitle(_title(dataset).replace(", best", "\nbest"), fontsize=9)
-    places = np.unique(np.linspace(0, len(w) - 1, _FRAMES).astype(int))
+    moments = np.unique(np.linspace(0, len(w) - 1, _FRAMES).astype(int))
 
     def frame(number: int):
         axes.clear()
-        _still(axes, model, w, places[number], owner)
+        _still(axes, model, w, moments[number], owner)
         axes.view_init(elev=25, azim=-60 + number)
         return axes.artists
 
-    return FuncAnimation(figure, frame, frames=len(places), interval=120)
+    return FuncAnimation(figure, frame, frames=len(moments), interval=120)
 
 
 def _title(dataset: xr.Dataset) -> str:
-    return f"{dataset.attrs.get('name', '')}: columns Wᵢ in training, best of {layout.seeds_note(dataset)}; colour and mark: set"
+    return layout.titled(dataset, f"columns Wᵢ in training, best of {layout.seeds_note(dataset)}; colour and marker: set")
 
 
 def _paths(dataset: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
@@ -62,32 +58,30 @@ def _paths(dataset: xr.Dataset) -> tuple[xr.Dataset, np.ndarray]:
     return model, np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0)))
 
 
-def _still(axes, model: xr.Dataset, w: np.ndarray, place: int, owner: np.ndarray) -> None:
-    """The columns at one snapshot."""
-    reach = 1.1 * np.linalg.norm(w, axis=1).max()
+def _still(axes, model: xr.Dataset, w: np.ndarray, moment: int, owner: np.ndarray) -> None:
+    """The columns at one snapshot, and their paths up to it."""
     for i in range(w.shape[2]):
-        style = {"color": mpl.colormaps["cividis"](0.85 * owner[i] / max(1, owner.max()))}
-        axes.plot(*w[: place + 1, :, i].T, lw=0.7, alpha=0.6, **style)
-        marker = "osD^vP"[owner[i] % 6]
-        axes.plot(*(([0, end]) for end in w[place, :, i]), lw=1.5, marker=marker, markevery=[1], ms=5, **style)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach), xticks=[], yticks=[], zticks=[])
-    step = int(model["snapshot"][place])
+        colour, marker = layout.colour(owner[i], owner.max() + 1), layout.marker(owner[i])
+        axes.plot(*w[: moment + 1, :, i].T, lw=0.7, alpha=0.6, color=colour)
+        axes.plot(*([0, end] for end in w[moment, :, i]), lw=1.5, marker=marker, markevery=[1], ms=5, color=colour)
+    layout.set_cube(axes, 1.1 * np.linalg.norm(w, axis=1).max())
+    step = int(model["snapshot"][moment])
     loss = model["loss_curve"].sel(step=max(step, 1), method="nearest")
     axes.set_title(f"step {step}\nloss {float(loss):.3g}", fontsize=9)
 
 
 def _moments(model: xr.Dataset) -> np.ndarray:
-    """Places of snapshots to show: the stages that the table found and the times between them, or else six along the way."""
-    steps = model["snapshot"].values
-    if "line_step" in model and all(np.isfinite(model[name]) for name in ("line_step", "triangles_step", "antiprism_step")):
-        line, triangles, antiprism = (float(model[name]) for name in ("line_step", "triangles_step", "antiprism_step"))
+    """Indices of the snapshots to show: at and between the stages of the table `stages`, or else six evenly spaced ones."""
+    steps, names = model["snapshot"].values, ("line_step", "triangles_step", "antiprism_step")
+    if "line_step" in model and all(np.isfinite(model[name]) for name in names):
+        line, triangles, antiprism = (float(model[name]) for name in names)
         wanted = [0.5 * line, line, (line * triangles) ** 0.5, triangles, antiprism, steps[-1]]
         return np.unique([int(np.abs(steps - step).argmin()) for step in wanted])
     return np.unique(np.linspace(len(steps) // 4, len(steps) - 1, 6).astype(int))
 
 
 def _sets(dataset: xr.Dataset) -> np.ndarray:
-    """Set of every feature; its number where features are independent."""
+    """The set of every feature in the first cell; a set of its own where features are independent."""
     first = dict.fromkeys(map(str, dataset["loss"].dims), 0)
-    given = (select.leaf(dataset, f"data.sets.{name}", first) for name in ("kind", "sizes"))
-    return sets.owner(sets.sizes(*given, dataset.sizes["feature"]))
+    kind, sizes = (select.leaf(dataset, f"data.sets.{name}", first) for name in ("kind", "sizes"))
+    return sets.owner(sets.sizes(kind, sizes, dataset.sizes["feature"]))

@@ -1,13 +1,14 @@
-"""Superposition in a privileged basis, and computation: which neurons speak for which features, and how they inhibit others."""
+"""Superposition in a privileged basis, and computation: which neurons serve which features, and how they inhibit each other."""
 
-from superposition_jax.experiments.declare import RELU_HIDDEN, Experiment, Figure, Table, Variable, is_one_of
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import RELU_HIDDEN, is_one_of
 
-SPEAKS = 0.1
-"""A neuron speaks for a feature when at least this share of the feature comes out through it alone."""
+SERVES = 0.1
+"""A neuron serves a feature when it alone passes at least this share of the feature to the output."""
 UNEQUAL = 4.0
-"""A shared neuron is asymmetric when it passes interference this many times better one way than the other."""
+"""Two features share a neuron asymmetrically when one interferes this many times more with the other than the other with it."""
 
-_INHIBITED = "of these, those whose total interference the rest of the network makes ≤ 0"
+_INHIBITED = "such pairs whose interference, summed over all neurons, is ≤ 0"
 
 EXPERIMENT = Experiment(
     tables={
@@ -15,10 +16,11 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "contribution": Variable(
-                    "W_out,ki · ReLU(W_in,ki x) at x = 1 (or −1, if x may be negative and that is more)", ("hidden", "feature")
+                    "what neuron k adds to output i at x_i = 1, or −1 if that is more: W_out,ki · ReLU(W_in,ki x_i)",
+                    ("hidden", "feature"),
                 ),
-                "features_per_neuron": Variable(f"number of features with contribution ≥ {SPEAKS} in the neuron", ("hidden",)),
-                "neurons_per_feature": Variable(f"number of neurons with contribution ≥ {SPEAKS} to the feature", ("feature",)),
+                "features_per_neuron": Variable(f"number of features to which the neuron contributes ≥ {SERVES}", ("hidden",)),
+                "neurons_per_feature": Variable(f"number of neurons that contribute ≥ {SERVES} to the feature", ("feature",)),
             },
             needs=(RELU_HIDDEN,),
         ),
@@ -26,11 +28,11 @@ EXPERIMENT = Experiment(
             f"{__name__}.motifs",
             variables={
                 "asymmetric_pairs": Variable(
-                    f"pairs of features that share a neuron {UNEQUAL:g} times more open one way than the other"
+                    f"pairs of features in one neuron that interfere ≥ {UNEQUAL:g} times more one way than the other"
                 ),
                 "asymmetric_inhibited": Variable(_INHIBITED),
                 "symmetric_pairs": Variable(
-                    f"pairs of features that share a neuron less than {UNEQUAL:g} times more open one way"
+                    f"pairs of features in one neuron that interfere less than {UNEQUAL:g} times more one way than the other"
                 ),
                 "symmetric_inhibited": Variable(_INHIBITED),
             },

@@ -1,4 +1,4 @@
-"""Asymmetric superposition: a shared neuron with unequal weights, and a second one that inhibits what it lets through."""
+"""Asymmetric superposition: a neuron that two features share unequally, and a second one that inhibits their interference."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,14 +8,19 @@ import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
-from superposition_jax.experiments.neurons import SPEAKS, UNEQUAL
+from superposition_jax.experiments.neurons import SERVES, UNEQUAL
 from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
 from superposition_jax.types import Hparams, Spec
 
+_COUNTS = ("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited")
+
 
 class Motif(NamedTuple):
-    """Feature `source` (at a sign of its value) and `victim` share neuron `shared`; `inhibitor` silences the victim's output."""
+    """Features `source` and `victim` share a neuron; another one, the inhibitor, silences the victim's output.
+
+    `sign` is that of the source's values that fire the shared neuron.
+    """
 
     source: int
     sign: int
@@ -23,46 +28,46 @@ class Motif(NamedTuple):
     shared: int
     inhibitor: int
     interference: float
-    """On the victim's output per unit of the source, through the shared neuron."""
+    """What a unit of the source adds to the victim's output through the shared neuron."""
     total: float
-    """The same through all neurons."""
+    """What it adds through all neurons."""
 
 
 def pairs(w_in: np.ndarray, w_out: np.ndarray) -> Iterator[tuple[Motif, float]]:
-    """Every two features that share a neuron, with how unequal it is: interference on the victim over that on the source.
+    """All pairs of features that share a neuron, with the ratio of the interference on the victim to that on the source.
 
-    Weights are (hidden, feature). Each pair stands once, with the feature that interferes more as the source.
+    Weights are (hidden, feature). The source is the feature that interferes more.
     """
-    through = np.abs(w_in) * w_out
+    contribution = np.abs(w_in) * w_out
     for shared in range(len(w_in)):
-        spoken = np.flatnonzero(through[shared] >= SPEAKS)
-        for i in spoken:
-            for j in spoken:
+        served = np.flatnonzero(contribution[shared] >= SERVES)
+        for i in served:
+            for j in served:
                 forth, back = np.abs(w_in[shared, i]) * w_out[shared, j], np.abs(w_in[shared, j]) * w_out[shared, i]
                 if i == j or forth < back or (forth == back and i > j):
                     continue
                 sign = int(np.sign(w_in[shared, i]))
-                each = w_out[:, j] * np.maximum(sign * w_in[:, i], 0)
-                inhibitor = int(each.argmin())
-                yield Motif(int(i), sign, int(j), shared, inhibitor, float(forth), float(each.sum())), float(forth / back)
+                by_neuron = w_out[:, j] * np.maximum(sign * w_in[:, i], 0)
+                inhibitor, total = int(by_neuron.argmin()), float(by_neuron.sum())
+                yield Motif(int(i), sign, int(j), shared, inhibitor, float(forth), total), float(forth / back)
 
 
 def strongest(w_in: np.ndarray, w_out: np.ndarray) -> Motif | None:
-    """The motif of greatest interference that ends up negative, or None."""
+    """The asymmetric pair of greatest interference whose total is not above 0, or None."""
     motifs = [pair for pair, unequal in pairs(w_in, w_out) if unequal >= UNEQUAL and pair.total <= 0]
     return max(motifs, key=lambda pair: pair.interference, default=None)
 
 
 def asymmetry(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """How often pairs of features share a neuron unequally, and how often interference is then turned negative.
+    """Number of pairs of features that share a neuron unequally, or equally, and of those whose total interference is ≤ 0.
 
     Elhage et al. 2022, "Computation in Superposition", asymmetric superposition motif.
     """
-    return per_model.on_host(dataset, trainer, _counts, "W_in", "W_out")
+    return per_model.on_host(dataset, trainer, _count_pairs, "W_in", "W_out")
 
 
-def _counts(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, int]:
-    counts = dict.fromkeys(_KINDS, 0)
+def _count_pairs(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, int]:
+    counts = dict.fromkeys(_COUNTS, 0)
     for pair, unequal in pairs(results["W_in"], results["W_out"]):
         kind = "asymmetric" if unequal >= UNEQUAL else "symmetric"
         counts[f"{kind}_pairs"] += 1
@@ -70,21 +75,18 @@ def _counts(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str
     return counts
 
 
-_KINDS = ("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited")
-
-
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """Asymmetric and symmetric pairs of every cell, and how many of them are inhibited."""
-    for place, cell in select.cells(dataset[[*_KINDS, "loss"]]):
+    """Asymmetric and symmetric pairs of every cell, and the share of each that is inhibited."""
+    for place, cell in select.cells(dataset[[*_COUNTS, "loss"]]):
         shares = ", ".join(_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
         yield f"{labels.place(dataset, place, ', ')}pairs of features in one neuron: {shares}"
 
 
 def _shares(cell: xr.Dataset, kind: str) -> str:
-    """How many pairs a model has, and the share that is inhibited, mean and standard error over models that have some."""
-    count, inhibited = (np.atleast_1d(cell[f"{kind}_{what}"].values) for what in ("pairs", "inhibited"))
-    some = count > 0
-    if not some.any():
+    """Number of pairs of a kind, and the share of them that is inhibited, mean and standard error over models that have any."""
+    count, inhibited = (np.atleast_1d(cell[f"{kind}_{name}"].values) for name in ("pairs", "inhibited"))
+    has_pairs = count > 0
+    if not has_pairs.any():
         return f"no {kind} ones"
-    negative = mean_error(inhibited[some] / count[some], ".0f", 100)
+    negative = mean_error(inhibited[has_pairs] / count[has_pairs], ".0f", 100)
     return f"{np.nanmean(count):.3g} {kind} a model, {negative} % with interference turned negative"

@@ -1,4 +1,4 @@
-"""Which neurons speak for which features, where the hidden layer has neurons."""
+"""Which neurons of a hidden ReLU layer serve which features."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,11 @@ import xarray as xr
 from superposition_jax.core import data
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
-from superposition_jax.experiments.neurons import SPEAKS
+from superposition_jax.experiments.neurons import SERVES
 from superposition_jax.experiments.reached import REACHED, reached_best
 from superposition_jax.experiments.wording import share_of_seeds
 from superposition_jax.results import labels, select
+from superposition_jax.sweep import Group
 
 
 def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
@@ -20,24 +21,22 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
     Elhage et al. 2022, "Superposition in a Privileged Basis".
     """
     into, out, sweep = select.directions(dataset), select.read_out(dataset), dataset["status"]
-    signed = per_model.of_groups(trainer, lambda group: {"signed": np.full(len(group.points), _is_signed(group.spec.law))})[
-        "signed"
-    ]
-    through = out * xr.where(sweep.copy(data=signed.reshape(sweep.shape)), abs(into), into.clip(0)).transpose(*into.dims)
-    speaks, weights = through >= SPEAKS, into.notnull()
+    signed = sweep.copy(data=per_model.of_groups(trainer, _has_negative_values)["signed"].reshape(sweep.shape))
+    contribution = out * xr.where(signed, abs(into), into.clip(0)).transpose(*into.dims)
+    serves, weights = contribution >= SERVES, into.notnull()
     return {
-        "contribution": through,
-        "features_per_neuron": speaks.sum("feature").where(weights.any("feature")),
-        "neurons_per_feature": speaks.sum("hidden").where(weights.any("hidden")),
+        "contribution": contribution,
+        "features_per_neuron": serves.sum("feature").where(weights.any("feature")),
+        "neurons_per_feature": serves.sum("hidden").where(weights.any("hidden")),
     }
 
 
-def _is_signed(law: str) -> bool:
-    return data.LAWS[law].support[0] < 0
+def _has_negative_values(group: Group) -> per_model.Arrays:
+    return {"signed": np.full(len(group.points), data.LAWS[group.spec.law].support[0] < 0)}
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """Neurons of every cell's best seed by the number of features that they speak for, and their spread over seeds."""
+    """Neurons of every cell's best seed by the number of features that they serve, and polysemantic ones over seeds."""
     few = dataset[["features_per_neuron", "neurons_per_feature", "loss", "loss_relative", "status"]]
     best, reached = select.best_seed(few), reached_best(few, select.seed_dim(few))
     for place, cell in select.cells(few):
@@ -50,6 +49,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             f"{labels.place(dataset, place, ', ')}best seed, relative loss {relative:.2g}: "
             f"{mono} monosemantic neurons, {poly} polysemantic, {silent} silent, {len(served)} features by "
             f"{served.mean() if served.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
-            f"no such neuron in {share_of_seeds(polysemantic == 0)}; "
+            f"none in {share_of_seeds(polysemantic == 0)}; "
             f"within {REACHED:.0%} of the best loss {share_of_seeds(reached.isel(place).values)}"
         )

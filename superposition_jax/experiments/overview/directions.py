@@ -1,17 +1,14 @@
 """Feature directions W_i of the best seeds as arrows: in the plane for two hidden dimensions, else in three."""
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D  # noqa: F401  registers the 3-D projection
 
 from superposition_jax.experiments import layout
 from superposition_jax.experiments.components import arrangement
 from superposition_jax.results import labels, select
 
 _COLUMNS, _ROWS = 6, 6
-_MARKERS = "osD^vP*Xhp<>d8"
 
 
 def directions(dataset: xr.Dataset) -> Figure:
@@ -19,31 +16,24 @@ def directions(dataset: xr.Dataset) -> Figure:
 
     Elhage et al. 2022, introduction and "Learning dynamics".
     """
-    places = list(select.cells(dataset))
-    best, flat = select.best_seed(dataset), dataset.sizes["hidden"] <= 2
+    places = [place for place, _ in select.cells(dataset)]
+    best, m = select.best_seed(dataset), dataset.sizes["hidden"]
     columns = min(_COLUMNS, len(places))
     rows = min(_ROWS, -(-len(places) // columns))
-    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=(0.3, 1.2, 0.25, 1.05))
+    margin, projection = (0.3, 1.2, 0.25, 1.05), "3d" if m > 2 else None
+    figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=margin, projection=projection)
     for axes in grid.ravel()[len(places) :]:
         axes.remove()
-    for axes, (here, _) in zip(grid.ravel(), places, strict=False):
-        model, panel = best.isel(here), axes if flat else _solid(figure, axes)
-        _arrows(panel, model)
-        lines = [labels.label(dataset, d, k) for d, k in here.items()] + [f"loss {float(model['loss']):.3g}"]
-        panel.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
+    for axes, place in zip(grid.ravel(), places, strict=False):
+        model = best.isel(place)
+        _arrows(axes, model)
+        lines = [labels.label(dataset, dim, k) for dim, k in place.items()] + [f"loss {float(model['loss']):.3g}"]
+        axes.set_title("\n".join([*lines, *([arrangement(model)] if "component" in dataset else [])]), fontsize=8)
     handles, words = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="center right", title="feature i", fontsize=8, frameon=False)
-    name, m = dataset.attrs.get("name", ""), dataset.sizes["hidden"]
     space = "" if m <= 3 else f", first 3 of {m} principal directions"
-    figure.suptitle(f"{name}: columns Wᵢ, best of {layout.seeds_note(dataset)}{space}", fontsize=11)
+    layout.set_title(figure, dataset, f"columns Wᵢ, best of {layout.seeds_note(dataset)}{space}")
     return figure
-
-
-def _solid(figure: Figure, axes):
-    """A 3-D panel in the place of a flat one."""
-    box = axes.get_position()
-    axes.remove()
-    return figure.add_axes(box, projection="3d")
 
 
 def _arrows(axes, model: xr.Dataset) -> None:
@@ -56,11 +46,8 @@ def _arrows(axes, model: xr.Dataset) -> None:
     zero = [np.zeros(100)] * (w.shape[0] - 2)
     axes.plot(np.cos(turn), np.sin(turn), *zero, color="0.7", lw=0.7, ls=":")
     for i, column in enumerate(w.T):
-        style = {"color": mpl.colormaps["cividis"](i / max(1, w.shape[1] - 1)), "lw": 1.5}
-        marker = _MARKERS[i % len(_MARKERS)]
-        axes.plot(*([0, end] for end in column), marker=marker, markevery=[1], ms=5, label=str(i), **style)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-    if w.shape[0] > 2:
-        axes.set(zlim=(-reach, reach), zticks=[])
-    else:
+        look = {"color": layout.colour(i, w.shape[1]), "marker": layout.marker(i), "markevery": [1], "ms": 5, "lw": 1.5}
+        axes.plot(*([0, end] for end in column), label=str(i), **look)
+    layout.set_cube(axes, reach)
+    if w.shape[0] == 2:
         axes.set_aspect("equal")

@@ -1,6 +1,6 @@
 """Almost orthogonal vectors: unit vectors with the least coherence max_{i≠j} |cos(v_i, v_j)|, by descent from a random start.
 
-Sizes are numbers rather than shapes, so that one program has problems of many sizes: arrays are padded.
+Sizes are numbers rather than shapes, and arrays are padded, so that one program solves problems of many sizes.
 """
 
 import jax
@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from superposition_jax.core.geometry import REPRESENTED, Weights, coherence, feature_norm, superposition
 
 _HARDNESS = 4.0, 1000.0
-"""Of the maximum, first and last: p of the p-norm over pairs."""
+"""The p of the p-norm over pairs at the first and at the last step."""
 _RATE = 0.3
-"""First learning rate times √m. It falls as 1/p, as does what a step may do to the p-norm."""
+"""The first learning rate times √m. The rate falls as 1/p, because the p-norm bends ever more sharply."""
 
 
 def _normalised(v: Weights) -> Weights:
@@ -24,7 +24,7 @@ def _normalised(v: Weights) -> Weights:
 
 
 def _soft_coherence(v: Weights, live: Float[Array, " feature"], hardness: Float[Array, ""]) -> Float[Array, ""]:
-    """The p-norm of |cos| over pairs of vectors that are live, p = hardness: the coherence as p → ∞."""
+    """The p-norm of |cos| over pairs of vectors that are not padding, p = hardness: the coherence as p → ∞."""
     pairs = live[:, None] * live[None, :] * (1 - jnp.eye(v.shape[1]))
     unit = _normalised(v)
     return jnp.exp(logsumexp(hardness * jnp.log(jnp.abs(unit.T @ unit) + 1e-7), b=pairs) / hardness)
@@ -33,10 +33,9 @@ def _soft_coherence(v: Weights, live: Float[Array, " feature"], hardness: Float[
 def optimise(
     key: Array, size: Int[Array, ""], dimension: Int[Array, ""], *, rows: int, columns: int, steps: int
 ) -> Float[Array, "{rows} {columns}"]:
-    """`size` unit vectors in R^`dimension` of low coherence, in the first columns and rows; 0 elsewhere.
+    """`size` unit vectors in R^`dimension` of low coherence, in the first columns and rows of an array that is 0 elsewhere.
 
-    Adam on a p-norm of |cos| over pairs, whose p rises geometrically. A local minimum: start from many keys and keep the best.
-    The start does not depend on `rows`.
+    Adam on a p-norm of |cos| over pairs, whose p rises geometrically, finds a local minimum: use several keys and keep the best.
     """
     first, last = _HARDNESS
     inside = (jnp.arange(rows) < dimension).astype(jnp.float32)[:, None]
@@ -58,9 +57,9 @@ def optimise(
 
 
 def spread(w: Weights) -> tuple[Int[Array, ""], Float[Array, ""], Float[Array, ""]]:
-    """Of represented features: their number N, their coherence, and the root mean square of Ŵ_i·Ŵ_j over pairs i ≠ j."""
+    """Number of represented features, their coherence, and the root mean square of Ŵ_i·Ŵ_j over pairs i ≠ j of them."""
     norm = feature_norm(w)
-    there = norm > REPRESENTED
-    unit = jnp.where(there[None, :], w / jnp.where(there, norm, 1.0)[None, :], 0.0)
-    count = there.sum()
+    is_represented = norm > REPRESENTED
+    unit = jnp.where(is_represented[None, :], w / jnp.where(is_represented, norm, 1.0)[None, :], 0.0)
+    count = is_represented.sum()
     return count, coherence(unit), jnp.sqrt(superposition(unit).sum() / jnp.maximum(count * (count - 1), 1))

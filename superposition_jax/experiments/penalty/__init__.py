@@ -1,4 +1,4 @@
-"""A penalty on hidden activations: how many features are still in superposition."""
+"""A penalty on hidden activations: how many features stay in superposition."""
 
 from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
 

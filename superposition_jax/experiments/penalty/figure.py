@@ -3,10 +3,10 @@
 import xarray as xr
 from matplotlib.figure import Figure
 
-from superposition_jax.experiments.along import LOSS, REPRESENTED, longest, measures_along
+from superposition_jax.experiments import along
 
 
 def superposed(dataset: xr.Dataset) -> Figure:
-    """How many features are represented, and how many of them in superposition, beside the loss, along the longest axis."""
-    panels = {"represented": REPRESENTED, "superposed": ("… of these in superposition", False), "loss_relative": LOSS}
-    return measures_along(dataset, panels, longest(dataset))
+    """Number of represented features, number of these in superposition, and loss along the longest axis."""
+    panels = {"represented": along.REPRESENTED, "superposed": ("… of these in superposition", False), "loss_relative": along.LOSS}
+    return along.measures_along(dataset, panels, along.longest(dataset))

@@ -1,4 +1,4 @@
-"""How many features are in superposition."""
+"""The number of features in superposition."""
 
 from collections.abc import Iterator
 

@@ -1,27 +1,28 @@
-"""Superposition as a phase change: what becomes of the last, extra feature in every cell, beside the candidates of theory."""
+"""Superposition as a phase change: the phase of the last, extra feature in every cell, beside the paper's candidates."""
 
 from collections.abc import Sequence
 
 from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import Need
 from superposition_jax.experiments.reached import REACHED
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
 PHASES = ("not represented", "dedicated dimension", "superposition")
-"""Meaning of the numbers 0, 1, 2 in variables named phase; −1 where all seeds diverged, or there is no theory."""
-_WORDS = ", ".join(f"{number} {name}" for number, name in enumerate(PHASES)) + ", −1 all diverged"
-_HELD = ("model.n_features", "model.n_hidden", "data.importance", "data.density.", "data.sparsity.")
-"""Leaves, or beginnings of them, that are equal in all models."""
+"""Meanings of the numbers 0, 1, 2 in variables named phase; −1 where all seeds diverged, or no candidate is known."""
+_PHASES = ", ".join(f"{number} {name}" for number, name in enumerate(PHASES)) + ", −1 all diverged"
+_EQUAL = ("model.n_features", "model.n_hidden", "data.importance", "data.density.", "data.sparsity.")
+"""Beginnings of the leaves of the config that must be equal in all models."""
 
 
 def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
-    """A phase diagram stands on the plane of density and the last feature's importance."""
+    """Why a sweep is no phase diagram, which stands on the plane of density and the last feature's importance; or None."""
     extra = f"data.importance.list.{specs[0].n_features - 1}"
     plane = {axis.path: axis for axis in grid.axes if axis.path in ("data.density", "data.sparsity", extra)}
     if len(plane) < 2 or extra not in plane:
         return f"needs sweep axes over data.density and {extra}"
     for axis in grid.axes:
-        if axis.path not in plane and axis.path.startswith(_HELD):
+        if axis.path not in plane and axis.path.startswith(_EQUAL):
             return f"compares equal models: it needs another path than sweep.axes.{axis.name}.path = {axis.path!r}"
         if axis.path in plane and [other.dim for other in grid.axes].count(axis.dim) > 1:
             return f"draws this axis by itself: it needs null, not sweep.axes.{axis.name}.zip = {axis.dim!r}"
@@ -32,27 +33,29 @@ def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
     return None
 
 
-_CANDIDATE = {"dims": ("candidate",), "each": "cell", "nan": "the candidates do not hold there", "optional": True}
+_CANDIDATE = {"dims": ("candidate",), "per": "cell", "nan": "the candidates are not known there", "optional": True}
 
 EXPERIMENT = Experiment(
     tables={
         "phase": Table(
             f"{__name__}.table",
             variables={
-                "best_loss": Variable("least loss over seeds", each="cell", nan="all seeds diverged"),
-                "reached": Variable(f"share of seeds within {REACHED:.0%} of it", each="cell", nan="all seeds diverged"),
-                "phase": Variable(f"of the extra feature in the best seed's W: {_WORDS}", each="cell"),
-                "phase_mean": Variable(f"the same of the mean over seeds without the worst: {_WORDS}", each="cell"),
-                "candidate_loss": Variable("loss of the paper's candidate solution", **_CANDIDATE),
+                "best_loss": Variable("least loss over seeds", per="cell", nan="all seeds diverged"),
+                "reached": Variable(f"share of seeds within {REACHED:.0%} of best_loss", per="cell", nan="all seeds diverged"),
+                "phase": Variable(f"phase of the extra feature in the best seed's W: {_PHASES}", per="cell"),
+                "phase_mean": Variable(f"the same for means over all seeds but the worst: {_PHASES}", per="cell"),
+                "candidate_loss": Variable("loss of the paper's candidate solution, in closed form", **_CANDIDATE),
                 "optimised_loss": Variable(
-                    "loss of what training makes of the candidate's arrangement: norms and biases at their best", **_CANDIDATE
+                    "loss of the candidate after training from it: the best norms and biases for its arrangement", **_CANDIDATE
                 ),
                 "optimised_norm": Variable("‖W_i‖ of the extra feature in the optimised candidate", **_CANDIDATE),
                 "optimised_superposition": Variable(
                     "Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE
                 ),
             },
-            needs=(_plane,),
+            needs=(
+                Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane),
+            ),
         )
     },
     figures={"phase": Figure(f"{__name__}.figure", table="phase")},

@@ -1,4 +1,4 @@
-"""The phase diagram: norm and superposition of the extra feature on one two-dimensional colour scale, theory beside training."""
+"""The phase diagram: norm and superposition of the extra feature on a two-dimensional colour scale, theory beside training."""
 
 import itertools
 from collections.abc import Callable
@@ -13,29 +13,29 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from superposition_jax.experiments import layout
-from superposition_jax.experiments.phase import PHASES, table
+from superposition_jax.experiments.phase import PHASES, diagram
 from superposition_jax.experiments.reached import REACHED
 from superposition_jax.results import labels, select
 
 _ALONE, _SHARED = np.array(mpl.colors.to_rgb("#123a7a")), np.array(mpl.colors.to_rgb("#f0a030"))
-"""Full norm alone is dark, in superposition of middle brightness, no norm white: apart in grey and for the colour-blind."""
+"""Colours of a feature of norm 1 alone (dark) and in superposition (of middle brightness); without norm it is white."""
 
 
 def colours(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
-    """RGB (…, 3) of a norm, 0 to 1, and a superposition, 0 to 1; grey where there is none."""
+    """RGB (…, 3) of a norm and a superposition, both from 0 to 1; grey for NaN."""
     shared, strength = np.clip(superposition, 0, 1)[..., None], np.clip(norm, 0, 1)[..., None]
     rgb = 1 - strength * (1 - ((1 - shared) * _ALONE + shared * _SHARED))
     return np.where(np.isnan(rgb), 0.85, rgb)
 
 
 def phase(dataset: xr.Dataset) -> Figure:
-    """One setting: trained (best seed), the paper's candidates, optimised candidates, the excess of the trained loss over theirs,
-    and the share of seeds that found the best. Several: trained, and that share, for each.
+    """For one setting the best seeds, the paper's candidates, optimised candidates, the excess of the trained loss over theirs,
+    and the share of seeds that reach the best. For several settings the best seeds and that share.
 
-    Lines: boundaries of the optimised candidates (full) and of the paper's (dashed). Elhage et al. 2022, "Superposition as a
+    Lines: boundaries of the optimised candidates (solid) and of the paper's (dashed). Elhage et al. 2022, "Superposition as a
     Phase Change".
     """
-    settings, seeds = list(table.settings(dataset)), layout.seeds_note(dataset)
+    settings, seeds = list(diagram.settings(dataset)), layout.seeds_note(dataset)
     if len(settings) == 1:
         panels = (_TRAINED, *(_THEORY if settings[0][1] else ()), _REACHED)
         shown = [[(draw, settings[0]) for draw in panels]]
@@ -43,20 +43,19 @@ def phase(dataset: xr.Dataset) -> Figure:
         shown = [[(draw, setting) for setting in settings] for draw in (_TRAINED, _REACHED)]
     rows, columns = len(shown), len(shown[0])
     figure, grid = layout.panels(rows, columns, (2.2, 2.2), gap=(0.3, (0.35,)), margin=(0.85, 1.9, 1.15, 0.75))
-    for axes, (panel, (here, known)) in zip(grid.ravel(), itertools.chain(*shown), strict=True):
-        _draw(axes, panel, dataset.isel(here), known)
-    for column, (panel, (here, _)) in enumerate(shown[0]):
-        words = ", ".join(labels.label(dataset, dim, place) for dim, place in here.items())
-        grid[0][column].set_title(words if rows > 1 else panel.title.format(seeds=seeds), fontsize=9)
+    for axes, (panel, (place, known)) in zip(grid.ravel(), itertools.chain(*shown), strict=True):
+        _draw(axes, panel, dataset.isel(place), known)
+    for axes, (panel, (place, _)) in zip(grid[0], shown[0], strict=True):
+        axes.set_title(labels.place(dataset, place) if rows > 1 else panel.title.format(seeds=seeds), fontsize=9)
     if rows > 1:
         for axes, row in zip(grid[:, 0], shown, strict=True):
             axes.set_ylabel(f"{row[0][0].title.format(seeds=seeds)}\n{axes.get_ylabel()}")
-    _share_labels(grid)
+    layout.share_labels(grid)
     _legend(figure, grid, shown)
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    what = f"{dataset.attrs.get('name', '')}: {n} features in {m} hidden dimension{'s' * (m > 1)}"
+    sizes = f"{n} features in {m} hidden dimension{'s' * (m > 1)}"
     fixed = [f"{key} {select.leaf(dataset, path, {})}" for key, path in _NAMED.items() if not select.varies(dataset, path)]
-    figure.suptitle(", ".join([what, *fixed]), fontsize=11)
+    layout.set_title(figure, dataset, ", ".join([sizes, *fixed]))
     return figure
 
 
@@ -64,7 +63,7 @@ _NAMED = {"activation": "model.activation", "law": "data.values.law"}
 
 
 class _Panel(NamedTuple):
-    """What a panel shows: its title, the function Dataset → RGB (importance, density, 3), and its colour bar."""
+    """What a panel shows: its title, a function Dataset → RGB (importance, density, 3), its colour bar, and if it has lines."""
 
     title: str
     colours: Callable[[xr.Dataset], np.ndarray]
@@ -82,30 +81,30 @@ def _trained(dataset: xr.Dataset) -> np.ndarray:
 
 
 def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
-    def of(dataset: xr.Dataset) -> np.ndarray:
-        least = table.least(dataset, which)
+    def of_least(dataset: xr.Dataset) -> np.ndarray:
+        least = diagram.least(dataset, which)
         return colours(*_on_plane(dataset, least["norm"], least["superposition"]))
 
-    return of
+    return of_least
 
 
-_EXCESS_BAR = mpl.colormaps["cividis"], Normalize(-1, 1), "% above the optimised candidates", "both"
-_REACHED_BAR = mpl.colormaps["cividis"], Normalize(0, 100), f"% of seeds within {REACHED:.0%} of the best", "neither"
+_EXCESS_BAR = layout.COLOURS, Normalize(-1, 1), "% above the optimised candidates", "both"
+_REACHED_BAR = layout.COLOURS, Normalize(0, 100), f"% of seeds within {REACHED:.0%} of the best", "neither"
 _TRAINED = _Panel("trained, best of {seeds}", _trained)
 _REACHED = _Panel("seeds that reach the best", _scaled(_REACHED_BAR, lambda d: d["reached"]), _REACHED_BAR, boundaries=False)
 _THEORY = (
     _Panel("paper's candidates", _candidates("candidate")),
     _Panel("optimised candidates", _candidates("optimised")),
-    _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, table.excess), _EXCESS_BAR),
+    _Panel("excess of the trained loss", _scaled(_EXCESS_BAR, diagram.excess), _EXCESS_BAR),
 )
 
 
 def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
-    x, y = table.coordinates(dataset)
-    axes.pcolormesh(_edges(x), _edges(y), panel.colours(dataset), rasterized=True)
-    there = np.isfinite(_on_plane(dataset, select.best_seed(dataset[["loss"]])["loss"])[0])
+    x, y = diagram.coordinates(dataset)
     left, low = _edges(x), _edges(y)
-    for row, column in zip(*np.nonzero(~there), strict=True):
+    axes.pcolormesh(left, low, panel.colours(dataset), rasterized=True)
+    (loss,) = _on_plane(dataset, select.best_seed(dataset[["loss"]])["loss"])
+    for row, column in zip(*np.nonzero(~np.isfinite(loss)), strict=True):
         corner = left[column], low[row]
         size = left[column + 1] - left[column], low[row + 1] - low[row]
         axes.add_patch(Rectangle(corner, *size, **layout.DIVERGED))
@@ -113,22 +112,13 @@ def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
         layout.set_log(axis, values)
         axis.set_label_text(name)
     axes.tick_params(labelsize=8)
-    axes.set(xlim=sorted(_edges(x)[[0, -1]], reverse=True), ylim=sorted(_edges(y)[[0, -1]]))
+    axes.set(xlim=sorted(left[[0, -1]], reverse=True), ylim=sorted(low[[0, -1]]))
     if known and panel.boundaries:
         _boundaries(axes, dataset, x, y)
 
 
-def _share_labels(grid: np.ndarray) -> None:
-    for axes in grid[:-1].ravel():
-        axes.set_xlabel("")
-        axes.tick_params(labelbottom=False)
-    for axes in grid[:, 1:].ravel():
-        axes.set_ylabel("")
-        axes.tick_params(labelleft=False)
-
-
 def _on_plane(dataset: xr.Dataset, *values: xr.DataArray) -> list[np.ndarray]:
-    across, up = table.plane(dataset)
+    across, up = diagram.plane(dataset)
     return [value.transpose(up, across).values for value in values]
 
 
@@ -142,13 +132,13 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 
 
 def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None:
-    """Where the least losses of two phases' candidates are equal, and no other phase's is lower."""
-    across, up = table.plane(dataset)
+    """Lines where the least losses of two phases' candidates are equal, and the third phase's is not lower."""
+    across, up = diagram.plane(dataset)
     if min(len(x), len(y)) < _FEWEST:
         return
     for which, (style, colour, width) in _LINES.items():
-        every = table.theory(dataset, which).transpose("candidate", up, across)
-        loss, phases = every["loss"].values, every["phase"].values
+        theory = diagram.theory(dataset, which).transpose("candidate", up, across)
+        loss, phases = theory["loss"].values, theory["phase"].values
         by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(PHASES))])
         for one, other in itertools.combinations(range(len(PHASES)), 2):
             third = np.delete(by_phase, (one, other), axis=0)[0]
@@ -160,12 +150,12 @@ def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None
 
 
 _FEWEST = 10
-"""Cells a side from which boundaries are drawn: between fewer they would be guesses."""
+"""Fewest cells along an axis for which boundaries are drawn."""
 _LINES = {"optimised": ("solid", "black", 0.9), "candidate": ("dashed", "#a02020", 1.1)}
 
 
 def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
-    """The two-dimensional colour scale and the lines at the right, colour bars under their panels."""
+    """The two-dimensional colour scale and the lines' legend at the right, colour bars below their panels."""
     corner, width, height = grid[0][-1].get_position(), figure.get_figwidth(), figure.get_figheight()
     scale = figure.add_axes((corner.x1 + 0.6 / width, corner.y1 - 1.1 / height, 1.1 / width, 1.1 / height))
     ticks = np.linspace(0, 1, 64)

@@ -1,38 +1,30 @@
-"""The phase diagram in numbers: what becomes of the last, extra feature in every cell, beside the candidates of theory.
+"""The phase diagram in numbers: the phase of the last, extra feature in every cell, beside the paper's candidates.
 
 Elhage et al. 2022, "Superposition as a Phase Change".
 """
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from superposition_jax.core.geometry import REPRESENTED, SUPERPOSED
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
-from superposition_jax.experiments.phase import PHASES, candidates
+from superposition_jax.experiments.phase import PHASES, candidates, diagram
 from superposition_jax.experiments.reached import reached_best
 from superposition_jax.results import labels, select, status
 
 _FLAGS = " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged"))
-"""`PHASES` and −1 as the CF conventions say it of a variable."""
+"""Names of 0, 1, 2 and −1 for the attribute `flag_meanings` of the CF conventions."""
 _CLOSE = 1e-3
-"""Relative difference up to which a trained loss is the least candidate's."""
-
-
-def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
-    """Phase of a feature from its norm ‖W_i‖ and its superposition."""
-    return np.where(norm > REPRESENTED, np.where(superposition > SUPERPOSED, 2, 1), 0).astype(np.int8)
+"""Relative difference up to which a trained loss counts as the least candidate's."""
 
 
 def phase(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """Phases of every cell, the share of seeds that reach its best loss, and the candidates' losses.
 
-    An optimised candidate is what training makes of the candidate's arrangement: its norms and biases at their best.
+    An optimised candidate is trained from the candidate: it has the best norms and biases for the same arrangement.
     """
     seeds, seed = dataset, select.seed_dim(dataset)
     if seed is None:
@@ -50,121 +42,54 @@ def phase(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
         "phase": _phase(feature.isel({seed: loss.argmin(seed)}), trained),
         "phase_mean": _phase(rest.mean([seed]), trained),
     }
-    return arrays | (_theory(dataset, trainer) if any(known for _, known in settings(dataset)) else {})
+    return arrays | (_theory(dataset, trainer) if any(known for _, known in diagram.settings(dataset)) else {})
 
 
 def _phase(feature: xr.Dataset, trained: xr.DataArray) -> xr.DataArray:
-    phase = xr.apply_ufunc(classify, feature["feature_norm"], feature["superposition"]).where(trained, -1).astype(np.int8)
+    phase = xr.apply_ufunc(diagram.classify, feature["feature_norm"], feature["superposition"]).where(trained, -1).astype(np.int8)
     return phase.assign_attrs(flag_values=[*range(len(PHASES)), -1], flag_meanings=_FLAGS)
-
-
-def plane(dataset: xr.Dataset) -> tuple[str, str]:
-    """Dimensions of the density and of the extra feature's importance."""
-    (density, _), (importance, _) = (select.axis(dataset, path) for path in _paths(dataset))
-    return density, importance
-
-
-def coordinates(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Densities and importances of the extra feature along the plane's axes."""
-    (_, density), (_, importance) = (select.axis(dataset, path) for path in _paths(dataset))
-    return density, importance
-
-
-def _paths(dataset: xr.Dataset) -> tuple[str, str]:
-    return "data.density", f"data.importance.list.{dataset.sizes['feature'] - 1}"
-
-
-_PAPERS = {
-    "model.kind": "tied",
-    "model.activation": "relu",
-    "model.hidden_activation": "identity",
-    "model.bias": True,
-    "data.sets.kind": "independent",
-    "target.kind": "identity",
-    "train.penalty.kind": None,
-    "train.adversarial": False,
-}
-"""What the candidates hold for."""
-
-
-def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
-    """Every combination of the axes other than density and importance, and whether the paper's candidates hold there."""
-    dims, shape = [d for d in select.cell_dims(dataset) if d not in plane(dataset)], _shape(dataset)
-    for places in product(*(range(dataset.sizes[d]) for d in dims)):
-        here = dict(zip(dims, places, strict=True))
-        of = partial(select.leaf, dataset, here=here)
-        papers = all(of(path, default=value) == value for path, value in _PAPERS.items())
-        equal = set(of("data.importance.list")[:-1]) == {1.0}
-        yield here, papers and equal and of("data.values.law") in candidates.PAIR_SQUARE and shape in candidates.CANDIDATES
-
-
-def _shape(dataset: xr.Dataset) -> tuple[int, int]:
-    return dataset.sizes["feature"], dataset.sizes["hidden"]
 
 
 _THEORY = ("candidate_loss", "optimised_loss", "optimised_norm", "optimised_superposition")
 
 
 def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """`_THEORY` for every cell and candidate, NaN where the candidates do not hold, and the candidates' names."""
-    across, up = plane(dataset)
+    """`_THEORY` for every cell and candidate, NaN where the candidates are not known, and the candidates' names."""
+    across, up = diagram.plane(dataset)
     others = [dim for dim in select.cell_dims(dataset) if dim not in (across, up)]
-    names, cells = candidates.CANDIDATES[_shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
+    names, cells = candidates.CANDIDATES[diagram.shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
     unknown = np.full((len(_THEORY), *cells, len(names)), np.nan)
-    values = [_candidates(dataset, place, trainer) if known else unknown for place, known in settings(dataset)]
+    values = [_candidates(dataset, place, trainer) if known else unknown for place, known in diagram.settings(dataset)]
     arrays = np.stack(values, axis=1).reshape(len(_THEORY), *(dataset.sizes[d] for d in others), *unknown.shape[1:])
     dims = (*others, across, up, "candidate")
     variables = {name: xr.DataArray(array.astype(np.float32), dims=dims) for name, array in zip(_THEORY, arrays, strict=True)}
     return variables | {"candidate": np.array(names)}
 
 
-def _candidates(dataset: xr.Dataset, here: dict[str, int], trainer: Trainer) -> np.ndarray:
-    """`_THEORY` in one setting (4, density, importance, candidate); candidates that are no minima are trained on."""
-    across, up = plane(dataset)
+def _candidates(dataset: xr.Dataset, place: dict[str, int], trainer: Trainer) -> np.ndarray:
+    """`_THEORY` in one setting (4, density, importance, candidate); candidates that are not minima are trained."""
+    across, up = diagram.plane(dataset)
     sweep = dataset["status"]
-    points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(here)
+    points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(place)
     points = points.isel({dim: 0 for dim in points.dims if dim not in (across, up)}).transpose(across, up).values
-    p, r = np.meshgrid(*coordinates(dataset), indexing="ij")
-    law = [select.leaf(dataset, f"data.values.{name}", here) for name in ("law", "exponent")]
+    p, r = np.meshgrid(*diagram.coordinates(dataset), indexing="ij")
+    law = [select.leaf(dataset, f"data.values.{name}", place) for name in ("law", "exponent")]
     columns = []
-    for name, loss in candidates.CANDIDATES[_shape(dataset)].losses(p, r, *law).items():
+    for name, loss in candidates.CANDIDATES[diagram.shape(dataset)].losses(p, r, *law).items():
         norm, superposition = (np.full(loss.shape, value) for value in candidates.EXTRA[name])
-        best = [loss, norm, superposition]
-        if name in candidates.ARRANGEMENTS[_shape(dataset)]:
-            w = np.array(candidates.ARRANGEMENTS[_shape(dataset)][name], np.float32)
+        optimised = [loss, norm, superposition]
+        if name in candidates.ARRANGEMENTS[diagram.shape(dataset)]:
+            w = np.array(candidates.ARRANGEMENTS[diagram.shape(dataset)][name], np.float32)
             start = {"W": np.tile(w, (points.size, 1, 1)), "b": np.zeros((points.size, w.shape[1]), np.float32)}
             trained = per_model.train_on(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
-            best = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
-        columns.append([loss, *(value.reshape(loss.shape) for value in best)])
+            optimised = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
+        columns.append([loss, *(value.reshape(loss.shape) for value in optimised)])
     return np.moveaxis(np.array(columns), 0, -1)
 
 
-def theory(table: xr.Dataset, which: str) -> xr.Dataset:
-    """Loss and phase of all candidates, and norm and superposition of their extra feature; `which`: candidate or optimised."""
-    loss = table[f"{which}_loss"]
-    if which == "candidate":
-        extra = np.array([candidates.EXTRA[str(name)] for name in table["candidate"].values], np.float32)
-        norm, superposition = (xr.DataArray(column, dims="candidate").broadcast_like(loss) for column in extra.T)
-    else:
-        norm, superposition = (table[f"optimised_{name}"] for name in ("norm", "superposition"))
-    phase = xr.apply_ufunc(classify, norm, superposition).where(loss.notnull(), -1)
-    return xr.Dataset({"loss": loss, "norm": norm, "superposition": superposition, "phase": phase})
-
-
-def least(table: xr.Dataset, which: str) -> xr.Dataset:
-    """`theory` of the candidate of least loss; NaN, and phase −1, where there is none."""
-    every = theory(table, which)
-    return every.isel(candidate=every["loss"].fillna(np.inf).argmin("candidate"))
-
-
-def excess(table: xr.Dataset) -> xr.DataArray:
-    """Best loss over seeds over the least optimised candidate's, minus 1."""
-    return table["best_loss"] / least(table, "optimised")["loss"] - 1
-
-
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """How many seeds reach the best loss, and how far training agrees with the candidates, in every setting."""
-    for place, known in settings(dataset):
+    """How many seeds reach the best loss, and how often training agrees with the candidates, in every setting."""
+    for place, known in diagram.settings(dataset):
         words, setting = labels.place(dataset, place, ": "), dataset.isel(place)
         if select.seed_dim(dataset) is not None:
             yield f"{words}{float(setting['reached'].mean()):.1%} of seeds reach their cell's best loss"
@@ -173,15 +98,15 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
 
 
 def _agreement(dataset: xr.Dataset) -> Iterator[str]:
-    """How far training agrees with the candidates, in one setting."""
-    optimised, paper, off = least(dataset, "optimised"), least(dataset, "candidate"), excess(dataset)
+    """How often losses and phases agree with the candidates', in one setting."""
+    optimised, paper, off = diagram.least(dataset, "optimised"), diagram.least(dataset, "candidate"), diagram.excess(dataset)
     trained = dataset["phase"] >= 0
     if not trained.any():
         return
-    inside = trained & ~boundary(optimised["phase"], plane(dataset))
+    inside = trained & ~diagram.boundary(optimised["phase"], diagram.plane(dataset))
 
-    def share(what: xr.DataArray, among: xr.DataArray = trained) -> str:
-        return f"{float(what.where(among).mean()):.1%}"
+    def share(holds: xr.DataArray, among: xr.DataArray = trained) -> str:
+        return f"{float(holds.where(among).mean()):.1%}"
 
     near, below, most = share(abs(off) <= _CLOSE), share(off < -_CLOSE), max(0.0, -float(off.min()))
     yield (
@@ -196,12 +121,3 @@ def _agreement(dataset: xr.Dataset) -> Iterator[str]:
     yield f"phase as the least optimised candidate's in {share(agrees)} of cells{away}"
     best, mean = share(dataset["phase"] == paper["phase"]), share(dataset["phase_mean"] == paper["phase"])
     yield f"phase as the paper's least candidate's in {best}; by its rule of averaging in {mean}"
-
-
-def boundary(phase: xr.DataArray, plane: tuple[str, str]) -> xr.DataArray:
-    """Cells that have another phase among themselves and their eight neighbours."""
-    padded = phase.pad(dict.fromkeys(plane, 1), mode="edge")
-    near = padded.rolling(dict.fromkeys(plane, 3), center=True).construct({dim: f"near_{dim}" for dim in plane})
-    window = [f"near_{dim}" for dim in plane]
-    inner = near.isel(dict.fromkeys(plane, slice(1, -1)))
-    return inner.max(window) > inner.min(window)

@@ -1,17 +1,14 @@
-"""Compressed sensing: how well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W."""
+"""Compressed sensing: recovery of x from h = Wx by the model's ReLU layer and by other decoders that know W."""
 
-from superposition_jax.experiments.declare import (
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import (
     DENSITY_AXIS,
     INDEPENDENT,
     LINEAR_HIDDEN,
     NOT_NEGATIVE,
     RECONSTRUCTION,
     TIED,
-    Experiment,
-    Figure,
-    Table,
-    Variable,
-    every,
+    every_model,
     is_one_of,
 )
 
@@ -24,13 +21,13 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "recovery_error": Variable(
-                    "E‖x − x'‖² / Σ Var x_i of x recovered from Wx", ("recovery_matrix", "recovery_decoder")
+                    "E‖x − x'‖² / Σ_i Var x_i with x' recovered from Wx", ("recovery_matrix", "recovery_decoder")
                 )
             },
             needs=(
                 *(TIED, LINEAR_HIDDEN, is_one_of("activation", "model.activation", "relu"), RECONSTRUCTION),
                 *(INDEPENDENT, NOT_NEGATIVE),
-                every(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
+                every_model(lambda spec: spec.n_features <= 256, "model.n_features up to 256"),
             ),
         )
     },

@@ -1,4 +1,4 @@
-"""How well x is recovered from h = Wx, by the model's ReLU layer and by decoders that know W, and the same for other W."""
+"""Errors of recovering x from h = Wx, by the model's ReLU layer and by other decoders, for trained W and others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,16 +24,16 @@ from superposition_jax.types import Hparams
 MATRICES = "trained", "random", "packed"
 DECODERS = "relu", "linear", "pursuit", "l1"
 _BATCH, _FITTED, _INPUTS, _STEPS, _AT_A_TIME = 128, 16, 4, 500, 4
-"""Inputs of a batch, batches to fit on and to measure on; steps of packing, and models in memory together."""
+"""Inputs of a batch, batches to fit on and to measure on, steps of packing, and models in memory together."""
 _AHEAD = 0.9
-"""Of the linear decoder's error, what ℓ₁ must be below for the ReLU layer to be placed between them."""
+"""Share of the linear decoder's error below which ℓ₁'s must be for the ReLU layer to be placed between them."""
 
 
 def recovery(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """E‖x − x'‖² over Σ Var x_i of four decoders, for the model's W, a Gaussian one and optimised unit vectors.
+    """E‖x − x'‖² over Σ Var x_i of four decoders, for the trained W, a Gaussian one and optimised unit vectors.
 
-    The trained W has the bias that it was trained with; the others' ReLU layer has gains and biases fitted to other inputs of
-    the same law. Importance does not count. Elhage et al. 2022, "Mathematical Understanding" (compressed sensing).
+    The ReLU layer of the trained W is the model's; that of the others has gains and biases fitted to other inputs of the same
+    law. Importance does not count. Elhage et al. 2022, "Mathematical Understanding" (compressed sensing).
     """
 
     def of_group(group: Group) -> dict[str, np.ndarray]:
@@ -44,7 +44,7 @@ def recovery(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 
 def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.Device]) -> np.ndarray:
-    """Errors (model, matrix, decoder) of a group. Random and packed W are those of the seed."""
+    """Errors (model, matrix, decoder) of a group. Models of one seed share their random and packed W."""
     spec = replace(group.spec, estimator="active", batch_size=_BATCH)
     m, n = spec.n_hidden, spec.n_features
 
@@ -56,25 +56,25 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
         size, dimension = jnp.asarray(n), jnp.asarray(m)
         return gaussian, packing.optimise(stream(seed, 1), size, dimension, rows=m, columns=n, steps=_STEPS)
 
-    seeds, place = np.unique(group.seeds, return_inverse=True)
+    seeds, row = np.unique(group.seeds, return_inverse=True)
     gaussian, packed = population.over_models(others, seeds, devices=devices)
     first, second = data.LAWS[spec.law].moments(group.hparams.value_exponent[:, None])
     mean = group.hparams.density * np.asarray(first)
     variance = group.hparams.density * np.asarray(second) - mean**2
-    matrices = np.stack([w, gaussian[place], packed[place]], axis=1)
+    matrices = np.stack([w, gaussian[row], packed[row]], axis=1)
     a, c = numeric.least_squares(matrices, mean[:, None], variance[:, None])
 
     def errors(seed: Array, hparams: Hparams, variance: Array, b: Array, w: Array, a: Array, c: Array) -> Array:
         sample = data.sampler(hparams, spec=spec)
         fitted, batch = data.joined(sample, stream(seed, 2), _FITTED), data.joined(sample, stream(seed, 3), _INPUTS)
         rows = []
-        for kind, one in enumerate(w):
-            h, layer = one @ batch.x, numeric.fit_relu(one, fitted) if kind else (jnp.ones(n), b)
+        for kind, matrix in enumerate(w):
+            h, layer = matrix @ batch.x, numeric.fit_relu(matrix, fitted) if kind else (jnp.ones(n), b)
             recovered = (
-                numeric.relu(one, h, *layer),
+                numeric.relu(matrix.T @ h, *layer),
                 a[kind] @ h + c[kind][:, None],
-                numeric.matching_pursuit(one, h),
-                numeric.l1(one, h),
+                numeric.matching_pursuit(matrix, h),
+                numeric.l1(matrix, h),
             )
             rows.append(jnp.stack([numeric.error(batch.x, x, batch.weight, variance) for x in recovered]))
         return jnp.stack(rows)
@@ -84,7 +84,7 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """The decoders' errors in every cell, and how much of what ℓ₁ gains over the linear one the ReLU layer gains."""
+    """The decoders' errors in every cell, and the share of ℓ₁'s gain over the linear one that the ReLU layer has."""
     for place, cell in select.cells(dataset[["recovery_error", "loss"]]):
         errors = cell["recovery_error"].sel(recovery_matrix="trained")
         by_decoder = {name: errors.sel(recovery_decoder=name).values for name in DECODERS}
@@ -97,6 +97,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             for kind, name in (("random", "relu"), ("packed", "relu"), ("random", "l1"), ("packed", "l1"))
         )
         yield (
-            f"{labels.place(dataset, place, ': ')}{words}; of what l1 gains over linear, ReLU gains {mean_error(gained, '.2f')}; "
+            f"{labels.place(dataset, place, ': ')}{words}; of what l1 gains over linear, relu gains {mean_error(gained, '.2f')}; "
             "W random, packed: relu {}, {}; l1 {}, {}".format(*others)
         )

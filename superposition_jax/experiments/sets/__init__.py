@@ -1,8 +1,9 @@
-"""Correlated and anticorrelated features: how features of one set lie to one another, and to those of other sets."""
+"""Correlated and anticorrelated features: cosines between features of one set, and between features of different sets."""
 
-from superposition_jax.experiments.declare import IN_SETS, TIED, Experiment, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Table, Variable
+from superposition_jax.experiments.needs import IN_SETS, TIED
 
-_NO_PAIR = "no such two features are represented"
+_NO_PAIR = "no two such features are represented"
 
 EXPERIMENT = Experiment(
     tables={

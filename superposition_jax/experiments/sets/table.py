@@ -1,4 +1,4 @@
-"""How features of one set lie to one another, and to those of other sets."""
+"""Cosines between features of one set, and between features of different sets."""
 
 from collections.abc import Iterator
 
@@ -15,16 +15,16 @@ from superposition_jax.types import Hparams, Spec
 
 
 def partners(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """Cosines between features of a set, and between sets. Elhage et al. 2022, "Correlated and anticorrelated features"."""
+    """Mean cosines, within and across sets. Elhage et al. 2022, "Correlated and anticorrelated features"."""
     return per_model.on_host(dataset, trainer, _cosines, "W")
 
 
 def _cosines(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.float32]:
     w, owner = results["W"], sets.owner(spec.sets)
-    norm, same = np.linalg.norm(w, axis=0), owner[:, None] == owner[None, :]
-    pairs = np.outer(norm > REPRESENTED, norm > REPRESENTED) & np.triu(np.ones_like(same), 1)
+    norm, same_set = np.linalg.norm(w, axis=0), owner[:, None] == owner[None, :]
+    pairs = np.outer(norm > REPRESENTED, norm > REPRESENTED) & np.triu(np.ones_like(same_set), 1)
     cosine = (w.T @ w) / np.maximum(np.outer(norm, norm), 1e-12)
-    within, across = cosine[pairs & same], cosine[pairs & ~same]
+    within, across = cosine[pairs & same_set], cosine[pairs & ~same_set]
     return {"within": _mean(within), "within_square": _mean(within**2), "across_square": _mean(across**2)}
 
 
@@ -33,7 +33,7 @@ def _mean(values: np.ndarray) -> np.float32:
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """Positions of partners in every cell, and mean squared cosines within and across sets."""
+    """Positions of partners, two features of one set, in every cell, and mean squared cosines within and across sets."""
     for place, cell in select.cells(dataset[["within", "within_square", "across_square", "loss"]]):
         words = labels.place(dataset, place, ", ")
         within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))

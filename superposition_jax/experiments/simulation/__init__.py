@@ -1,8 +1,9 @@
 """A large sparse network simulated in the few dimensions of a toy model."""
 
-from superposition_jax.experiments.declare import NOT_NEGATIVE, RECONSTRUCTION, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import NOT_NEGATIVE, RECONSTRUCTION
 
-_ERROR = "E‖y − ŷ‖²/E‖y − E y‖² of a large network"
+_ERROR = "relative error E‖y − ŷ‖²/E‖y − E y‖² of a large network's outputs"
 
 STREAM = 4
 """Number of this folder's stream of random numbers."""
@@ -12,11 +13,11 @@ EXPERIMENT = Experiment(
         "simulation": Table(
             f"{__name__}.table",
             variables={
-                "simulation_error": Variable(f"{_ERROR} whose neurons' activations go through the model"),
-                "simulation_independent": Variable("the same for activations drawn as in training: independent, of the law"),
-                "simulation_dedicated": Variable("the same where m neurons are kept as they are and the others are their mean"),
-                "simulation_linear": Variable("the same for the best linear code of m numbers"),
-                "simulation_density": Variable("mean share of inputs for which a neuron of the large network is active"),
+                "simulation_error": Variable(f"{_ERROR}, its neurons' activations passed through the model"),
+                "simulation_independent": Variable("the same for activations drawn as in training, independently from the law"),
+                "simulation_dedicated": Variable("the same with the m most important neurons exact and the others at their mean"),
+                "simulation_linear": Variable("the same with the best linear code of m numbers"),
+                "simulation_density": Variable("share of inputs for which a neuron is active, mean over neurons"),
             },
             needs=(RECONSTRUCTION, NOT_NEGATIVE),
         )

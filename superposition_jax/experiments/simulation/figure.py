@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import along, layout
 from superposition_jax.results import select
 
 _LINES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -18,27 +17,29 @@ _LINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def simulation(dataset: xr.Dataset) -> Figure:
-    """Error against the density (or else the longest axis), a panel each place on the longest other axis: means, standard errors.
+    """Error against the density (or else the longest axis), a panel for each value of the longest other axis.
+
+    Means over seeds with standard errors.
 
     Elhage et al. 2022: a small network noisily simulates a larger, highly sparse one.
     """
     across = select.across(dataset)
-    columns, held = layout.columns(dataset, across)
+    columns, fixed_at = along.columns(dataset, across)
     figure, grid = layout.panels(1, len(columns), (2.1, 2.4), gap=(0.15, (0.0,)), margin=(0.8, 2.5, 0.6, 0.65))
-    every = dataset[list(_LINES)].to_array()
-    least = float(every.where(every > 1e-6).min())  # 0 where no neuron is left out
+    errors = dataset[list(_LINES)].to_array()
+    least = float(errors.where(errors > 1e-6).min())  # they are 0 where no neuron is left out
     for axes, (title, cell) in zip(grid[0], columns, strict=True):
-        x = layout.set_scale(axes, cell, across) if across is not None else np.zeros(1)
+        x = layout.set_scale(axes, cell, across)
         for name, (label, style) in _LINES.items():
-            middle, error = layout.mean_error(cell[name], select.seed_dim(cell))
-            axes.errorbar(x, np.atleast_1d(middle), error, label=label, ms=4, **style)
-        layout.set_log(axes.yaxis, every.values)
+            along.draw_means(axes, x, cell[name], select.seed_dim(cell), label=label, ms=4, **style)
+        layout.set_log(axes.yaxis, errors.values)
         axes.set_ylim(0.8 * least, 1.5)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-        axes.tick_params(labelleft=axes is grid[0, 0], labelsize=8)
+        axes.tick_params(labelsize=8)
+        axes.set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
         axes.set_title(title, fontsize=9)
-    grid[0, 0].set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
+    layout.share_labels(grid)
     layout.legend(figure)
-    name, what = dataset.attrs.get("name", ""), f"{dataset.sizes['feature']} neurons in m = n_hidden dimensions"
-    figure.suptitle(f"{name}: {what}, mean and standard error, {layout.seeds_note(dataset)}{held}", fontsize=10)
+    note = f"{dataset.sizes['feature']} neurons in m = n_hidden dimensions, mean and standard error"
+    layout.set_title(figure, dataset, f"{note}, {layout.seeds_note(dataset)}{fixed_at}", size=10)
     return figure

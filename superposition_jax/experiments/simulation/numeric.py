@@ -1,12 +1,12 @@
-"""A large sparse network whose hidden layer is squeezed through a trained toy model: how much of what it computes is left.
+"""A large sparse network whose hidden layer is passed through a trained toy model, and the error of its outputs.
 
 The large network has N inputs, N neurons a = ReLU(Vx − t) and N outputs y = Ua, where N is the toy model's number of features.
-Its neurons are the features, with their densities and importances. In the simulation only m numbers h = Wa of the hidden layer
-are there: â = f(Wᵀh + b) and ŷ = Uâ. Elhage et al. 2022: small networks noisily simulate larger, highly sparse ones.
+Its neurons are the features, with their densities and importances. The simulation keeps only the m numbers h = Wa of the hidden
+layer: â = f(Wᵀh + b) and ŷ = Uâ. Elhage et al. 2022: small networks noisily simulate larger, highly sparse ones.
 
-An input is uniform on [0, 1], or off. A neuron reads `INPUTS` inputs with normal weights; its threshold t makes it active as
-often as the feature is, and its weights have the scale that makes E a_i² that of the feature. U has columns of random direction
-and length √I_i. What still differs from the data that the model was trained on is the shape of the law, and that neurons which
+An input is uniform on [0, 1], or off. A neuron reads `INPUTS` inputs with normal weights. Its threshold t makes it active as
+often as the feature, and the scale of its weights makes E a_i² that of the feature. Columns of U have random directions and
+lengths √I_i. Two differences from the data that the model was trained on remain: the shape of the law, and that neurons which
 share inputs are active together.
 """
 
@@ -23,10 +23,11 @@ from superposition_jax.core.linalg import eigenvalues
 from superposition_jax.types import EVALUATION, INIT, Batch, Hparams, Params, Spec
 
 INPUTS = 4
-"""Inputs that a neuron reads."""
+"""Number of inputs that a neuron reads."""
 _OFTEN = 2
-"""Inputs are active so many times as often as the most active neuron, up to always."""
-_INPUTS, _OWN = range(2)
+"""Inputs are active this many times as often as the most active neuron, or always."""
+_INPUTS, _FEATURES = range(2)
+"""Numbers of the keys for the network's inputs, and for features drawn as in training."""
 _BATCH, _BATCHES = 256, 32
 
 
@@ -77,16 +78,16 @@ def _threshold(z: Float[Array, "neuron batch"], weight: Float[Array, " batch"], 
 
 
 def errors(key: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
-    """E‖y − ŷ‖²/E‖y − E y‖² of a model's simulation of a random network, and of what else m numbers may hold.
+    """E‖y − ŷ‖²/E‖y − E y‖² of a model's simulation of a random network, and of other uses of m numbers.
 
-    `error` is that of the trained model; `independent` the same where a is drawn as in its training, so that their difference
-    is what the network's own law and shared inputs cost; `dedicated` where m neurons are kept and the others are their mean;
-    `linear` where h is any linear function of a, and ŷ of h. `density` is the share of neurons that are active.
+    `error` is the trained model's. `independent` is the same with a drawn as in its training: the difference is the cost of the
+    network's law and shared inputs. `dedicated` keeps m neurons and replaces the others by their mean. `linear` has the best
+    linear functions from a to h and from h to ŷ. `density` is the share of neurons that are active.
     """
     net, stream = network(key, hparams, spec=spec), jax.random.fold_in(key, EVALUATION)
     x, weight = inputs(jax.random.fold_in(stream, _INPUTS), hparams, spec=spec)
     neurons = Batch(jax.nn.relu(net.v @ x - net.threshold[:, None]), weight)
-    drawn = _batch(jax.random.fold_in(stream, _OWN), hparams, spec=spec)
+    drawn = _batch(jax.random.fold_in(stream, _FEATURES), hparams, spec=spec)
     spread = covariance(neurons)
     return {
         "error": simulated(params, net.u, neurons, spec=spec) / variance(net.u, spread),
@@ -98,7 +99,7 @@ def errors(key: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[
 
 
 def covariance(batch: Batch) -> Float[Array, "neuron neuron"]:
-    """Cov a."""
+    """Covariances of neurons a."""
     a = batch.x - (batch.x @ batch.weight)[:, None]
     return (a * batch.weight[None, :]) @ a.T
 
@@ -109,23 +110,24 @@ def variance(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neur
 
 
 def simulated(params: Params, u: Float[Array, "output neuron"], neurons: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """E‖U(a − â)‖²."""
+    """E‖U(a − â)‖² with â the model's outputs."""
     _, a = model.forward(params, neurons.x, spec=spec)
     return jnp.sum((u @ (neurons.x - a)) ** 2, axis=0) @ neurons.weight
 
 
-def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], kept: int) -> Float[Array, ""]:
-    """The error where the `kept` neurons of greatest I_i Var a_i are exact and the others constant; Σ I_i Var a_i of these, if
-    they are independent. They are chosen by the inputs that measure them.
+def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
+    """The error with the `m` neurons of greatest I_i Var a_i exact and the others replaced by their mean.
+
+    It is Σ I_i Var a_i over the others if these are independent. The same inputs choose the neurons and measure the error.
     """
-    place = jnp.argsort(jnp.argsort(-jnp.sum(u * u, axis=0) * jnp.diagonal(spread)))
-    return variance(jnp.where(place < kept, 0.0, u), spread)
+    rank = jnp.argsort(jnp.argsort(-jnp.sum(u * u, axis=0) * jnp.diagonal(spread)))
+    return variance(jnp.where(rank < m, 0.0, u), spread)
 
 
-def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], kept: int) -> Float[Array, ""]:
-    """The least error of a linear ŷ through `kept` numbers: the eigenvalues of Cov y after the first so many.
+def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
+    """The least error of a linear code of `m` numbers: the sum of all but the greatest `m` eigenvalues of Cov y.
 
-    The code is fitted to the inputs that measure it, so it is somewhat too low where neurons are rarely active.
+    The code is fitted to the inputs that measure it, so the error is somewhat too low where neurons are rarely active.
     """
     values = eigenvalues(u @ spread @ u.T)
-    return jnp.maximum(values[: max(0, u.shape[0] - kept)], 0.0).sum()
+    return jnp.maximum(values[: max(0, u.shape[0] - m)], 0.0).sum()

@@ -1,4 +1,4 @@
-"""How well every model simulates a large sparse network in its few dimensions."""
+"""Errors with which every model simulates a large sparse network in its few dimensions."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,9 @@ from superposition_jax.types import Hparams, Params, Spec
 
 
 def simulation(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
-    """Errors of the simulation, of the same width without superposition, and of the best linear code, one network a seed.
+    """Errors of the simulation, of m dedicated neurons, and of the best linear code, with one network for each seed.
 
-    See `numeric`.
+    See `numeric.errors`.
     """
     return per_model.compiled(dataset, trainer, _errors)
 

@@ -1,6 +1,7 @@
 """Solids that features form: components of the graph of their interference."""
 
-from superposition_jax.experiments.declare import TIED, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import TIED
 
 EXPERIMENT = Experiment(
     tables={
@@ -8,13 +9,13 @@ EXPERIMENT = Experiment(
             f"{__name__}.table",
             variables={
                 "component": Variable(
-                    "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 not represented",
+                    "number of the feature's component in the graph |Ŵ_i·Ŵ_j| > 0.2, largest first; −1 if not represented",
                     ("feature",),
                 ),
-                "component_features": Variable("features in the feature's component", ("feature",)),
-                "component_points": Variable("directions in which these lie", ("feature",)),
-                "component_dimension": Variable("dimensions that the feature's component spans", ("feature",)),
-                "solid_features": Variable("represented features in components of each kind", ("solid",)),
+                "component_features": Variable("number of features in the feature's component", ("feature",)),
+                "component_points": Variable("number of directions in which the component's features lie", ("feature",)),
+                "component_dimension": Variable("number of dimensions that the feature's component spans", ("feature",)),
+                "solid_features": Variable("number of represented features in solids of each kind", ("solid",)),
             },
             needs=(TIED,),
         )

@@ -1,4 +1,4 @@
-"""Solids that features form in every model, and how often."""
+"""The solids that features form in every model."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def solids(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 
 def _counts(*kinds: np.ndarray) -> dict[str, Any]:
-    """Features in every kind of solid (model, solid), the commonest kinds first, all further ones together as the last."""
+    """Number of features in each kind of solid (model, solid), commonest kinds first; `other` has all further kinds."""
     models = [zip(*rows, strict=True) for rows in zip(*kinds, strict=True)]
     counts = [Counter(components.name(*map(int, kind)) for kind in model if kind[0] > 0) for model in models]
     names = [name for name, _ in sum(counts, Counter()).most_common(_MOST_KINDS)]
@@ -39,7 +39,7 @@ def _counts(*kinds: np.ndarray) -> dict[str, Any]:
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """By cell: the commonest arrangement where features are few, else the share of represented features in each solid."""
+    """For every cell the commonest arrangement of few features, or the shares of many features in each kind of solid."""
     few, seed = dataset[[*components.VARIABLES, "loss"]], select.seed_dim(dataset)
     for number, (place, cell) in enumerate(select.cells(few)):
         if number == _MOST_CELLS:
@@ -58,7 +58,7 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
 
 
 def _shares(models: list[xr.Dataset]) -> Iterator[str]:
-    """Solids with the percentage of represented features in them, mean and standard error over seeds; the commonest four."""
+    """The commonest four solids with the percentage of represented features in them, mean and standard error over seeds."""
     counts = [Counter({kind: count * kind[0] for kind, count in components.of_model(model).items()}) for model in models]
     represented = np.array([max(1, sum(count.values())) for count in counts])
     for kind, _ in sum(counts, Counter()).most_common(4):

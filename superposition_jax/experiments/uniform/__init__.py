@@ -1,19 +1,16 @@
 """Uniform superposition: dimensions per feature against sparsity, and the dimensionality of every feature."""
 
-from superposition_jax.experiments.declare import DENSITY_AXIS, Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.needs import DENSITY_AXIS
 
 NEAR = 0.03
-"""Distance of D* from a plateau's level up to which a model is on it."""
+"""Largest distance of D* from a plateau at which a model is on it."""
 
 EXPERIMENT = Experiment(
     tables={
         "plateaus": Table(
             f"{__name__}.table",
-            variables={
-                "plateau": Variable(
-                    f"1 or ½, whichever D* is within {NEAR} of, NaN where it is of neither", nan="D* is on neither plateau"
-                )
-            },
+            variables={"plateau": Variable(f"1 or ½, where D* is within {NEAR} of it", nan="D* is on neither plateau")},
         )
     },
     figures={

@@ -4,30 +4,19 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from superposition_jax.experiments import layout
-from superposition_jax.experiments.components import LEVELS
+from superposition_jax.core.geometry import REPRESENTED
+from superposition_jax.experiments import along, layout
 from superposition_jax.results import select
 
 
-def _sparsity(dataset: xr.Dataset) -> tuple[str, np.ndarray]:
-    """The density's dimension, and 1/(1 − S) along it."""
-    dim, density = select.axis(dataset, "data.density")
-    return dim, 1 / density
-
-
-def _first(dataset: xr.Dataset, dim: str) -> xr.Dataset:
-    """Without axes other than the density's and the seed's: their first place."""
-    return dataset.isel({d: 0 for d in select.cell_dims(dataset) if d != dim})
-
-
 def uniform(dataset: xr.Dataset) -> Figure:
-    """D* = m/‖W‖²_F against 1/(1 − S): every seed, median, and the best. Elhage et al. 2022, "Uniform Superposition"."""
-    dim, x = _sparsity(dataset)
-    dataset, seed = _first(dataset, dim), select.seed_dim(dataset)
-    figure, ((axes,),) = layout.panels(1, 1, (5.2, 3.2), gap=(0, (0,)), margin=(0.75, 0.3, 0.6, 0.5))
+    """D* = m/‖W‖²_F against 1/(1 − S): every seed, their median, and the best. Elhage et al. 2022, "Uniform Superposition"."""
+    dim, density = select.axis(dataset, "data.density")
+    dataset, seed, x = along.at_first(dataset, dim), select.seed_dim(dataset), 1 / density
+    figure, ((axes,),) = layout.panels(1, 1, (5.2, 3.2), margin=(0.75, 0.3, 0.6, 0.5))
     stars = dataset["dims_per_feature"]
-    every = stars if seed is None else stars.transpose(seed, dim)
-    for number, values in enumerate(np.atleast_2d(every.values)):
+    rows = stars if seed is None else stars.transpose(seed, dim)
+    for number, values in enumerate(np.atleast_2d(rows.values)):
         axes.plot(x, values, "o", ms=3, color="0.6", label="one seed" if number == 0 else None)
     if seed is not None:
         axes.plot(x, stars.median(seed), color="#123a7a", label=f"median of {layout.seeds_note(dataset)}")
@@ -43,25 +32,22 @@ def uniform(dataset: xr.Dataset) -> Figure:
 
 
 def dimensionality(dataset: xr.Dataset) -> Figure:
-    """D_i of every feature of the best seeds, a column of points a density, with lines at the values of regular solids.
+    """D_i of every feature of the best seeds, a column of points for each density, with lines at the values of regular solids.
 
-    Grey are features that are not represented. Elhage et al. 2022, "The Geometry of Superposition".
+    Features that are not represented are grey. Elhage et al. 2022, "The Geometry of Superposition".
     """
-    dim, x = _sparsity(dataset)
-    best = _first(select.best_seed(dataset), dim)
-    figure, ((axes,),) = layout.panels(1, 1, (8.5, 4.2), gap=(0, (0,)), margin=(0.75, 1.6, 0.6, 0.5))
+    dim, density = select.axis(dataset, "data.density")
+    best, x = along.at_first(select.best_seed(dataset), dim), 1 / density
+    figure, ((axes,),) = layout.panels(1, 1, (8.5, 4.2), margin=(0.75, 1.6, 0.6, 0.5))
     wide, rng = np.log(x.max() / x.min()) / max(1, len(x)) if len(x) > 1 else 0.1, np.random.default_rng(0)
-    for place, value in enumerate(x):
-        model = best.isel({dim: place})
-        d, there = model["dimensionality"].values, model["feature_norm"].values > 0.5
+    for number, value in enumerate(x):
+        model = best.isel({dim: number})
+        d, is_represented = model["dimensionality"].values, model["feature_norm"].values > REPRESENTED
         shaken = value * np.exp(wide * 0.3 * (rng.random(d.size) - 0.5))
-        names = ("not represented", "represented (‖Wᵢ‖ > ½)") if place == 0 else (None, None)
-        axes.scatter(shaken[~there], d[~there], s=4, color="0.75", linewidths=0, label=names[0])
-        axes.scatter(shaken[there], d[there], s=9, color="#123a7a", linewidths=0, alpha=0.7, label=names[1])
-    for text, value in LEVELS.items():
-        axes.axhline(value, color="#c06000", lw=0.7)
-        side = {"pentagon ⅖": "bottom", "square antiprism ⅜": "top"}.get(text, "center")
-        axes.text(1.01, value, text, transform=axes.get_yaxis_transform(), va=side, fontsize=8)
+        names = ("not represented", "represented (‖Wᵢ‖ > ½)") if number == 0 else (None, None)
+        axes.scatter(shaken[~is_represented], d[~is_represented], s=4, color="0.75", linewidths=0, label=names[0])
+        axes.scatter(shaken[is_represented], d[is_represented], s=9, color="#123a7a", linewidths=0, alpha=0.7, label=names[1])
+    layout.draw_levels(axes, "-")
     axes.plot(x, best["dims_per_feature"], color="black", lw=1, label="D* = m / ‖W‖²")
     layout.set_log(axes.xaxis, x)
     axes.set(xlabel="1 / (1 − S)", ylabel="feature dimensionality Dᵢ", ylim=(-0.02, 1.05))
@@ -74,4 +60,4 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
 
 def _title(dataset: xr.Dataset, what: str) -> str:
     n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    return f"{dataset.attrs.get('name', '')}: {what}, n = {n}, m = {m}, best of {layout.seeds_note(dataset)}"
+    return layout.titled(dataset, f"{what}, n = {n}, m = {m}, best of {layout.seeds_note(dataset)}")

@@ -1,4 +1,4 @@
-"""Where dimensions per feature stick."""
+"""The plateaus of dimensions per feature."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _LEVELS = (1.0, 0.5)
 
 
 def plateaus(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
-    """The plateau, D* = 1 or ½, that a model is on, NaN where it is on neither. Elhage et al. 2022, "Uniform Superposition"."""
+    """The plateau that a model is on, D* = 1 or ½; NaN if on neither. Elhage et al. 2022, "Uniform Superposition"."""
     stars = dataset["dims_per_feature"]
     level = sum(xr.where(np.abs(stars - level) <= NEAR, level, 0.0) for level in _LEVELS)
     return {"plateau": level.where(level > 0)}

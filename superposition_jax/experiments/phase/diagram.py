@@ -1,0 +1,96 @@
+"""Reading a phase diagram: its plane and settings, and the candidates of least loss, which training is held against."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from superposition_jax.core.geometry import REPRESENTED, SUPERPOSED
+from superposition_jax.experiments.phase import candidates
+from superposition_jax.results import select
+
+
+def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
+    """Phase of a feature from its norm ‖W_i‖ and its superposition.
+
+    >>> classify(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])).tolist()
+    [0, 1, 2]
+    """
+    return np.where(norm > REPRESENTED, np.where(superposition > SUPERPOSED, 2, 1), 0).astype(np.int8)
+
+
+def plane(dataset: xr.Dataset) -> tuple[str, str]:
+    """The dimensions of the density and of the extra feature's importance."""
+    (density, _), (importance, _) = (select.axis(dataset, path) for path in _paths(dataset))
+    return density, importance
+
+
+def coordinates(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Densities and importances of the extra feature along the plane's axes."""
+    (_, density), (_, importance) = (select.axis(dataset, path) for path in _paths(dataset))
+    return density, importance
+
+
+def _paths(dataset: xr.Dataset) -> tuple[str, str]:
+    return "data.density", f"data.importance.list.{dataset.sizes['feature'] - 1}"
+
+
+_PAPERS = {
+    "model.kind": "tied",
+    "model.activation": "relu",
+    "model.hidden_activation": "identity",
+    "model.bias": True,
+    "data.sets.kind": "independent",
+    "target.kind": "identity",
+    "train.penalty.kind": None,
+    "train.adversarial": False,
+}
+"""Settings for which the paper's candidates are solutions."""
+
+
+def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
+    """Places on the axes other than density and importance, and whether the paper's candidates are known there."""
+    size, first = shape(dataset), dataset[["loss"]].isel(dict.fromkeys(plane(dataset), 0), drop=True)
+    for place, _ in select.cells(first):
+        leaf = partial(select.leaf, dataset, here=place)
+        papers = all(leaf(path, default=value) == value for path, value in _PAPERS.items())
+        equal = set(leaf("data.importance.list")[:-1]) == {1.0}
+        yield place, papers and equal and leaf("data.values.law") in candidates.PAIR_SQUARE and size in candidates.CANDIDATES
+
+
+def shape(dataset: xr.Dataset) -> tuple[int, int]:
+    """(n, m)."""
+    return dataset.sizes["feature"], dataset.sizes["hidden"]
+
+
+def theory(table: xr.Dataset, which: str) -> xr.Dataset:
+    """Loss of the `candidate` or `optimised` candidates, and norm, superposition and phase of their extra feature."""
+    loss = table[f"{which}_loss"]
+    if which == "candidate":
+        extra = np.array([candidates.EXTRA[str(name)] for name in table["candidate"].values], np.float32)
+        norm, superposition = (xr.DataArray(column, dims="candidate").broadcast_like(loss) for column in extra.T)
+    else:
+        norm, superposition = (table[f"optimised_{name}"] for name in ("norm", "superposition"))
+    phase = xr.apply_ufunc(classify, norm, superposition).where(loss.notnull(), -1)
+    return xr.Dataset({"loss": loss, "norm": norm, "superposition": superposition, "phase": phase})
+
+
+def least(table: xr.Dataset, which: str) -> xr.Dataset:
+    """`theory` of the candidate of least loss; NaN, and phase −1, where none is known."""
+    solutions = theory(table, which)
+    return solutions.isel(candidate=solutions["loss"].fillna(np.inf).argmin("candidate"))
+
+
+def excess(table: xr.Dataset) -> xr.DataArray:
+    """Ratio of the best loss over seeds to the least optimised candidate's, minus 1."""
+    return table["best_loss"] / least(table, "optimised")["loss"] - 1
+
+
+def boundary(phase: xr.DataArray, plane: tuple[str, str]) -> xr.DataArray:
+    """Cells at a boundary: with more than one phase among themselves and their eight neighbours."""
+    padded = phase.pad(dict.fromkeys(plane, 1), mode="edge")
+    near = padded.rolling(dict.fromkeys(plane, 3), center=True).construct({dim: f"near_{dim}" for dim in plane})
+    window = [f"near_{dim}" for dim in plane]
+    inner = near.isel(dict.fromkeys(plane, slice(1, -1)))
+    return inner.max(window) > inner.min(window)
