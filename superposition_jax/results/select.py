@@ -21,6 +21,7 @@ import xarray as xr
 
 from superposition_jax.core.model import MODELS
 from superposition_jax.results import labels
+from superposition_jax.results.status import STATUS
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
@@ -85,6 +86,15 @@ def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
     for indices in product(*(range(dataset.sizes[d]) for d in dims)):
         place = dict(zip(dims, indices, strict=True))
         yield place, dataset.isel(place)
+
+
+def ok_cells(dataset: xr.Dataset, *names: str) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
+    """Cells as in `cells`, with some variables of the seeds that are ok; cells without such a seed are left out."""
+    seed = seed_dim(dataset)
+    for place, cell in cells(dataset[[*names, "loss", "status"]]):
+        ok = (cell["status"] == STATUS.index("ok")).values
+        if ok.any():
+            yield place, cell if seed is None else cell.isel({seed: ok})
 
 
 def across(dataset: xr.Dataset) -> str | None:

@@ -82,9 +82,9 @@ def _train(model_seed, seed, hparams: Hparams, params: Params, setting: Setting,
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Recovery, count and explained variance of every kind of autoencoder in every cell."""
-    names = ["sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented", "loss"]
-    few = dataset[names].sel(dictionary=SHOWN).mean("sae_seed")
-    for place, cell in select.cells(few):
+    shown = dataset.sel(dictionary=SHOWN)
+    for place, seeds in select.ok_cells(shown, "sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented"):
+        cell = seeds.mean("sae_seed")
         words = [
             f"{name} {mean_error(cell['sae_features_found'].sel(sae=name).values, '.3f')} "
             f"(chance {float(cell['sae_chance'].sel(sae=name).mean()):.2f}), "
