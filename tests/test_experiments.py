@@ -119,7 +119,7 @@ def shows_data(name, dataset):
     with_data = [axes for axes, artists in panels.items() if any(map(has_data, artists))]
     empty = [
         axes.get_title() for axes in panels if axes not in with_data and not axes.texts
-    ]  # a word may say that there is nothing
+    ]  # of a word
     assert with_data, f"{name}: shows nothing"
     assert not empty, f"{name}: empty panels {empty}"
 
