@@ -117,9 +117,7 @@ def shows_data(name, dataset):
         drawing._draw_was_started = True
     panels = {axes: [*axes.lines, *axes.collections, *axes.images, *axes.patches] for axes in figure.axes}
     with_data = [axes for axes, artists in panels.items() if any(map(has_data, artists))]
-    empty = [
-        axes.get_title() for axes in panels if axes not in with_data and not axes.texts
-    ]  # of a word
+    empty = [axes.get_title() for axes in panels if axes not in with_data and not axes.texts]  # of a word
     assert with_data, f"{name}: shows nothing"
     assert not empty, f"{name}: empty panels {empty}"
 

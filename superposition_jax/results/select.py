@@ -138,14 +138,14 @@ def config(dataset: xr.Dataset) -> dict[str, Any]:
     return json.loads(dataset.attrs["config"])
 
 
-def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
+def leaf(dataset: xr.Dataset, path: str, place: Mapping[str, int], default: Any = None) -> Any:
     """The value of a leaf of the config at a place on the sweep's axes, from the axis over it or else from the run's config.
 
     `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
     """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(here):
-            return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
+        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(place):
+            return coordinate.isel({dim: place[dim] for dim in coordinate.dims}).item()
     value: Any = config(dataset)
     for key in path.split("."):
         if key not in value:

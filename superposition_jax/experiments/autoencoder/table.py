@@ -23,10 +23,7 @@ from superposition_jax.types import Hparams, Params, Spec
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
 """Latents per feature, D/n."""
-KINDS = {
-    **{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)},
-    **{f"top {k}": (k, 0.0) for k in (1, 2, 4)},
-}
+KINDS = {**{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)}, **{f"top {k}": (k, 0.0) for k in (1, 2, 4)}}
 """k (0: all) and λ of the sparse autoencoders, by name."""
 SEEDS = 2
 """Sparse autoencoders of a size and kind for each model."""
