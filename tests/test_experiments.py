@@ -107,7 +107,7 @@ def has_data(artist):
 
 
 def shows_data(name, dataset):
-    """Every panel of a figure has lines, points, images or patches with data."""
+    """Every panel of a figure has lines, points, images or patches with data, or says why not; returns what panels say."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drawing = figures.draw(name, dataset)
@@ -118,8 +118,10 @@ def shows_data(name, dataset):
     panels = {axes: [*axes.lines, *axes.collections, *axes.images, *axes.patches] for axes in figure.axes}
     with_data = [axes for axes, artists in panels.items() if any(map(has_data, artists))]
     empty = [axes.get_title() for axes in panels if axes not in with_data and not axes.texts]  # of a word
-    assert with_data, f"{name}: shows nothing"
+    words = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert with_data or words == {"no motif"}, f"{name}: shows nothing"
     assert not empty, f"{name}: empty panels {empty}"
+    return words
 
 
 def test_every_folder_declares_itself_once():
@@ -162,6 +164,18 @@ def test_a_figure_of_results_alone(name):
     dataset, _ = trained("figures", name, True, True)
     shows_data(name, dataset)
     shows_data(name, with_status(dataset, "diverged"))
+
+
+def test_a_motif_is_drawn_with_its_interference():
+    dataset, _ = trained("tables", "asymmetry", True, True)
+    w_in, w_out = ([[2, 0.5], [1, 0]], [[0.5, 2], [0, -5]])  # (hidden, feature): x₀ moves |x₁| by 2·2 − 1·5
+    shape = {"hidden": 2, "feature": 2}
+    planted = dataset.isel({dim: slice(size) for dim, size in shape.items()})
+    planted = planted.assign(
+        {name: planted[name].copy(data=np.broadcast_to(w, planted[name].shape)) for name, w in (("W_in", w_in), ("W_out", w_out))}
+    )
+    words = shows_data("circuit", planted)
+    assert "x₀ = 1 moves |x₁| by 4.00 through the shared neuron,\nby −1.00 through all neurons" in words
 
 
 def test_a_user_s_table_is_a_function(monkeypatch):
