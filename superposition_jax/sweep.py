@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -115,32 +114,32 @@ Results = dict[str, np.ndarray]
 """Arrays on the host by name, each (model, …)."""
 
 
-def join(experiments: Sequence[Sequence[Group]]) -> list[Group]:
-    """Groups of all experiments by Spec. The points of an experiment are numbered after those of the experiments before it."""
+def join(runs: Sequence[Sequence[Group]]) -> list[Group]:
+    """Groups of all runs by Spec. The points of a run are numbered after those of the runs before it."""
     shifted = [
         Group(group.spec, group.hparams, group.seeds, group.points + first)
-        for groups, first in zip(experiments, _firsts(experiments), strict=True)
+        for groups, first in zip(runs, _first_points(runs), strict=False)
         for group in groups
     ]
     return merge(shifted)
 
 
 def split(
-    experiments: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
+    runs: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
 ) -> list[tuple[list[Group], list[Results]]]:
-    """For every experiment its groups and their results: the inverse of `join`, for trained groups."""
-    by_experiment: list[tuple[list[Group], list[Results]]] = [([], []) for _ in experiments]
-    ends = np.cumsum([sum(len(group.points) for group in groups) for groups in experiments])
+    """For every run its groups and their results: the inverse of `join`, for trained groups."""
+    by_run: list[tuple[list[Group], list[Results]]] = [([], []) for _ in runs]
+    firsts = _first_points(runs)
     for group, results in zip(joined, trained, strict=True):
-        owner = np.searchsorted(ends, group.points, side="right")
+        owner = np.searchsorted(firsts, group.points, side="right") - 1
         for number in np.unique(owner):
             places = np.flatnonzero(owner == number)
-            points = group.points[places] - (ends[number - 1] if number else 0)
-            by_experiment[number][0].append(Group(group.spec, take(group.hparams, places), group.seeds[places], points))
-            by_experiment[number][1].append({name: values[places] for name, values in results.items()})
-    return by_experiment
+            points = group.points[places] - firsts[number]
+            by_run[number][0].append(Group(group.spec, take(group.hparams, places), group.seeds[places], points))
+            by_run[number][1].append({name: values[places] for name, values in results.items()})
+    return by_run
 
 
-def _firsts(experiments: Sequence[Sequence[Group]]) -> list[int]:
-    """The index of every experiment's first point among all."""
-    return [0, *accumulate(sum(len(group.points) for group in groups) for groups in experiments)][: len(experiments)]
+def _first_points(runs: Sequence[Sequence[Group]]) -> np.ndarray:
+    """The index of every run's first point among all, and the number of all points."""
+    return np.cumsum([0, *(sum(len(group.points) for group in groups) for groups in runs)])

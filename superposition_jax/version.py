@@ -11,7 +11,8 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 _PACKAGE = Path(__file__).parent
-TRAINING = ("types.py", "sweep.py", "core", "engine", "config/schema.py", "config/spec.py", "config/hparams.py")
+_CONFIG = ("axes", "hparams", "run_config", "schema", "spec")
+TRAINING = ("types.py", "sweep.py", "core", "engine", "results/neighbours.py", *(f"config/{name}.py" for name in _CONFIG))
 """Files and folders that decide the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")
 """Folders whose source determines tables and figures, given trained parameters."""

@@ -15,11 +15,7 @@ LAW_EXPONENTS = [("uniform", 1.0), ("upper", 1.0), ("exponential", 1.0), ("power
 def test_candidates_of_two_features(p, r):
     fixed = candidates.candidates_n2m1(p, r)
     mean = p / 2
-    solutions = {
-        "last dropped": ([[1, 0]], [0, mean]),
-        "first dropped": ([[0, 1]], [mean, 0]),
-        "antipodal": ([[1, -1]], [0, 0]),
-    }
+    solutions = {"last dropped": ([[1, 0]], [0, mean]), "first dropped": ([[0, 1]], [mean, 0]), "antipodal": ([[1, -1]], [0, 0])}
     for name, (w, b) in solutions.items():
         np.testing.assert_allclose(fixed[name], expected_loss(p, w, b, [1, r]), rtol=1e-6, err_msg=name)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from superposition_jax.command import pipeline
@@ -66,10 +67,10 @@ def trained(key, name, several, seeds):
     return pipeline.run(without), pipeline.trainer_for(config, config.groups)
 
 
-def one_diverged(dataset):
-    """The Dataset as if its first model had diverged."""
+def with_status(dataset, first, last="ok"):
+    """The Dataset as if its first and last model had another status."""
     status = dataset["status"].copy(deep=True)
-    status.values.flat[0] = STATUS.index("diverged")
+    status.values.flat[0], status.values.flat[-1] = STATUS.index(first), STATUS.index(last)
     return dataset.assign(status=status)
 
 
@@ -81,16 +82,15 @@ def holds_what_it_declares(name, dataset, trainer):
     missing = declared.keys() - added.keys()
     assert added.keys() <= declared.keys()
     assert all(declared[v].optional for v in missing), missing
-    diverged = whole["status"] == STATUS.index("diverged")
+    ok = whole["status"] == STATUS.index("ok")
     for variable, values in added.items():
         meaning, dims, per, nan, _ = declared[variable]
         over = {"model": sweep, "cell": tuple(select.cell_dims(dataset)), "run": ()}[per]
         assert values.dims == (*over, *dims), variable
         assert values.attrs["long_name"] == meaning
-        assert nan or np.isfinite(values.where(~diverged, 0) if per == "model" else values).all(), variable
-        if per == "model" and diverged.any():
-            assert np.isnan(values.where(diverged, drop=True)).all() if diverged.ndim else values.isnull().all(), variable
-    assert all(select.findings(whole))
+        assert nan or np.isfinite(values.where(ok, 0) if per == "model" else values).all(), variable
+        assert per != "model" or values.where(~ok).isnull().all(), variable
+    assert select.findings(whole) or select.seed_dim(dataset) is None
     return whole
 
 
@@ -98,9 +98,12 @@ def has_data(artist):
     """Whether an artist of a panel shows a finite number."""
     if hasattr(artist, "get_xydata"):
         return np.isfinite(artist.get_xydata()).all(axis=1).any()
-    if hasattr(artist, "get_offsets"):
-        return len(artist.get_paths()) > 0 or artist.get_array() is not None
-    return True
+    if getattr(artist, "get_array", lambda: None)() is not None:
+        return np.isfinite(np.ma.filled(np.ma.asarray(artist.get_array(), float), np.nan)).any()
+    if isinstance(artist, PathCollection):
+        return np.isfinite(artist.get_offsets()).all(axis=1).any()
+    paths = artist.get_paths() if hasattr(artist, "get_paths") else [artist.get_path()]
+    return any(np.isfinite(path.vertices).all(axis=1).any() for path in paths)
 
 
 def shows_data(name, dataset):
@@ -112,10 +115,11 @@ def shows_data(name, dataset):
     if not isinstance(drawing, Figure):
         drawing._draw_frame(0)
         drawing._draw_was_started = True
-    assert figure.axes
-    for axes in figure.axes:
-        artists = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.texts]
-        assert any(map(has_data, artists)), f"{name}: an empty panel {axes.get_title()!r}"
+    panels = {axes: [*axes.lines, *axes.collections, *axes.images, *axes.patches] for axes in figure.axes}
+    with_data = [axes for axes, artists in panels.items() if any(map(has_data, artists))]
+    empty = [axes.get_title() for axes in panels if axes not in with_data and not axes.texts]  # of a word
+    assert with_data, f"{name}: shows nothing"
+    assert not empty, f"{name}: empty panels {empty}"
 
 
 def test_every_folder_declares_itself_once():
@@ -130,10 +134,12 @@ def test_every_folder_declares_itself_once():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_of_seeds_and_an_axis_with_a_model_that_diverged(name, short_descents):
+def test_a_table_of_seeds_and_an_axis_with_models_that_diverged_or_are_missing(name, short_descents):
     dataset, trainer = trained("tables", name, True, True)
     assert dataset["status"].size >= 4
-    whole = holds_what_it_declares(name, one_diverged(dataset), trainer)
+    whole = holds_what_it_declares(name, with_status(dataset, "diverged", "missing"), trainer)
+    without_any = dataset.assign(status=xr.full_like(dataset["status"], STATUS.index("diverged")))
+    xr.testing.assert_identical(tables.add(without_any, [name], trainer)[[*dataset]], without_any)
     for figure, declared in FIGURES.items():
         if declared.table == name:
             shows_data(figure, whole)
@@ -155,7 +161,7 @@ def test_a_table_without_seeds(name, several, short_descents):
 def test_a_figure_of_results_alone(name):
     dataset, _ = trained("figures", name, True, True)
     shows_data(name, dataset)
-    shows_data(name, one_diverged(dataset))
+    shows_data(name, with_status(dataset, "diverged"))
 
 
 def test_a_user_s_table_is_a_function(monkeypatch):

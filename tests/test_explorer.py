@@ -130,14 +130,8 @@ def test_principal_directions_are_those_of_an_svd(run):
             ["data.importance.list=[1, 1, 1, 1]", "+sweep.axes.last={path: data.importance.list.3, values: [0.5, 2]}"],
             lambda ds: [[1, 1, 1, 0.5], [1, 1, 1, 2]],
         ),
-        (
-            ["+sweep.axes.decay={path: data.importance.decay, values: [0.5, 1]}"],
-            lambda ds: [0.5 ** np.arange(4), [1, 1, 1, 1]],
-        ),
-        (
-            ["+sweep.axes.n={path: model.n_features, values: [2, 4]}"],
-            lambda ds: [[1, 0.7, np.nan, np.nan], 0.7 ** np.arange(4)],
-        ),
+        (["+sweep.axes.decay={path: data.importance.decay, values: [0.5, 1]}"], lambda ds: [0.5 ** np.arange(4), [1, 1, 1, 1]]),
+        (["+sweep.axes.n={path: model.n_features, values: [2, 4]}"], lambda ds: [[1, 0.7, np.nan, np.nan], 0.7 ** np.arange(4)]),
     ],
 )
 def test_importances(given, expected):

@@ -98,10 +98,7 @@ def test_spread_of_represented_features_alone():
 
 @pytest.mark.slow
 def test_the_table_of_a_sweep_over_sizes_without_seeds():
-    sizes = [
-        "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
-        "+sweep.axes.n={path: model.n_features, values: [4, 6]}",
-    ]
+    sizes = ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "+sweep.axes.n={path: model.n_features, values: [4, 6]}"]
     dataset = superposition_jax.run([*TINY, *sizes])
     assert dataset["packing_m"].values.tolist() == [2, 3]
     counts = dataset["packing_vectors"]

@@ -144,14 +144,8 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
             [*PHASE, "+sweep.axes.i={path: data.importance.list.0, values: [1, 2]}"],
             "phase compares equal models: .*sweep.axes.i.path",
         ),
-        (
-            [*PHASE, *UNSET, "+sweep.axes.importance.values=[0, 1]"],
-            "above 0, not sweep.axes.importance = 0",
-        ),
-        (
-            [*PHASE, *UNSET, "+sweep.axes.importance.values=[1, 0.1, 10]"],
-            "in order, not sweep.axes.importance",
-        ),
+        ([*PHASE, *UNSET, "+sweep.axes.importance.values=[0, 1]"], "above 0, not sweep.axes.importance = 0"),
+        ([*PHASE, *UNSET, "+sweep.axes.importance.values=[1, 0.1, 10]"], "in order, not sweep.axes.importance"),
         (["+sweep.axes.candidate={path: seed, range: 2}"], "sweep.axes = 'candidate'"),
         (["experiment=phase"], "experiment=phase: no such option"),
     ],

@@ -17,9 +17,7 @@ def tiles_of(seeds, chunk, devices):
 
 
 @given(
-    seeds=st.lists(st.integers(0, 6), min_size=1, max_size=60),
-    chunk=st.integers(1, 70),
-    devices=st.sampled_from([1, 2, 3, 4]),
+    seeds=st.lists(st.integers(0, 6), min_size=1, max_size=60), chunk=st.integers(1, 70), devices=st.sampled_from([1, 2, 3, 4])
 )
 @settings(max_examples=300, deadline=None)
 def test_tiles_cover_every_model_once_with_one_seed_a_row(seeds, chunk, devices):

@@ -28,13 +28,7 @@ class Trained(NamedTuple):
 
 
 def finish(
-    config: RunConfig,
-    trained: Trained,
-    seconds: dict[str, float],
-    folder: Path | None,
-    console: Console,
-    *,
-    page: bool = True,
+    config: RunConfig, trained: Trained, seconds: dict[str, float], folder: Path | None, console: Console, *, page: bool = True
 ) -> xr.Dataset:
     """The labelled Dataset of trained models with its tables; if there is a folder, written there with figures and `page`."""
     trainer, results = trained

@@ -98,7 +98,7 @@ def measure(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """A run's Dataset with more tables; its config says what its models are, and no module that it names is imported."""
     composed = select.config(dataset) | {"imports": [], "tables": [*names], "figures": []}
     config = run_config.read(composed)
-    return tables.add(dataset, names, trainer_for(config, config.groups))
+    return tables.add(netcdf.updated(dataset), names, trainer_for(config, config.groups))
 
 
 def size(config: RunConfig) -> str:

@@ -11,7 +11,7 @@ from superposition_jax.core import attack, model, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
 PENALTIES: Registry[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = Registry(
-    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)),
+    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0))
 )
 """Functions of h (hidden, batch) by name, whose expectation times `penalty_weight` is added to the loss."""
 

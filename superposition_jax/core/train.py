@@ -63,10 +63,7 @@ def train_step(
         )
     first_bad = (state.diverged_at < 0) & ~finite
     state = state.replace(
-        step=state.step + 1,
-        params=params,
-        opt_state=opt_state,
-        diverged_at=jnp.where(first_bad, state.step, state.diverged_at),
+        step=state.step + 1, params=params, opt_state=opt_state, diverged_at=jnp.where(first_bad, state.step, state.diverged_at)
     )
     return state, StepInfo(loss)
 

@@ -44,7 +44,7 @@ class Figure(NamedTuple):
     needs: Sequence[Need] = ()
 
 
-class Experiment(NamedTuple):
+class Declared(NamedTuple):
     """What a folder offers, by the names under which a config asks for it."""
 
     tables: Mapping[str, Table] = {}

@@ -5,10 +5,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from superposition_jax.experiments.declare import Figure as Declared
+from superposition_jax.experiments import declare
 from superposition_jax.experiments.registry import FIGURES
 from superposition_jax.files import whole
-from superposition_jax.results import status
+from superposition_jax.results import netcdf, status
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,8 +21,8 @@ __all__ = ["FIGURES", "draw", "save"]
 def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
     """Draw a figure by its name. Models that diverged are left out or hatched, and counted in a corner."""
     entry = FIGURES[name]
-    function = getattr(import_module(entry.module), name) if isinstance(entry, Declared) else entry
-    drawing, diverged = function(status.without_diverged(dataset)), status.diverged(dataset)
+    function = getattr(import_module(entry.module), name) if isinstance(entry, declare.Figure) else entry
+    drawing, diverged = function(status.without_diverged(netcdf.updated(dataset))), status.diverged(dataset)
     figure: Any = getattr(drawing, "_fig", drawing)  # an Animation has its Figure there
     if diverged:
         note = f"{diverged:,} of {dataset['status'].size:,} models diverged (hatched or not drawn)"

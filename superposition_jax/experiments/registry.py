@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import FOLDERS
-from superposition_jax.experiments.declare import Experiment, Figure, Table
+from superposition_jax.experiments.declare import Declared, Figure, Table
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from superposition_jax.engine.trainer import Trainer
 
-EXPERIMENTS: dict[str, Experiment] = {name: import_module(f"{__package__}.{name}").EXPERIMENT for name in FOLDERS}
+EXPERIMENTS: dict[str, Declared] = {name: import_module(f"{__package__}.{name}").EXPERIMENT for name in FOLDERS}
 """The declaration of every folder."""
 
 TABLES: "dict[str, Table | Callable[[xr.Dataset, Trainer], xr.Dataset]]" = {

@@ -18,11 +18,15 @@ __all__ = ["TABLES", "add"]
 def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Dataset:
     """The Dataset with the variables of some tables, and with their findings as further lines of its attribute `findings`.
 
-    Models that diverged are NaN in what a table is given, and in its variables.
+    Models that diverged are NaN in what a table is given, and they and missing ones in its variables. Without a model that is
+    ok, declared tables are left out.
     """
+    some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
     for name in names:
         entry = TABLES[name]
         if isinstance(entry, Table):
+            if not some_ok:
+                continue
             module = import_module(entry.module)
             dataset = _with_variables(dataset, entry, getattr(module, name)(status.without_diverged(dataset), trainer))
             lines = [*module.findings(status.without_diverged(dataset))]
@@ -38,9 +42,9 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
 def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]) -> xr.Dataset:
     """The Dataset with a table's declared variables, and with its other arrays as coordinates of the dimensions that it adds."""
     sweep = dataset["status"]
-    diverged = sweep.variable == status.STATUS.index("diverged")
+    ok = sweep.variable == status.STATUS.index("ok")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
-    for name in arrays.keys() - table.variables.keys():
+    for name in [name for name in arrays if name not in table.variables]:
         attributes = {"long_name": table.coords[name]} if name in table.coords else {}
         dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
     for name, variable in table.variables.items():
@@ -49,9 +53,11 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
         sizes, values = [sweep.sizes[dim] for dim in dims[variable.per]], arrays[name]
         all_dims = [*dims[variable.per], *variable.dims]
         if not isinstance(values, xr.DataArray):
-            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[variable.per != "run" :])), dims=all_dims)
+            own_shape = np.shape(values)[1 if variable.per != "run" else 0 :]
+            values = xr.DataArray(np.reshape(values, (*sizes, *own_shape)), dims=all_dims)
         values = values.transpose(*all_dims).variable
-        if variable.per == "model" and diverged.any():
-            values = values.astype(np.result_type(values.dtype, np.float32)).where(~diverged)
-        dataset = dataset.assign({name: (all_dims, values.values, values.attrs | {"long_name": variable.meaning})})
+        if variable.per == "model" and not ok.all():
+            values = values.astype(np.result_type(values.dtype, np.float32)).where(ok)
+        attributes = {"long_name": variable.meaning} | ({"per": variable.per} if variable.per != "model" else {})
+        dataset = dataset.assign({name: (all_dims, values.values, values.attrs | attributes)})
     return dataset

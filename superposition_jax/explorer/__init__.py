@@ -9,6 +9,7 @@ import xarray as xr
 
 from superposition_jax.explorer.content import MOST_BYTES, content
 from superposition_jax.files import whole
+from superposition_jax.results import netcdf
 
 FILE = "explorer.html"
 """The page's name in a run's folder."""
@@ -40,6 +41,7 @@ def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
     Raises:
       ValueError: if the Dataset lacks a dimension or the config that the page needs.
     """
+    dataset = netcdf.updated(dataset)
     if missing := [name for name in ("feature", "hidden", "step") if name not in dataset.dims] + (
         ["config"] if "config" not in dataset.attrs else []
     ):

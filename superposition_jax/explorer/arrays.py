@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from superposition_jax.config import run_config
 from superposition_jax.explorer.packing import size
 from superposition_jax.results import select, status
 
@@ -85,12 +86,21 @@ def _principal(w: xr.DataArray) -> xr.DataArray:
 
 
 def _importance(dataset: xr.Dataset) -> xr.DataArray:
-    """Importances I_i (…, feature), without the dimensions along which they are equal; NaN for files of older versions."""
-    if "feature_importance" not in dataset:
-        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
-    values = dataset["feature_importance"]
+    """Importances I_i (…, feature), without the dimensions along which they are equal."""
+    values = dataset["feature_importance"] if "feature_importance" in dataset else _configured_importance(dataset)
     for dim in dataset["loss"].dims:
         first = values.isel({dim: 0}, drop=True)
         if ((values == first) | (values.isnull() & first.isnull())).all():
             values = first
     return values
+
+
+def _configured_importance(dataset: xr.Dataset) -> xr.DataArray:
+    """The same of a whole run of an earlier version, from its config; NaN of a selection."""
+    config = run_config.read(select.config(dataset) | {"imports": [], "tables": [], "figures": []})
+    values = np.full((config.grid.n_points, dataset.sizes["feature"]), np.nan)
+    for group in config.groups:
+        values[group.points, : group.spec.n_features] = group.hparams.importance
+    if config.grid.sizes != dict(dataset["status"].sizes):
+        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
+    return xr.DataArray(config.grid.unravel(values), dims=(*dataset["status"].dims, "feature"))

@@ -15,9 +15,9 @@ def spread_widely(values: np.ndarray) -> bool:
     return bool(values.min() > 0 and values.max() / values.min() >= 20)
 
 
-def place(dataset: xr.Dataset, here: Mapping[str, int], end: str = "") -> str:
+def place(dataset: xr.Dataset, place: Mapping[str, int], end: str = "") -> str:
     """A place on the sweep's axes in words, as `n_hidden = 5, 1 − S = 0.03`, followed by `end` unless there are no axes."""
-    words = ", ".join(label(dataset, dim, number) for dim, number in here.items())
+    words = ", ".join(label(dataset, dim, number) for dim, number in place.items())
     return words + end if words else ""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.results import assemble, select
+from superposition_jax.results import assemble, netcdf, select
 from superposition_jax.sweep import Grid, Group, take
 from superposition_jax.types import PARAMS
 
@@ -38,7 +38,7 @@ def stuck_cells(dataset: xr.Dataset, tolerance: float = EXCESS) -> xr.DataArray:
     """
     if missing := [name for name in ("loss", "loss_stderr", "loss_relative") if name not in dataset]:
         raise ValueError(f"check: the Dataset has no {', '.join(missing)}; give a run's whole Dataset")
-    best = _best(dataset)
+    best = _best(netcdf.updated(dataset))
     flagged = np.zeros(best["loss"].size, bool)
     for cells, _ in _violations(best, tolerance):
         flagged[cells] = True

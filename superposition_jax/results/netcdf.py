@@ -97,11 +97,15 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; give the folder of a run, outputs/<name>/<time>")
     with xr.open_dataset(file, engine="h5netcdf") as stored:
-        return _with_paths((stored if names is None else stored[[*names]]).load())
+        return updated((stored if names is None else stored[[*names]]).load())
 
 
-def _with_paths(dataset: xr.Dataset) -> xr.Dataset:
-    """The Dataset with a `path` on its axes, which files of earlier versions have as `long_name` only."""
+_RENAMED = {"kept": "on_level", "aligned_above": "less_aligned_rotations"}
+
+
+def updated(dataset: xr.Dataset) -> xr.Dataset:
+    """A Dataset of any earlier version as this one names it: with a `path` on its axes, and variables by their new names."""
+    dataset = dataset.rename({old: new for old, new in _RENAMED.items() if old in dataset and new not in dataset})
     dims = dataset["status"].dims if "status" in dataset else ()
     for coordinate in dataset.coords.values():
         path = coordinate.attrs.get("long_name")

@@ -21,6 +21,7 @@ import xarray as xr
 
 from superposition_jax.core.model import MODELS
 from superposition_jax.results import labels
+from superposition_jax.results.status import STATUS
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
@@ -87,6 +88,15 @@ def cells(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
         yield place, dataset.isel(place)
 
 
+def ok_cells(dataset: xr.Dataset, *names: str) -> Iterator[tuple[dict[str, int], xr.Dataset]]:
+    """Cells as in `cells`, with some variables of the seeds that are ok; cells without such a seed are left out."""
+    seed = seed_dim(dataset)
+    for place, cell in cells(dataset[[*names, "loss", "status"]]):
+        ok = (cell["status"] == STATUS.index("ok")).values
+        if ok.any():
+            yield place, cell if seed is None else cell.isel({seed: ok})
+
+
 def across(dataset: xr.Dataset) -> str | None:
     """The dimension to put on a figure's horizontal axis: the density's, or else the longest; None for a single cell."""
     dims = cell_dims(dataset)
@@ -128,14 +138,14 @@ def config(dataset: xr.Dataset) -> dict[str, Any]:
     return json.loads(dataset.attrs["config"])
 
 
-def leaf(dataset: xr.Dataset, path: str, here: Mapping[str, int], default: Any = None) -> Any:
+def leaf(dataset: xr.Dataset, path: str, place: Mapping[str, int], default: Any = None) -> Any:
     """The value of a leaf of the config at a place on the sweep's axes, from the axis over it or else from the run's config.
 
     `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
     """
     for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(here):
-            return coordinate.isel({dim: here[dim] for dim in coordinate.dims}).item()
+        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(place):
+            return coordinate.isel({dim: place[dim] for dim in coordinate.dims}).item()
     value: Any = config(dataset)
     for key in path.split("."):
         if key not in value:

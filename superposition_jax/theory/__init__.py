@@ -11,13 +11,4 @@ from superposition_jax.theory.losses import (
     variance,
 )
 
-__all__ = [
-    "Real",
-    "constant_loss",
-    "linear_loss",
-    "moments",
-    "one_active_loss",
-    "polygon",
-    "ramp_error",
-    "variance",
-]
+__all__ = ["Real", "constant_loss", "linear_loss", "moments", "one_active_loss", "polygon", "ramp_error", "variance"]

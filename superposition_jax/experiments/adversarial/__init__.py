@@ -1,19 +1,17 @@
 """Superposition and adversarial examples: the cost of an attack, relative to its cost for a model without superposition."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import measured
 
-EXPERIMENT = Experiment(
+_VARIABLES = {
+    "vulnerability": Variable(
+        "(L' − L)/(λ² max I_i): what the attack adds to the loss, over what it adds for a model without superposition"
+    )
+}
+
+EXPERIMENT = Declared(
     tables={
-        "vulnerability": Table(
-            f"{__name__}.table",
-            variables={
-                "vulnerability": Variable(
-                    "(L' − L)/(λ² max I_i): what the attack adds to the loss, over what it adds for a model without superposition"
-                ),
-            },
-            needs=(measured("attacked_loss", "attack_radius"),),
-        )
+        "vulnerability": Table(f"{__name__}.table", variables=_VARIABLES, needs=(measured("attacked_loss", "attack_radius"),))
     },
     figures={
         "vulnerability": Figure(f"{__name__}.figure", table="vulnerability"),

@@ -24,8 +24,7 @@ def vulnerability(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArr
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Features per dimension, vulnerability and both losses of every cell, and the rank correlation of the first two."""
-    few = dataset[["vulnerability", "dims_per_feature", "attacked_loss", "loss"]]
-    for place, cell in select.cells(few):
+    for place, cell in select.ok_cells(dataset, "vulnerability", "dims_per_feature", "attacked_loss"):
         cost = cell["vulnerability"]
         yield (
             f"{labels.place(dataset, place, ', ')}{median(1 / cell['dims_per_feature'].values):.2f} features per dimension, "
@@ -33,6 +32,7 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             f"(range {float(cost.min()):.2f}–{float(cost.max()):.2f}), loss {median(cell['loss'].values):.3g}, "
             f"attacked {median(cell['attacked_loss'].values):.3g}"
         )
-    if few["loss"].size > 2:
-        rank = spearmanr(1 / few["dims_per_feature"].values.ravel(), few["vulnerability"].values.ravel(), nan_policy="omit")
+    if dataset["loss"].size > 2:
+        packed, cost = 1 / dataset["dims_per_feature"].values.ravel(), dataset["vulnerability"].values.ravel()
+        rank = spearmanr(packed, cost, nan_policy="omit")
         yield f"over all models, vulnerability and features per dimension have a rank correlation of {rank.statistic:.3f}"

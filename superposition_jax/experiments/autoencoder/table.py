@@ -23,10 +23,7 @@ from superposition_jax.types import Hparams, Params, Spec
 
 SIZES = (0.5, 1.0, 2.0, 4.0)
 """Latents per feature, D/n."""
-KINDS = {
-    **{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)},
-    **{f"top {k}": (k, 0.0) for k in (1, 2, 4)},
-}
+KINDS = {**{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)}, **{f"top {k}": (k, 0.0) for k in (1, 2, 4)}}
 """k (0: all) and λ of the sparse autoencoders, by name."""
 SEEDS = 2
 """Sparse autoencoders of a size and kind for each model."""
@@ -82,9 +79,9 @@ def _train(model_seed, seed, hparams: Hparams, params: Params, setting: Setting,
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Recovery, count and explained variance of every kind of autoencoder in every cell."""
-    names = ["sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented", "loss"]
-    few = dataset[names].sel(dictionary=SHOWN).mean("sae_seed")
-    for place, cell in select.cells(few):
+    shown = dataset.sel(dictionary=SHOWN)
+    for place, seeds in select.ok_cells(shown, "sae_features_found", "sae_chance", "sae_latents", "sae_explained", "represented"):
+        cell = seeds.mean("sae_seed")
         words = [
             f"{name} {mean_error(cell['sae_features_found'].sel(sae=name).values, '.3f')} "
             f"(chance {float(cell['sae_chance'].sel(sae=name).mean()):.2f}), "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from numbers import Real
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import TIED, every_model, need
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
@@ -18,19 +18,19 @@ def _one_positive_axis(specs: Sequence[Spec], grid: Grid) -> bool:
 _ONE_AXIS = need("one axis of numbers above 0 beside the seed's", _one_positive_axis)
 
 
-EXPERIMENT = Experiment(
+_VARIABLES = {
+    "digons": Variable("whether the features form two digons, with one feature dropped"),
+    "crossing": Variable(
+        "value of the axis at which the best seeds cease to be two digons", per="run", nan="they do not, or there are no seeds"
+    ),
+    "crossing_error": Variable("standard error of crossing, from resampled seeds", per="run", nan="crossing is NaN"),
+}
+
+EXPERIMENT = Declared(
     tables={
         "crossing": Table(
             f"{__name__}.table",
-            variables={
-                "digons": Variable("whether the features form two digons, with one feature dropped"),
-                "crossing": Variable(
-                    "value of the axis at which the best seeds cease to be two digons",
-                    per="run",
-                    nan="they do not, or there are no seeds",
-                ),
-                "crossing_error": Variable("standard error of crossing, from resampled seeds", per="run", nan="crossing is NaN"),
-            },
+            variables=_VARIABLES,
             needs=(TIED, every_model(lambda spec: spec.n_features == 5, "model.n_features = 5"), _ONE_AXIS),
         )
     },

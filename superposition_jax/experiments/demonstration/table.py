@@ -35,7 +35,7 @@ def _against_linear(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """How many features are represented, how often exactly the linear model's, and the relative loss, for every cell."""
-    for place, cell in select.cells(dataset[["principal", "loss_over_linear", "represented", "loss"]]):
+    for place, cell in select.ok_cells(dataset, "principal", "loss_over_linear", "represented"):
         count, ratio = float(cell["represented"].median()), float(cell["loss_over_linear"].median())
         principal = share_of_seeds(cell["principal"].values == 1)
         yield (

@@ -1,17 +1,11 @@
 """Whether features spread evenly over the hidden space, as a tight frame does."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import TIED
 
-EXPERIMENT = Experiment(
-    tables={
-        "frames": Table(
-            f"{__name__}.table",
-            variables={
-                "frame_potential": Variable("m·‖WWᵀ‖²/‖W‖⁴, Frobenius norms: 1 for a tight frame, m where all W_i are on a line")
-            },
-            needs=(TIED,),
-        )
-    },
+_VARIABLES = {"frame_potential": Variable("m·‖WWᵀ‖²/‖W‖⁴, Frobenius norms: 1 for a tight frame, m where all W_i are on a line")}
+
+EXPERIMENT = Declared(
+    tables={"frames": Table(f"{__name__}.table", variables=_VARIABLES, needs=(TIED,))},
     figures={"frames": Figure(f"{__name__}.figure", table="frames")},
 )

@@ -36,7 +36,7 @@ def of_random_directions(features: np.ndarray, m: int) -> np.ndarray:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The frame potential in every cell, beside that of as many random directions."""
-    for place, cell in select.cells(dataset[["frame_potential", "represented", "loss"]]):
+    for place, cell in select.ok_cells(dataset, "frame_potential", "represented"):
         random = of_random_directions(cell["represented"].values, int(select.leaf(dataset, "model.n_hidden", place)))
         yield (
             f"{labels.place(dataset, place, ': ')}frame potential {mean_error(cell['frame_potential'].values, '.4f')}, "

@@ -50,9 +50,8 @@ def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The measures of every cell, and the levels that most seeds are not on."""
-    names = [name for name, values in dataset.data_vars.items() if values.dims == (*dataset["status"].dims, "basis")]
-    few = dataset[[*names, "represented", "rank", "condition", "loss"]]
-    for place, cell in select.cells(few):
+    names = [str(name) for name, values in dataset.data_vars.items() if values.dims == (*dataset["status"].dims, "basis")]
+    for place, cell in select.ok_cells(dataset, *names, "represented", "rank", "condition"):
         n = int(select.leaf(dataset, "model.n_features", place))
         trained, turned = ({name: values.values for name, values in cell.isel(basis=k).items()} for k in (0, 1))
         worse = np.log10(turned["basis_loss"] / trained["basis_loss"])

@@ -40,7 +40,7 @@ def _single_feature_share(cell: xr.Dataset, n: int) -> str:
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """False activations by two others before and after bias and activation, and the cost of interference, in every cell."""
     names = ("false_positive", "false_negative", "false_square", "alternatives", "one_active_interference")
-    for place, cell in select.cells(dataset[[*names, "benefit_loss", "interference_loss", "loss"]]):
+    for place, cell in select.ok_cells(dataset, *names, "benefit_loss", "interference_loss"):
         two = cell.sel(others=2)
         raw, activated, biased = (two["false_square"].sel(stage=stage).values for stage in STAGES)
         loud = np.where(raw > FAINT**2, raw, np.nan)

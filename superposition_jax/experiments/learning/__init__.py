@@ -1,63 +1,57 @@
 """Learning dynamics: dimensionalities that jump between those of solids, and sets of features that part in stages."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import EQUAL_TRAINING, IN_SETS, SEVERAL_HIDDEN, SNAPSHOTS, TIED, every_model
 
 NEAR, MOVED, MOVERS, SETTLED = 0.03, 0.05, 2, 0.1
 """Largest distance of a D_i on a solid's level, least move of a D_i, moves that make an event, and share of training before
 events count."""
 
-EXPERIMENT = Experiment(
+_JUMPS = {
+    "on_level_early": Variable(
+        f"share of represented features with D_i within {NEAR} of a solid's, from 0.5 to 5 % of training",
+        nan="no feature is represented then",
+    ),
+    "on_level_late": Variable(
+        f"share of represented features with D_i within {NEAR} of a solid's, in the last half of training",
+        nan="no feature is represented then",
+    ),
+    "event_time": Variable(
+        f"share of training after {SETTLED:.0%} in events: windows of 1 % in which ≥ {MOVERS} D_i move by {MOVED}"
+    ),
+    "event_drop": Variable(
+        f"share of the fall of the loss after {SETTLED:.0%} of training that happens in events", nan="the loss does not fall then"
+    ),
+}
+_STAGES = {
+    "axis_share": Variable("share of ‖W‖² along the line through both sets' means", ("snapshot",)),
+    "within_least": Variable("least cosine between features of one set", ("snapshot",)),
+    "within_most": Variable("largest |cosine| between features of one set", ("snapshot",)),
+    "partner": Variable("greatest over features of the cosine with the most opposite feature of the other set", ("snapshot",)),
+    "roundness": Variable("ratio of the second to the first variance of W across that line", ("snapshot",)),
+    "line_step": Variable(
+        "step of the last snapshot at which each set is one direction: ‖W‖² > 1.5, cosines within sets > 0.9",
+        nan="no snapshot is so",
+    ),
+    "line_share": Variable(
+        "axis_share at line_step: 1 where the sets point to opposite sides, ½ where they are orthogonal", nan="no snapshot is so"
+    ),
+    "triangles_step": Variable(
+        "step of the first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
+        nan="no snapshot is so",
+    ),
+    "antiprism_step": Variable(
+        "step of the first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partner < −0.95",
+        nan="no snapshot is so",
+    ),
+}
+
+EXPERIMENT = Declared(
     tables={
-        "jumps": Table(
-            f"{__name__}.jumps",
-            variables={
-                "on_level_early": Variable(
-                    f"share of represented features with D_i within {NEAR} of a solid's, from 0.5 to 5 % of training",
-                    nan="no feature is represented then",
-                ),
-                "on_level_late": Variable(
-                    f"share of represented features with D_i within {NEAR} of a solid's, in the last half of training",
-                    nan="no feature is represented then",
-                ),
-                "event_time": Variable(
-                    f"share of training after {SETTLED:.0%} in events: windows of 1 % in which ≥ {MOVERS} D_i move by {MOVED}"
-                ),
-                "event_drop": Variable(
-                    f"share of the fall of the loss after {SETTLED:.0%} of training that happens in events",
-                    nan="the loss does not fall then",
-                ),
-            },
-            needs=(TIED, SNAPSHOTS, EQUAL_TRAINING),
-        ),
+        "jumps": Table(f"{__name__}.jumps", variables=_JUMPS, needs=(TIED, SNAPSHOTS, EQUAL_TRAINING)),
         "stages": Table(
             f"{__name__}.stages",
-            variables={
-                "axis_share": Variable("share of ‖W‖² along the line through both sets' means", ("snapshot",)),
-                "within_least": Variable("least cosine between features of one set", ("snapshot",)),
-                "within_most": Variable("largest |cosine| between features of one set", ("snapshot",)),
-                "partner": Variable(
-                    "greatest over features of the cosine with the most opposite feature of the other set",
-                    ("snapshot",),
-                ),
-                "roundness": Variable("ratio of the second to the first variance of W across that line", ("snapshot",)),
-                "line_step": Variable(
-                    "step of the last snapshot at which each set is one direction: ‖W‖² > 1.5, cosines within sets > 0.9",
-                    nan="no snapshot is so",
-                ),
-                "line_share": Variable(
-                    "axis_share at line_step: 1 where the sets point to opposite sides, ½ where they are orthogonal",
-                    nan="no snapshot is so",
-                ),
-                "triangles_step": Variable(
-                    "step of the first snapshot with triangles: ‖W‖² > 4, |cosines| within sets < 0.15, roundness > 0.7",
-                    nan="no snapshot is so",
-                ),
-                "antiprism_step": Variable(
-                    "step of the first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partner < −0.95",
-                    nan="no snapshot is so",
-                ),
-            },
+            variables=_STAGES,
             needs=(
                 *(TIED, SNAPSHOTS, EQUAL_TRAINING, IN_SETS),
                 every_model(lambda s: len(s.sets) == 2 and min(s.sets) > 1, "two sets of two or more features (data.sets.sizes)"),

@@ -63,7 +63,7 @@ def _measure(d: np.ndarray, norm: np.ndarray, curve: np.ndarray, snapshot: np.nd
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Features on levels early and late, and the shares of time and of the fall of the loss in events, for every cell."""
-    for place, cell in select.cells(dataset[[*_MEASURES, "loss"]]):
+    for place, cell in select.ok_cells(dataset, *_MEASURES):
         early, late, time, drop = (f"{mean_error(cell[name].values, '.0f', 100)} %" for name in _MEASURES)
         yield (
             f"{labels.place(dataset, place, ', ')}of represented features {early} have the D_i of a solid early in training, "

@@ -73,8 +73,7 @@ def _first(holds: np.ndarray, values: np.ndarray) -> float:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The order of the stages in every cell, their steps, and the geometry at the end."""
-    few = dataset[[*_STAGES, *_MEASURES, "loss"]]
-    for place, cell in select.cells(few):
+    for place, cell in select.ok_cells(dataset, *_STAGES, *_MEASURES):
         words = labels.place(dataset, place, ", ")
         line, line_share, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)

@@ -77,7 +77,7 @@ def _count_pairs(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dic
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Asymmetric and symmetric pairs of every cell, and the share of each that is inhibited."""
-    for place, cell in select.cells(dataset[[*_COUNTS, "loss"]]):
+    for place, cell in select.ok_cells(dataset, *_COUNTS):
         shares = ", ".join(_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
         yield f"{labels.place(dataset, place, ', ')}pairs of features in one neuron: {shares}"
 

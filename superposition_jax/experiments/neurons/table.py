@@ -38,8 +38,9 @@ def _has_negative_values(group: Group) -> per_model.Arrays:
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Neurons of every cell's best seed by the number of features that they serve, and polysemantic ones over seeds."""
     few = dataset[["features_per_neuron", "neurons_per_feature", "loss", "loss_relative", "status"]]
-    best, reached = select.best_seed(few), reached_best(few, select.seed_dim(few))
-    for place, cell in select.cells(few):
+    few = few.assign(reached_best=reached_best(few, select.seed_dim(few)))
+    best = select.best_seed(few)
+    for place, cell in select.ok_cells(few, "features_per_neuron", "reached_best"):
         per_neuron, per_feature = (best.isel(place)[name].values for name in ("features_per_neuron", "neurons_per_feature"))
         mono, poly, silent = (int(kind.sum()) for kind in (per_neuron == 1, per_neuron > 1, per_neuron == 0))
         polysemantic = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()
@@ -50,5 +51,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             f"{mono} monosemantic neurons, {poly} polysemantic, {silent} silent, {len(served)} features by "
             f"{served.mean() if served.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
             f"none in {share_of_seeds(polysemantic == 0)}; "
-            f"within {REACHED:.0%} of the best loss {share_of_seeds(reached.isel(place).values)}"
+            f"within {REACHED:.0%} of the best loss {share_of_seeds(cell['reached_best'].values)}"
         )

@@ -1,6 +1,6 @@
 """Almost orthogonal vectors: how many there are, and how near trained features come to the best packings."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import SEVERAL_HIDDEN, TIED, every_model
 
 MOST = 256
@@ -9,23 +9,25 @@ MOST = 256
 STREAM = 5
 """Number of this folder's stream of random numbers."""
 
-EXPERIMENT = Experiment(
+_VARIABLES = {
+    "represented_coherence": Variable("max |Ŵ_i·Ŵ_j| over represented features"),
+    "represented_rms": Variable("root mean square of Ŵ_i·Ŵ_j over pairs of represented features"),
+    "packed_coherence": Variable(
+        "max |cos| of as many unit vectors in R^m as features are represented, optimised: the best restart"
+    ),
+    "packed_worst": Variable("the same for the worst restart"),
+    "bound_coherence": Variable("lower bound on max |cos| of as many vectors in R^m (Welch, Levenshtein)"),
+    "random_coherence": Variable("quantiles of max |cos| of as many random directions in R^m", ("packing_quantile",)),
+    "packing_vectors": Variable(
+        f"most unit vectors in R^m found with |cos| ≤ ε, up to {MOST}", ("packing_m", "packing_epsilon"), per="run"
+    ),
+}
+
+EXPERIMENT = Declared(
     tables={
         "packing": Table(
             f"{__name__}.table",
-            variables={
-                "represented_coherence": Variable("max |Ŵ_i·Ŵ_j| over represented features"),
-                "represented_rms": Variable("root mean square of Ŵ_i·Ŵ_j over pairs of represented features"),
-                "packed_coherence": Variable(
-                    "max |cos| of as many unit vectors in R^m as features are represented, optimised: the best restart"
-                ),
-                "packed_worst": Variable("the same for the worst restart"),
-                "bound_coherence": Variable("lower bound on max |cos| of as many vectors in R^m (Welch, Levenshtein)"),
-                "random_coherence": Variable("quantiles of max |cos| of as many random directions in R^m", ("packing_quantile",)),
-                "packing_vectors": Variable(
-                    f"most unit vectors in R^m found with |cos| ≤ ε, up to {MOST}", ("packing_m", "packing_epsilon"), per="run"
-                ),
-            },
+            variables=_VARIABLES,
             needs=(TIED, SEVERAL_HIDDEN, every_model(lambda spec: spec.n_features <= 1024, "model.n_features up to 1024")),
         )
     },

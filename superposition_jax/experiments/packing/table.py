@@ -104,7 +104,7 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for epsilon, counts in zip(EPSILONS, dataset["packing_vectors"].values.T, strict=True):
         words = (_count(m, size, epsilon) for m, size in zip(dataset["packing_m"].values.tolist(), counts.tolist(), strict=True))
         yield f"most vectors found with |cos| ≤ {epsilon:.3g} (and upper bound): {', '.join(words)}"
-    for place, cell in select.cells(dataset[["represented", *_MEASURES, "loss"]]):
+    for place, cell in select.ok_cells(dataset, "represented", *_MEASURES):
         low, high = (float(cell["random_coherence"].isel(packing_quantile=k).mean()) for k in (0, -1))
         greatest, rms, packed, bound = (
             mean_error(cell[name].values, ".3f")

@@ -17,7 +17,7 @@ def superposed(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Represented features, those in superposition, and relative loss: medians of every cell."""
-    for place, cell in select.cells(dataset[["represented", "superposed", "loss_relative", "loss"]]):
+    for place, cell in select.ok_cells(dataset, "represented", "superposed", "loss_relative"):
         represented, superposed, loss = (float(cell[name].median()) for name in ("represented", "superposed", "loss_relative"))
         yield (
             f"{labels.place(dataset, place, ', ')}median of {represented:g} features, {superposed:g} of them in superposition, "

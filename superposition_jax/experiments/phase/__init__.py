@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import Need
 from superposition_jax.experiments.reached import REACHED
 from superposition_jax.sweep import Grid
@@ -35,24 +35,24 @@ def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
 
 _CANDIDATE = {"dims": ("candidate",), "per": "cell", "nan": "the candidates are not known there", "optional": True}
 
-EXPERIMENT = Experiment(
+_VARIABLES = {
+    "best_loss": Variable("least loss over seeds", per="cell", nan="all seeds diverged"),
+    "reached": Variable(f"share of seeds within {REACHED:.0%} of best_loss", per="cell", nan="all seeds diverged"),
+    "phase": Variable(f"phase of the extra feature in the best seed's W: {_PHASES}", per="cell"),
+    "phase_mean": Variable(f"the same for means over all seeds but the worst: {_PHASES}", per="cell"),
+    "candidate_loss": Variable("loss of the paper's candidate solution, in closed form", **_CANDIDATE),
+    "optimised_loss": Variable(
+        "loss of the candidate after training from it: the best norms and biases for its arrangement", **_CANDIDATE
+    ),
+    "optimised_norm": Variable("‖W_i‖ of the extra feature in the optimised candidate", **_CANDIDATE),
+    "optimised_superposition": Variable("Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE),
+}
+
+EXPERIMENT = Declared(
     tables={
         "phase": Table(
             f"{__name__}.table",
-            variables={
-                "best_loss": Variable("least loss over seeds", per="cell", nan="all seeds diverged"),
-                "reached": Variable(f"share of seeds within {REACHED:.0%} of best_loss", per="cell", nan="all seeds diverged"),
-                "phase": Variable(f"phase of the extra feature in the best seed's W: {_PHASES}", per="cell"),
-                "phase_mean": Variable(f"the same for means over all seeds but the worst: {_PHASES}", per="cell"),
-                "candidate_loss": Variable("loss of the paper's candidate solution, in closed form", **_CANDIDATE),
-                "optimised_loss": Variable(
-                    "loss of the candidate after training from it: the best norms and biases for its arrangement", **_CANDIDATE
-                ),
-                "optimised_norm": Variable("‖W_i‖ of the extra feature in the optimised candidate", **_CANDIDATE),
-                "optimised_superposition": Variable(
-                    "Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE
-                ),
-            },
+            variables=_VARIABLES,
             needs=(
                 Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane),
             ),

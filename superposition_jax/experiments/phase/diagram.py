@@ -53,7 +53,7 @@ def settings(dataset: xr.Dataset) -> Iterator[tuple[dict[str, int], bool]]:
     """Places on the axes other than density and importance, and whether the paper's candidates are known there."""
     size, first = shape(dataset), dataset[["loss"]].isel(dict.fromkeys(plane(dataset), 0), drop=True)
     for place, _ in select.cells(first):
-        leaf = partial(select.leaf, dataset, here=place)
+        leaf = partial(select.leaf, dataset, place=place)
         papers = all(leaf(path, default=value) == value for path, value in _PAPERS.items())
         equal = set(leaf("data.importance.list")[:-1]) == {1.0}
         yield place, papers and equal and leaf("data.values.law") in candidates.PAIR_SQUARE and size in candidates.CANDIDATES

@@ -1,6 +1,6 @@
 """Compressed sensing: recovery of x from h = Wx by the model's ReLU layer and by other decoders that know W."""
 
-from superposition_jax.experiments.declare import Experiment, Figure, Table, Variable
+from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import (
     DENSITY_AXIS,
     INDEPENDENT,
@@ -15,15 +15,15 @@ from superposition_jax.experiments.needs import (
 STREAM = 6
 """Number of this folder's stream of random numbers."""
 
-EXPERIMENT = Experiment(
+_VARIABLES = {
+    "recovery_error": Variable("E‖x − x'‖² / Σ_i Var x_i with x' recovered from Wx", ("recovery_matrix", "recovery_decoder"))
+}
+
+EXPERIMENT = Declared(
     tables={
         "recovery": Table(
             f"{__name__}.table",
-            variables={
-                "recovery_error": Variable(
-                    "E‖x − x'‖² / Σ_i Var x_i with x' recovered from Wx", ("recovery_matrix", "recovery_decoder")
-                )
-            },
+            variables=_VARIABLES,
             needs=(
                 *(TIED, LINEAR_HIDDEN, is_one_of("activation", "model.activation", "relu"), RECONSTRUCTION),
                 *(INDEPENDENT, NOT_NEGATIVE),

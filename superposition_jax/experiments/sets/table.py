@@ -34,7 +34,7 @@ def _mean(values: np.ndarray) -> np.float32:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Positions of partners, two features of one set, in every cell, and mean squared cosines within and across sets."""
-    for place, cell in select.cells(dataset[["within", "within_square", "across_square", "loss"]]):
+    for place, cell in select.ok_cells(dataset, "within", "within_square", "across_square"):
         words = labels.place(dataset, place, ", ")
         within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))
         if not np.isfinite(within).any():

@@ -36,6 +36,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         "dedicated": "without superposition",
         "linear": "best linear code",
     }
-    for place, cell in select.cells(dataset):
+    for place, cell in select.ok_cells(dataset, *(f"simulation_{name}" for name in names)):
         words = (f"{text} {mean_error(cell[f'simulation_{name}'].values, '.3g')}" for name, text in names.items())
         yield f"{labels.place(dataset, place, ': ')}{', '.join(words)}"

@@ -40,8 +40,8 @@ def _counts(*kinds: np.ndarray) -> dict[str, Any]:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """For every cell the commonest arrangement of few features, or the shares of many features in each kind of solid."""
-    few, seed = dataset[[*components.VARIABLES, "loss"]], select.seed_dim(dataset)
-    for number, (place, cell) in enumerate(select.cells(few)):
+    seed = select.seed_dim(dataset)
+    for number, (place, cell) in enumerate(select.ok_cells(dataset, *components.VARIABLES)):
         if number == _MOST_CELLS:
             yield "further cells are not listed"
             return

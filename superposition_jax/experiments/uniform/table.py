@@ -22,7 +22,7 @@ def plateaus(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """D* and relative loss of every cell, and the plateau that all of its models are on."""
-    for place, cell in select.cells(dataset[["plateau", "dims_per_feature", "loss_relative", "loss"]]):
+    for place, cell in select.ok_cells(dataset, "plateau", "dims_per_feature", "loss_relative"):
         plateau = cell["plateau"].values.ravel()
         where = ", on the plateau at 1" if (plateau == 1).all() else ", on the plateau at ½" if (plateau == 0.5).all() else ""
         stars, loss = (mean_error(cell[name].values) for name in ("dims_per_feature", "loss_relative"))
