@@ -47,8 +47,8 @@ toc_object_entries_show_parents = "hide"
 viewcode_follow_imported_members = False
 jax.Array.__name__ = jax.Array.__qualname__ = "Array"  # for shapes; jaxlib has its own path there
 
-nitpick_ignore_regex = [("py:.*", r"(?!superposition_jax\.).*")]
-"""Other libraries' types: looking them up would take a network."""
+nitpick_ignore_regex = [("py:.*", r"(?!superposition_jax\.).*"), ("py:class", r".*\._[A-Z]\w*")]
+"""Other libraries' types, since looking them up would take a network, and type variables."""
 
 html_theme = "furo"
 html_static_path = ["_static"]

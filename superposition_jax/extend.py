@@ -1,10 +1,11 @@
-"""All registries to which a module of yours may add a name, and the types of their entries::
+"""All registries to which a module of yours may add a name, and the types of their entries.
 
-# mine.py, which the command imports first: imports=[mine]
-import jax.numpy as jnp
-from superposition_jax import extend
+A module mine.py, which the command imports first with `imports=[mine]`::
 
-extend.TARGETS["product"] = extend.Target(jnp.multiply, arity=2, meaning="y_i = x_i · x_{i+1}")
+    import jax.numpy as jnp
+    from superposition_jax import extend
+
+    extend.TARGETS["product"] = extend.Target(jnp.multiply, arity=2, meaning="y_i = x_i · x_{i+1}")
 """
 
 from superposition_jax.core.data import ESTIMATORS, IMPORTANCES, LAWS, Estimator, Law

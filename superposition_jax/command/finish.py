@@ -24,7 +24,7 @@ class Trained(NamedTuple):
 
     trainer: Trainer
     results: list[dict[str, np.ndarray]]
-    """Of each of the trainer's groups, arrays (model, …) by name."""
+    """Arrays (model, …) by name, a dict for each of the trainer's groups."""
 
 
 def finish(

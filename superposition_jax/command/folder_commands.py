@@ -18,7 +18,7 @@ class FolderCommand(NamedTuple):
     do: Callable[[Path, dict[str, Any]], object]
     """Takes the folder, and the keys that stand beside it."""
     keys: str | None = None
-    """How keys beside it must begin; None: there are none."""
+    """Prefix that further keys must have; None allows no further keys."""
 
 
 def _merge(folder: Path, keys: dict[str, Any]) -> None:

@@ -96,7 +96,7 @@ def _importance(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def _configured_importance(dataset: xr.Dataset) -> xr.DataArray:
-    """The same of a whole run of an earlier version, from its config; NaN of a selection."""
+    """Each feature's importance from the config, for a Dataset of a version that did not store it; NaN for a selection."""
     config = run_config.read(select.config(dataset) | {"imports": [], "tables": [], "figures": []})
     values = np.full((config.grid.n_points, dataset.sizes["feature"]), np.nan)
     for group in config.groups:

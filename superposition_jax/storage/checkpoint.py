@@ -115,7 +115,7 @@ class RunStore:
         return self.parts.read(points)
 
     def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
-        """Keep finished models; the state that they trained in is over."""
+        """Save finished models and delete the state that they trained in."""
         self.parts.write(group, places, results)
         self._forget()
 

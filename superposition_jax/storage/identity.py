@@ -17,7 +17,7 @@ _DECISIVE = ("superposition_jax", "source", "jax", "jaxlib", "optax")
 
 
 class RunIdentity(NamedTuple):
-    """What every part says of its run."""
+    """Identity of a run, stored in every part."""
 
     config: dict[str, Any]
     """Leaves and versions that its results depend on, flat."""
@@ -25,7 +25,7 @@ class RunIdentity(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the names of the shard's files begin with."""
+        """Prefix of the names of the shard's files."""
         return shard_name(self.shard)
 
 
@@ -54,7 +54,7 @@ def versions() -> dict[str, str]:
 
 
 def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """In words, where two flat configs differ; empty where they do not.
+    """The differences of two flat configs in words; empty where they are equal.
 
     >>> differences({"seed": 0, "train.steps": 5}, {"seed": 0, "train.steps": 9})
     'train.steps = 5 there, 9 here'

@@ -1,4 +1,4 @@
-"""Finished models of a run on disk while others train: its folder parts/, of which each file is whole or not there.
+"""Finished models of a run on disk while others train: its folder parts/, of which each file is complete or absent.
 
 A part's name says its shard, its first point, how many it has, and a digest of its content, so damage shows. Inside it says of
 which run it is and which points it has. So any process can add parts, and whoever finds all points can put the results
