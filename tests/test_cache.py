@@ -64,6 +64,7 @@ def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
     assert len(compilations) == 2
 
 
+@pytest.mark.slow
 def test_a_new_process_can_use_programs_of_orthogonal_starts(tmp_path):
     """It used to end by a segmentation fault, when they called LAPACK."""
     command = [sys.executable, "-m", "superposition_jax.run", "model.init.kind=orthogonal", "train.steps=1", "figures=[]"]

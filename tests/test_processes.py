@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 
+import pytest
 from bits import same
 from shell import run
 
@@ -19,6 +20,7 @@ def start(cwd, *arguments, **environment):
     return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_mesh_give_the_bits_of_one(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
