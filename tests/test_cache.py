@@ -4,8 +4,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from superposition_jax.core import targets
 from superposition_jax.engine import population, program_cache
@@ -52,6 +54,19 @@ def test_other_arguments_are_other_programs(numbers, compilations):
     train(numbers, spec=replace(SPEC, steps=11))
     train(numbers, devices=1)
     assert len(compilations) == len(list(program_cache.folder().iterdir())) == 3
+
+
+def test_programs_of_another_cache_are_not_kept(numbers, tmp_path):
+    """What JAX's own cache has returned, when saved again, ends in "Function … not found"."""
+    train(numbers)
+    assert len(list(program_cache.folder().iterdir())) == 1
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "of JAX"))
+    try:
+        train(numbers, spec=replace(SPEC, steps=11))
+    finally:
+        jax.config.update("jax_compilation_cache_dir", None)
+        reset_cache()
+    assert len(list(program_cache.folder().iterdir())) == 1
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: whole[:50] + b"?" + whole[51:], lambda whole: b""])

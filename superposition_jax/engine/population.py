@@ -199,7 +199,7 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, models: int, keep: bool =
     devices = [*mesh.devices.flat]
     options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
     shape, slices = hparams.learning_rate.shape, tuning.slices(spec, _platform(mesh))
-    keep = keep and jax.process_count() == 1 and program_cache.is_reproducible()
+    keep = keep and jax.process_count() == 1 and program_cache.can_keep()
     file = program_cache.file_of(devices, spec, shape, slices, options("advance")) if keep else None
     compiled = program_cache.load(file, devices) if file else None
     if compiled is None:

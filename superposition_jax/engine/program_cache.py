@@ -2,8 +2,8 @@
 
 A file is named by everything that the programs depend on: their arguments, the source of this package, versions of the packages
 that compile them, XLA's flags, JAX's config, the devices and the processor. Functions that a user has registered are not among
-these, so programs are kept only where there are none. Reading a file executes it; the folder is trusted, as that of JAX's own
-compile cache is: only the user can write there.
+these, so programs are kept only where there are none, and where JAX's own cache is off. Reading a file executes it; the folder is
+trusted, as that of JAX's own cache is: only the user can write there.
 """
 
 import functools
@@ -38,9 +38,13 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superposition_jax"
 
 
-def is_reproducible() -> bool:
-    """Whether programs are made of this package's own functions only, so that their file's name says all about them."""
-    return all(registry.is_original for registry in _REGISTRIES)
+def can_keep() -> bool:
+    """Whether programs can be kept.
+
+    They must be made of this package's own functions only, so that their file's name says all about them, and be compiled in this
+    process: a program that JAX's own cache has returned cannot be saved again.
+    """
+    return all(registry.is_original for registry in _REGISTRIES) and not jax.config.jax_compilation_cache_dir
 
 
 @functools.cache
