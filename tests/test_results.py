@@ -97,8 +97,9 @@ def test_files_without_paths_and_feature_numbers_load_explore_and_measure(hidden
     old = hidden.drop_vars(["feature_density", "feature_importance"]).copy(deep=True)
     for coordinate in old.coords.values():
         coordinate.attrs.pop("path", None)
-    netcdf.save(old, tmp_path)
+    netcdf.save(old.assign_attrs(crossing=0.25, crossing_error=0.01), tmp_path)
     loaded = superposition_jax.load(tmp_path)
+    assert (float(loaded["crossing"]), float(loaded["crossing_error"])) == (0.25, 0.01)
     paths = {name: coordinate.attrs.get("path") for name, coordinate in hidden.coords.items()}
     assert paths["sparsity"] == "data.sparsity"
     assert paths["density"] is None

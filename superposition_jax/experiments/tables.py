@@ -19,7 +19,7 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     """The Dataset with the variables of some tables, and with their findings as further lines of its attribute `findings`.
 
     Models that diverged are NaN in what a table is given, and they and missing ones in its variables. Without a model that is
-    ok, declared tables are left out.
+    ok, declared tables are left out. A table of a user, a plain function, gets the Dataset as it is.
     """
     some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
     for name in names:

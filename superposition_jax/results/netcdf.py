@@ -101,11 +101,15 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
 
 
 _RENAMED = {"kept": "on_level", "aligned_above": "less_aligned_rotations"}
+_WERE_ATTRIBUTES = ("crossing", "crossing_error")
 
 
 def updated(dataset: xr.Dataset) -> xr.Dataset:
-    """A Dataset of any earlier version as this one names it: with a `path` on its axes, and variables by their new names."""
+    """A Dataset of any earlier version as this one names it: with a `path` on its axes, and its variables and their names."""
     dataset = dataset.rename({old: new for old, new in _RENAMED.items() if old in dataset and new not in dataset})
+    dataset = dataset.assign(
+        {name: dataset.attrs[name] for name in _WERE_ATTRIBUTES if name in dataset.attrs and name not in dataset}
+    )
     dims = dataset["status"].dims if "status" in dataset else ()
     for coordinate in dataset.coords.values():
         path = coordinate.attrs.get("long_name")
