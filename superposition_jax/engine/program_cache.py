@@ -44,7 +44,7 @@ def can_keep() -> bool:
     They must be made of this package's own functions only, so that their file's name says all about them, and be compiled in this
     process: a program that JAX's own cache has returned cannot be saved again.
     """
-    return all(registry.is_original for registry in _REGISTRIES) and not jax.config.jax_compilation_cache_dir
+    return all(registry.is_original for registry in _REGISTRIES) and not jax.config.values["jax_compilation_cache_dir"]
 
 
 @functools.cache
