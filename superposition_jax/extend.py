@@ -15,34 +15,13 @@ from superposition_jax.core.model import ACTIVATIONS, INITS, MODELS, Model
 from superposition_jax.core.objective import PENALTIES
 from superposition_jax.core.optimizer import OPTIMIZERS, SCHEDULES
 from superposition_jax.core.targets import TARGETS, Target
+from superposition_jax.experiments.declare import Figure, Table, Variable
+from superposition_jax.experiments.needs import Need
 from superposition_jax.experiments.registry import FIGURES, TABLES
 from superposition_jax.results.trackers import TRACKERS, Record
 from superposition_jax.types import PARAMS, Batch, Hparams, Measure, Spec
 
-__all__ = [
-    "ACTIVATIONS",
-    "ESTIMATES",
-    "ESTIMATORS",
-    "FIGURES",
-    "IMPORTANCES",
-    "INITS",
-    "LAWS",
-    "MEASURES",
-    "MODELS",
-    "OPTIMIZERS",
-    "PARAMS",
-    "PENALTIES",
-    "SCHEDULES",
-    "TABLES",
-    "TARGETS",
-    "TRACKERS",
-    "Batch",
-    "Estimator",
-    "Hparams",
-    "Law",
-    "Measure",
-    "Model",
-    "Record",
-    "Spec",
-    "Target",
-]
+__all__ = ["ACTIVATIONS", "ESTIMATES", "ESTIMATORS", "FIGURES", "IMPORTANCES", "INITS", "LAWS", "MEASURES", "MODELS"]
+__all__ += ["OPTIMIZERS", "PARAMS", "PENALTIES", "SCHEDULES", "TABLES", "TARGETS", "TRACKERS"]
+__all__ += ["Batch", "Estimator", "Figure", "Hparams", "Law", "Measure", "Model", "Need", "Record", "Spec", "Table", "Target"]
+__all__ += ["Variable"]

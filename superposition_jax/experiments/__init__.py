@@ -5,3 +5,5 @@ FOLDERS = (
     *("penalty", "hierarchy", "interference", "packing", "frames", "recovery", "simulation", "autoencoder"),
 )
 """The folders of this package; each declares what it offers in its `EXPERIMENT`."""
+REACHED = 0.01
+"""A seed reaches the best loss of its cell when its own exceeds that by at most this share."""

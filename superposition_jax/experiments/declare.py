@@ -23,9 +23,9 @@ class Variable(NamedTuple):
 class Table(NamedTuple):
     """A table of the run's results, computed when training is done.
 
-    `module` has a function of the table's name, (Dataset, Trainer) → mapping of names to arrays, and a function `findings`,
-    Dataset with the table → sentences. Arrays are (model, …) in the order of the sweep's points, or labelled. The mapping may
-    also have the values of the dimensions that the table adds.
+    `module` has a function of the table's name, (Dataset, Trainer) → mapping of names to arrays, and may have a function
+    `findings`, Dataset with the table → sentences. Arrays are (model, …) in the order of the sweep's points, or labelled. The
+    mapping has the declared variables, and may have the values of dimensions that the table adds.
     """
 
     module: str
@@ -33,6 +33,11 @@ class Table(NamedTuple):
     needs: Sequence[Need] = ()
     coords: Mapping[str, str] = {}
     """Meanings of coordinates that the table adds, where their names do not say them."""
+
+    @property
+    def dims(self) -> set[str]:
+        """Dimensions of the variables after those of the sweep."""
+        return {dim for variable in self.variables.values() for dim in variable.dims}
 
 
 class Figure(NamedTuple):

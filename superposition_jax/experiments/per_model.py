@@ -11,6 +11,8 @@ import xarray as xr
 from superposition_jax.core import model, random
 from superposition_jax.engine import population
 from superposition_jax.engine.trainer import Trainer
+from superposition_jax.experiments import REACHED
+from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 from superposition_jax.sweep import Group, take
 from superposition_jax.types import Hparams, Spec
@@ -97,6 +99,13 @@ def flat(values: xr.DataArray, dataset: xr.Dataset) -> np.ndarray:
     sweep = dataset["status"]
     array = values.transpose(*sweep.dims, ...).values
     return array.reshape(sweep.size, *array.shape[sweep.ndim :])
+
+
+def reached_best(dataset: xr.Dataset, seed: str | None) -> xr.DataArray:
+    """Whether a model's loss is within `REACHED` of the least loss along the seeds' dimension; False where all diverged."""
+    loss = dataset["loss"].where(dataset["status"] == STATUS.index("ok"), np.inf)
+    best = loss if seed is None else loss.min(seed)
+    return (loss <= best * (1 + REACHED) + select.floor(dataset)) & np.isfinite(best)
 
 
 def train_on(trainer: Trainer, points: np.ndarray, start: Arrays, names: Sequence[str]) -> Arrays:

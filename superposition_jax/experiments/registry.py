@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 EXPERIMENTS: dict[str, Declared] = {name: import_module(f"{__package__}.{name}").EXPERIMENT for name in FOLDERS}
 """The declaration of every folder."""
-
 TABLES: "dict[str, Table | Callable[[xr.Dataset, Trainer], xr.Dataset]]" = {
     name: table for experiment in EXPERIMENTS.values() for name, table in experiment.tables.items()
 }
@@ -27,7 +26,6 @@ TABLES: "dict[str, Table | Callable[[xr.Dataset, Trainer], xr.Dataset]]" = {
 
 The attribute `findings` of the Dataset that such a function returns has its findings, a sentence on each line.
 """
-
 FIGURES: "dict[str, Figure | Callable[[xr.Dataset], matplotlib.figure.Figure | matplotlib.animation.Animation]]" = {
     name: figure for experiment in EXPERIMENTS.values() for name, figure in experiment.figures.items()
 }
@@ -36,17 +34,17 @@ FIGURES: "dict[str, Figure | Callable[[xr.Dataset], matplotlib.figure.Figure | m
 
 def reserved_names() -> set[str]:
     """Names of the declared variables and their dimensions, which no axis may have."""
-    variables = {name: v for e in EXPERIMENTS.values() for table in e.tables.values() for name, v in table.variables.items()}
-    return {"repaired", *variables, *(dim for variable in variables.values() for dim in variable.dims)}
+    tables = [table for table in TABLES.values() if isinstance(table, Table)]
+    return {"repaired"}.union(*(table.variables.keys() | table.dims for table in tables))
 
 
 def refuse_unmet_needs(tables: Sequence[str], figures: Sequence[str], grid: Grid, specs: Sequence[Spec]) -> None:
-    """Raise a ConfigError that says in one line what a sweep lacks for one of its tables or figures, if it lacks anything."""
+    """Raise a ConfigError that says in one line all that a sweep lacks for one of its tables or figures, if it lacks anything."""
     for key, names, registry in (("tables", tables, TABLES), ("figures", figures, FIGURES)):
         for name in names:
             entry = registry[name]
             if isinstance(entry, Figure) and entry.table not in (None, *tables):
                 raise ConfigError(f"figures = {[*figures]}: {name} needs tables=[{entry.table}]")
-            for need in entry.needs if isinstance(entry, (Table, Figure)) else ():
-                if missing := need.missing(specs, grid):
-                    raise ConfigError(f"{key} = {[*names]}: {name} {missing}")
+            needs = entry.needs if isinstance(entry, (Table, Figure)) else ()
+            if missing := [words for need in needs if (words := need.missing(specs, grid))]:
+                raise ConfigError(f"{key} = {[*names]}: {name} {' and '.join(missing)}")

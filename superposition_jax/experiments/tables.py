@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
+from superposition_jax.errors import ConfigError
 from superposition_jax.experiments.declare import Table
 from superposition_jax.experiments.registry import TABLES
 from superposition_jax.results import select, status
@@ -19,7 +20,10 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     """The Dataset with the variables of some tables, and with their findings as further lines of its attribute `findings`.
 
     Models that diverged are NaN in what a table is given, and they and missing ones in its variables. Without a model that is
-    ok, declared tables are left out. A table of a user, a plain function, gets the Dataset as it is.
+    ok, declared tables are left out. A table of a user that is a plain function gets the Dataset as it is.
+
+    Raises:
+      ConfigError: if a plain function's variable has the name of an axis; declared names are refused before training.
     """
     some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
     for name in names:
@@ -29,9 +33,11 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
                 continue
             module = import_module(entry.module)
             dataset = _with_variables(dataset, entry, getattr(module, name)(status.without_diverged(dataset), trainer))
-            lines = [*module.findings(status.without_diverged(dataset))]
+            lines = module.findings(status.without_diverged(dataset)) if hasattr(module, "findings") else ()
         else:
-            table = entry(dataset, trainer)
+            table, axes = entry(dataset, trainer), dataset["status"].coords
+            if taken := [str(v) for v in table.variables if v in axes and not table[v].variable.equals(axes[v].variable)]:
+                raise ConfigError(f"tables = {[*names]}: {name} has a result with the name of the axis {', '.join(taken)}")
             lines = select.findings(table)
             attributes = {key: value for key, value in table.attrs.items() if key != select.FINDINGS}
             dataset = dataset.assign(table.variables).assign_attrs(attributes)
@@ -40,21 +46,23 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
 
 
 def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]) -> xr.Dataset:
-    """The Dataset with a table's declared variables, and with its other arrays as coordinates of the dimensions that it adds."""
+    """The Dataset with a table's declared variables and the values of dimensions that it adds."""
     sweep = dataset["status"]
     ok = sweep.variable == status.STATUS.index("ok")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
-    for name in [name for name in arrays if name not in table.variables]:
+    coords = [name for name in arrays if name not in table.variables]
+    if undeclared := {*coords} - table.dims:
+        raise ValueError(f"{table.module}: its table has {', '.join(sorted(undeclared))}, which is not declared")
+    for name in coords:
         attributes = {"long_name": table.coords[name]} if name in table.coords else {}
         dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
     for name, variable in table.variables.items():
         if name not in arrays and variable.optional:
             continue
-        sizes, values = [sweep.sizes[dim] for dim in dims[variable.per]], arrays[name]
-        all_dims = [*dims[variable.per], *variable.dims]
+        values, all_dims = arrays[name], [*dims[variable.per], *variable.dims]
         if not isinstance(values, xr.DataArray):
-            own_shape = np.shape(values)[1 if variable.per != "run" else 0 :]
-            values = xr.DataArray(np.reshape(values, (*sizes, *own_shape)), dims=all_dims)
+            sizes = [sweep.sizes[dim] for dim in dims[variable.per]]
+            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[variable.per != "run" :])), dims=all_dims)
         values = values.transpose(*all_dims).variable
         if variable.per == "model" and not ok.all():
             values = values.astype(np.result_type(values.dtype, np.float32)).where(ok)

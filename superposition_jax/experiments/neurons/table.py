@@ -7,9 +7,8 @@ import xarray as xr
 
 from superposition_jax.core import data
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments import per_model
+from superposition_jax.experiments import REACHED, per_model
 from superposition_jax.experiments.neurons import SERVES
-from superposition_jax.experiments.reached import REACHED, reached_best
 from superposition_jax.experiments.wording import share_of_seeds
 from superposition_jax.results import labels, select
 from superposition_jax.sweep import Group
@@ -38,7 +37,7 @@ def _has_negative_values(group: Group) -> per_model.Arrays:
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Neurons of every cell's best seed by the number of features that they serve, and polysemantic ones over seeds."""
     few = dataset[["features_per_neuron", "neurons_per_feature", "loss", "loss_relative", "status"]]
-    few = few.assign(reached_best=reached_best(few, select.seed_dim(few)))
+    few = few.assign(reached_best=per_model.reached_best(few, select.seed_dim(few)))
     best = select.best_seed(few)
     for place, cell in select.ok_cells(few, "features_per_neuron", "reached_best"):
         per_neuron, per_feature = (best.isel(place)[name].values for name in ("features_per_neuron", "neurons_per_feature"))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from superposition_jax.experiments import REACHED
 from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import Need
-from superposition_jax.experiments.reached import REACHED
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 

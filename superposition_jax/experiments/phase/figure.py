@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from superposition_jax.experiments import layout
+from superposition_jax.experiments import REACHED, layout
 from superposition_jax.experiments.phase import PHASES, diagram
-from superposition_jax.experiments.reached import REACHED
 from superposition_jax.results import labels, select
 
 _ALONE, _SHARED = np.array(mpl.colors.to_rgb("#123a7a")), np.array(mpl.colors.to_rgb("#f0a030"))

@@ -12,7 +12,6 @@ import xarray as xr
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
 from superposition_jax.experiments.phase import PHASES, candidates, diagram
-from superposition_jax.experiments.reached import reached_best
 from superposition_jax.results import labels, select, status
 
 _FLAGS = " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged"))
@@ -35,7 +34,7 @@ def phase(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     trained = best < np.inf
     by_itself = ~seeds["repaired"] if "repaired" in seeds else xr.ones_like(loss, bool)
     rest = feature.where(by_itself & ok & (number != loss.argmax(seed))) if number.size > 1 else feature
-    reached = by_itself & reached_best(seeds, seed)
+    reached = by_itself & per_model.reached_best(seeds, seed)
     arrays = {
         "best_loss": best.where(trained).astype(np.float32),
         "reached": reached.mean([seed]).where(trained).astype(np.float32),
