@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 import superposition_jax
 from superposition_jax import explorer
-from superposition_jax.explorer import overrides
-from superposition_jax.explorer.content import content, layout
-from superposition_jax.explorer.packing import pack, size
+from superposition_jax.explorer.arrays import pack, size
+from superposition_jax.explorer.content import content, layout, overrides
 from superposition_jax.results import select
 
 SMALL = ["train.steps=30", "train.batch_size=8", "train.curve_points=4"]
@@ -171,7 +170,7 @@ def test_overrides_are_what_differs_from_the_defaults():
         "sweep.axes.sparsity.values=[0.9]",
     ]
     dataset = superposition_jax.run([*given, *axes])
-    found = overrides.overrides(dataset, ["data.sparsity", "seed", "data.importance.list.2"])
+    found = overrides(dataset, ["data.sparsity", "seed", "data.importance.list.2"])
     assert found.pop("data.importance.list") == [1, 1, 0.5]
     again = superposition_jax.run(
         [f"{key}={value}" for key, value in found.items()] + ["data.importance.list=[1,1,2]", "data.sparsity=0.9"]

@@ -18,14 +18,13 @@ REPRESENTED = ("represented features (‖Wᵢ‖ > ½)", False)
 
 def longest(dataset: xr.Dataset, without: str | None = None) -> str | None:
     """The sweep's longest dimension other than the seeds' and another one; None if there is none."""
-    dims = [dim for dim in select.cell_dims(dataset) if dim != without]
-    return max(dims, key=lambda dim: dataset.sizes[dim], default=None)
+    return max((dim for dim in select.cell_dims(dataset) if dim != without), key=lambda dim: dataset.sizes[dim], default=None)
 
 
 def lines(dataset: xr.Dataset, across: str | None) -> Iterator[tuple[str, dict[str, int], tuple]]:
-    """Label, place and colour of every line: one for each value of the longest axis but `across`, the first of further axes."""
-    first = {dim: 0 for dim in select.cell_dims(dataset) if dim != across}
+    """Label, place and colour of every line: one for each value of the longest axis but `across`, further axes at `first_ok`."""
     by = longest(dataset, across)
+    first = select.first_ok(dataset, across, by)
     if by is None:
         yield "", first, layout.COLOURS(0.3)
         return
@@ -34,21 +33,19 @@ def lines(dataset: xr.Dataset, across: str | None) -> Iterator[tuple[str, dict[s
 
 
 def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
-    """The first places of the axes that a figure does not show, to append to a title: `, n_hidden = 5, rate = 0.1`."""
-    return "".join(f", {labels.label(dataset, dim, 0)}" for dim in select.cell_dims(dataset) if dim not in shown)
+    """The places of the axes that a figure does not show, to append to a title: `, n_hidden = 5, rate = 0.1`."""
+    return "".join(f", {labels.label(dataset, dim, place)}" for dim, place in select.first_ok(dataset, *shown).items())
 
 
 def at_first(dataset: xr.Dataset, across: str | None) -> xr.Dataset:
-    """The Dataset at the first place of every axis but `across` and the seeds'."""
-    return dataset.isel({dim: 0 for dim in select.cell_dims(dataset) if dim != across})
+    """The Dataset at the first place with a model that is ok on every axis but `across` and the seeds'."""
+    return dataset.isel(select.first_ok(dataset, across))
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:
     """The columns of a figure, as the label and Dataset of each of `lines`, and the places at which further axes are `fixed`."""
-    return (
-        [(name, dataset.isel(place)) for name, place, _ in lines(dataset, across)],
-        fixed(dataset, across, longest(dataset, across)),
-    )
+    shown = [(name, dataset.isel(place)) for name, place, _ in lines(dataset, across)]
+    return shown, fixed(dataset, across, longest(dataset, across))
 
 
 def draw_range(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, *style: str, alpha: float = 0.2, **look: Any) -> None:
@@ -92,6 +89,5 @@ def measures_along(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], acr
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=np.issubdtype(dataset[name].dtype, np.integer)))
     layout.legend(figure)
     bars = "median, range and seed of least loss (–) of " if seed is not None else ""
-    fixed_at = fixed(dataset, across, longest(dataset, across))
-    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{fixed_at}")
+    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{fixed(dataset, across, longest(dataset, across))}")
     return figure

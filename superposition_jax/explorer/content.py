@@ -1,14 +1,14 @@
 """The content of a page as plain values, from a Dataset."""
 
+import functools
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from superposition_jax.explorer import overrides
-from superposition_jax.explorer.arrays import Arrays
+from superposition_jax.config.compose import compose, flatten
+from superposition_jax.explorer.arrays import Arrays, pack
 from superposition_jax.explorer.fitting import fit
-from superposition_jax.explorer.packing import pack
 from superposition_jax.results import labels, select
 
 MOST_BYTES = 20_000_000
@@ -32,7 +32,7 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         ],
         "models": {name: pack(values) for name, values in page.models.items()},
         "steps": {dim: dataset[dim].values.tolist() for dim in ("step", "snapshot") if dim in dataset.dims},
-        "overrides": overrides.overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
+        "overrides": overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
         "findings": select.findings(dataset),
     }
 
@@ -50,23 +50,20 @@ def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
     coordinate = labels.values(dataset, dim)
     values = coordinate.values
     coordinates = select.paths(dataset, dim)
-    names = [str(along.name) for along in coordinates.values()]
+    names = [str(c.name) for c in coordinates.values()]
     return {
         "dim": dim,
         "name": labels.label(dataset, dim) if len(names) < 2 else ", ".join(names),
         "values": values.tolist(),
         "scale": layout(values),
         "falling": coordinate.name == "density",
-        "coordinates": [
-            {"name": str(along.name), "path": path, "values": along.values.tolist()} for path, along in coordinates.items()
-        ],
+        "coordinates": [{"name": str(c.name), "path": path, "values": c.values.tolist()} for path, c in coordinates.items()],
     }
 
 
 def layout(values: np.ndarray) -> str:
     """Scale of an axis, linear or log; band, with places of equal width, unless it has numbers that leave all of them room."""
-    numeric = values.dtype.kind in "fiu" and len(set(values.tolist())) == len(values) > 1
-    if not numeric:
+    if values.dtype.kind not in "fiu" or not len(set(values.tolist())) == len(values) > 1:
         return "band"
     if labels.spread_widely(values):
         return "log"
@@ -83,3 +80,36 @@ def _meaning(values: xr.DataArray) -> dict[str, Any]:
     elif values.dtype.kind == "b":
         described["classes"] = {0: "no", 1: "yes"}
     return described
+
+
+_NOT_OF_MODELS = ("name", "figures", "tables", "sweep", "runtime")
+"""Top-level keys of the config that change no model."""
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    return dict(flatten(compose([])))
+
+
+def overrides(dataset: xr.Dataset, axes: list[str]) -> dict[str, Any]:
+    """Values by key where a run's config differs from the defaults, without the keys in `axes`.
+
+    A list with an entry that is an axis is included whole. Where the Dataset is a selection at one value of an axis, that
+    value is included.
+    """
+    default, configured = _defaults(), dict(flatten(select.config(dataset)))
+    selected = {c.attrs["path"]: c.item() for c in dataset.coords.values() if not c.dims and "path" in c.attrs}
+    changed = {
+        key: value
+        for key, value in configured.items()
+        if key.partition(".")[0] not in _NOT_OF_MODELS
+        and not any(key == path or key.startswith(f"{path}.") for path in axes)
+        and (value != default.get(key) or any(path.startswith(f"{key}.") for path in (*axes, *selected)))
+    }
+    for path, value in selected.items():
+        parent, _, entry = path.rpartition(".")
+        if isinstance(changed.get(parent), list):
+            changed[parent][int(entry)] = value
+        elif path in configured:
+            changed[path] = value
+    return changed

@@ -47,9 +47,16 @@ def best_seed(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
 
 
+def first_ok(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:
+    """The first place with a finite loss on the sweep's axes other than the seeds' and some that a figure shows."""
+    dims = [dim for dim in cell_dims(dataset) if dim not in shown]
+    is_ok = dataset["loss"].notnull().any([dim for dim in dataset["loss"].dims if dim not in dims])
+    return dict(zip(dims, map(int, np.unravel_index(int(is_ok.values.argmax()), is_ok.shape)), strict=True))
+
+
 def first_best(dataset: xr.Dataset) -> xr.Dataset:
-    """The best seed of the first cell."""
-    return best_seed(dataset).isel(dict.fromkeys(cell_dims(dataset), 0))
+    """The best seed of the first cell with a model that is ok."""
+    return best_seed(dataset).isel(first_ok(dataset))
 
 
 def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
@@ -101,7 +108,7 @@ def across(dataset: xr.Dataset) -> str | None:
     """The dimension to put on a figure's horizontal axis: the density's, or else the longest; None for a single cell."""
     dims = cell_dims(dataset)
     dense = [dim for dim in dims if labels.values(dataset, dim).name == "density"]
-    return next(iter(dense), max(dims, key=lambda dim: dataset.sizes[dim], default=None))
+    return max(dense or dims, key=lambda dim: dataset.sizes[dim], default=None)
 
 
 def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:

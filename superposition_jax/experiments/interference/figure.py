@@ -18,7 +18,7 @@ _COSTS = {"loss": "loss", "benefit_loss": "benefit term", "interference_loss": "
 def interference(dataset: xr.Dataset) -> Figure:
     """Above: distribution of what a feature that is off receives from one, two, three others, before and after bias and
     activation. Below: its mean square at three stages, the cost of interference, and other explanations of an activation. Means
-    over seeds with standard errors; further axes stay at their first value. Elhage et al. 2022, "Mathematical Understanding".
+    over seeds with standard errors. Elhage et al. 2022, "Mathematical Understanding".
     """
     across, seed = select.across(dataset), select.seed_dim(dataset)
     model = along.at_first(dataset, across)
