@@ -7,13 +7,9 @@ ALIVE = 1e-3
 """A latent is alive when it is on for more than this share of inputs."""
 SAME = 0.9
 """Latents whose directions have a larger cosine count as one."""
-
-_NOTHING = "no feature is represented, or no latent is alive"
-_CASES = ("dictionary", "sae", "sae_seed")
-
 STREAM = 3
-"""Number of this folder's stream of random numbers."""
 
+_CASES, _NOTHING = ("dictionary", "sae", "sae_seed"), "no feature is represented, or no latent is alive"
 _VARIABLES = {
     "sae_features_found": Variable(
         "mean over represented features of the greatest cosine of W_i with the direction of a living latent", _CASES, nan=_NOTHING
@@ -36,22 +32,10 @@ _VARIABLES = {
         "expected greatest cosine of a direction with as many random directions as there are living latents", _CASES
     ),
 }
+_NEEDS = TIED, SEVERAL_HIDDEN, NOT_NEGATIVE, is_one_of("hidden_activation", "model.hidden_activation", "identity", "relu")
 
 EXPERIMENT = Declared(
-    tables={
-        "dictionary": Table(
-            f"{__name__}.table",
-            variables=_VARIABLES,
-            needs=(
-                *(TIED, SEVERAL_HIDDEN, NOT_NEGATIVE),
-                is_one_of("hidden_activation", "model.hidden_activation", "identity", "relu"),
-            ),
-            coords={"dictionary": "latents per feature, D/n"},
-        )
-    },
-    figures={
-        "dictionary": Figure(f"{__name__}.figure", table="dictionary"),
-        "dictionary_count": Figure(f"{__name__}.figure", table="dictionary"),
-    },
+    tables={"dictionary": Table(f"{__name__}.table", _VARIABLES, _NEEDS, {"dictionary": "latents per feature, D/n"})},
+    figures={name: Figure(f"{__name__}.figure", table="dictionary") for name in ("dictionary", "dictionary_count")},
     stream=STREAM,
 )

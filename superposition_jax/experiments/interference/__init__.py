@@ -15,7 +15,6 @@ ALIKE = 0.1
 _NONE_OFF = "no further features are represented"
 _FEW = "no further features are represented, or there are too many sets to try"
 _OFF = "of represented features that are off while `others` represented ones are on"
-
 _VARIABLES = {
     "false_positive": Variable(f"share {_OFF} with z = Σ_j W_i·W_j x_j > {FAINT}", ("others",), nan=_NONE_OFF),
     "false_negative": Variable(f"share {_OFF} with z < −{FAINT}", ("others",), nan=_NONE_OFF),
@@ -34,17 +33,12 @@ _VARIABLES = {
     "one_active_benefit": Variable("Σ_i E I_i (x_i − x'_i)² with feature i on alone: first term of L₁"),
     "one_active_interference": Variable("Σ_{i≠j} E I_j x'_j² with feature i on alone: second term of L₁"),
 }
+_NEEDS = (
+    *(TIED, INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, measured("benefit_loss", "interference_loss")),
+    every_model(lambda spec: spec.n_features > 3, "model.n_features above 3"),
+)
 
 EXPERIMENT = Declared(
-    tables={
-        "interference": Table(
-            f"{__name__}.table",
-            variables=_VARIABLES,
-            needs=(
-                *(TIED, INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, measured("benefit_loss", "interference_loss")),
-                every_model(lambda spec: spec.n_features > 3, "model.n_features above 3"),
-            ),
-        )
-    },
+    tables={"interference": Table(f"{__name__}.table", _VARIABLES, _NEEDS)},
     figures={"interference": Figure(f"{__name__}.figure", table="interference")},
 )

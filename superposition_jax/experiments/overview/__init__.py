@@ -2,10 +2,4 @@
 
 from superposition_jax.experiments.declare import Declared, Figure
 
-EXPERIMENT = Declared(
-    figures={
-        "summary": Figure(f"{__name__}.summary"),
-        "loss_curves": Figure(f"{__name__}.summary"),
-        "directions": Figure(f"{__name__}.directions"),
-    }
-)
+EXPERIMENT = Declared(figures={name: Figure(f"{__name__}.figure") for name in ("summary", "loss_curves", "directions")})
