@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import ArrayLike
 
 from superposition_jax.experiments.components import LEVELS
 from superposition_jax.results.labels import label, spread_widely, values
@@ -37,7 +38,7 @@ def seeds_note(dataset: xr.Dataset) -> str:
 
 
 def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> None:
-    """Put the run's name and a text above a figure."""
+    """Put a text above a figure, as `titled`."""
     figure.suptitle(titled(dataset, text), fontsize=size)
 
 
@@ -70,12 +71,21 @@ def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:
     return positions
 
 
+def extent(numbers: ArrayLike) -> tuple[float, float]:
+    """The least and the greatest of the finite numbers; 0 and 1 if there are none.
+
+    >>> extent([2.0, np.nan, -1.0]), extent([np.nan])
+    ((-1.0, 2.0), (0.0, 1.0))
+    """
+    finite = np.asarray(numbers, float)[np.isfinite(numbers)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
 def set_log(axis, values: np.ndarray) -> None:
     """Make a matplotlib axis logarithmic, with plain numbers at the decades, or at 1, 2 and 5 where there are few decades."""
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
-    finite = values[np.isfinite(values) & (values > 0)]
-    few = finite.size == 0 or finite.max() / finite.min() < 300
-    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if few else (1,)))
+    low, high = extent(np.where(values > 0, values, np.nan))
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if not low or high < 300 * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
@@ -121,12 +131,10 @@ def panels(
     below = [gap[1][row % len(gap[1])] for row in range(rows - 1)]
     width, height = left + columns * size[0] + (columns - 1) * gap[0] + right, bottom + sum(tall) + sum(below) + top
     figure, grid = Figure(figsize=(width, height)), np.empty((rows, columns), object)
-    for row in range(rows):
-        y = height - top - sum(tall[: row + 1]) - sum(below[:row])
-        for column in range(columns):
-            x = left + column * (size[0] + gap[0])
-            box = (x / width, y / height, size[0] / width, tall[row] / height)
-            grid[row, column] = figure.add_axes(box, projection=projection)
+    for row, column in np.ndindex(rows, columns):
+        x, y = left + column * (size[0] + gap[0]), height - top - sum(tall[: row + 1]) - sum(below[:row])
+        box = (x / width, y / height, size[0] / width, tall[row] / height)
+        grid[row, column] = figure.add_axes(box, projection=projection)
     return figure, grid
 
 

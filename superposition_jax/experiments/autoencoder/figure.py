@@ -23,23 +23,27 @@ _ROWS = {
 
 def dictionary(dataset: xr.Dataset) -> Figure:
     """Recovery against the number of latents, a column for each value of the longest axis: means, standard errors over seeds."""
-    columns, fixed_at = along.columns(dataset, None)
+    seed, sizes, means = select.seed_dim(dataset), dataset["dictionary"].values, dataset.mean("sae_seed")
+    columns, fixed_at = along.columns(means, None)
     margin, gap = (0.95, 1.9, 0.55, 0.65), (0.15, (0.18,))
     figure, grid = layout.panels(len(_ROWS), len(columns), (1.5, 1.35), gap=gap, margin=margin)
     for column, (title, cell) in enumerate(columns):
         for axes, (name, words) in zip(grid[:, column], _ROWS.items(), strict=True):
             for kind, style in _styles(dataset):
-                _draw_means(axes, cell[name].sel(sae=kind), cell, label=kind, **style)
+                along.draw_means(axes, sizes, cell[name].sel(sae=kind), seed, label=kind, **style)
                 if name == "sae_features_found":
-                    _draw_means(axes, cell["sae_chance"].sel(sae=kind), cell, color=style["color"], ls=":", lw=1)
+                    chance = cell["sae_chance"].sel(sae=kind)
+                    along.draw_means(axes, sizes, chance, seed, color=style["color"], ls=":", lw=1)
             if name == "sae_features_found":
                 axes.plot([], [], color="0.5", ls=":", lw=1, label="chance, with as\nmany living latents")
+            low, high = layout.extent(means[name] if seed is None else means[name].mean(seed))
             if name == "sae_latents":
                 axes.axhline(cell["represented"].mean().item(), color="black", ls="--", lw=1, label="true number")
+                layout.set_log(axes.yaxis, np.array([low, high]))
+            axes.set_ylim(*((0.8, 1.2 * high) if name == "sae_latents" else (min(0.3, low), 1.02)))
             axes.set_xscale("log")
             axes.minorticks_off()
-            axes.set_xticks(dataset["dictionary"].values, [f"{value:g}" for value in dataset["dictionary"].values])
-            _limits(axes, dataset, name)
+            axes.set_xticks(sizes, [f"{value:g}" for value in sizes])
             axes.tick_params(labelsize=8)
             axes.set_ylabel(words, fontsize=8)
             axes.set_xlabel("latents / feature, D/n", fontsize=8)
@@ -53,18 +57,19 @@ def dictionary(dataset: xr.Dataset) -> Figure:
 
 def dictionary_count(dataset: xr.Dataset) -> Figure:
     """Estimated against true number of represented features for every model, a panel for each kind of autoencoder of D = 2n."""
-    estimates = dataset["sae_latents"].sel(dictionary=SHOWN).mean("sae_seed")
-    columns, fixed_at = along.columns(dataset.assign(estimate=estimates), None)
+    means = dataset.sel(dictionary=SHOWN).mean("sae_seed")
+    columns, fixed_at = along.columns(means, None)
     margin, gap = (0.65, 1.5, 0.6, 0.7), (0.12, (0.0,))
     figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=gap, margin=margin)
-    most = 1.1 * max(float(estimates.max()), float(dataset["represented"].max()))
+    right, estimated = (1.1 * layout.extent(means[name])[1] for name in ("represented", "sae_latents"))
+    most = max(right, estimated)
     for axes, kind in zip(grid[0], dataset["sae"].values, strict=True):
         for number, (label, cell) in enumerate(columns):
-            estimate = cell["estimate"].sel(sae=kind).values.ravel()
+            estimate = cell["sae_latents"].sel(sae=kind).values.ravel()
             look = {"color": layout.colour(number, len(columns)), "ms": 4, "alpha": 0.8, "label": label}
             axes.plot(cell["represented"].values.ravel(), estimate, layout.marker(number), **look)
         axes.plot([0, most], [0, most], color="black", lw=1, ls="--", label="equal")
-        axes.set(xlim=(0, 1.1 * float(dataset["represented"].max())), ylim=(0, most))
+        axes.set(xlim=(0, right), ylim=(0, most))
         axes.set_title(kind, fontsize=9)
         axes.tick_params(labelsize=8)
         axes.set_xlabel("represented", fontsize=9)
@@ -84,18 +89,3 @@ def _styles(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, kind in enumerate(alike):
             shade = 0.4 + 0.55 * number / max(1, len(alike) - 1)
             yield kind, {"color": mpl.colormaps[colours](shade), "lw": 1, "ms": 3, **look}
-
-
-def _draw_means(axes, values: xr.DataArray, cell: xr.Dataset, **style) -> None:
-    """Means over the autoencoders' seeds, then over the models'."""
-    along.draw_means(axes, cell["dictionary"].values, values.mean("sae_seed"), select.seed_dim(cell), **style)
-
-
-def _limits(axes, dataset: xr.Dataset, name: str) -> None:
-    means = dataset[name].mean("sae_seed")
-    values = means.values if (seed := select.seed_dim(dataset)) is None else means.mean(seed).values
-    if name == "sae_latents":
-        layout.set_log(axes.yaxis, values)
-        axes.set_ylim(0.8, 1.2 * np.nanmax(values))
-    else:
-        axes.set_ylim(min(0.3, np.nanmin(values)), 1.02)
