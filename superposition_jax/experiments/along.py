@@ -89,5 +89,5 @@ def measures_along(dataset: xr.Dataset, panels: dict[str, tuple[str, bool]], acr
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=np.issubdtype(dataset[name].dtype, np.integer)))
     layout.legend(figure)
     bars = "median, range and seed of least loss (–) of " if seed is not None else ""
-    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{fixed(dataset, across, longest(dataset, across))}")
-    return figure
+    note = f"{bars}{layout.seeds_note(dataset)}{fixed(dataset, across, longest(dataset, across))}"
+    return layout.set_title(figure, dataset, note)

@@ -37,9 +37,10 @@ def seeds_note(dataset: xr.Dataset) -> str:
     return f"{dataset.sizes[dim]} seeds" if dim is not None and dataset.sizes[dim] > 1 else "one seed"
 
 
-def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> None:
-    """Put a text above a figure, as `titled`."""
+def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> Figure:
+    """The figure, with a text above it as `titled`."""
     figure.suptitle(titled(dataset, text), fontsize=size)
+    return figure
 
 
 def titled(dataset: xr.Dataset, text: str) -> str:

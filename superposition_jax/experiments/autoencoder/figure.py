@@ -51,8 +51,7 @@ def dictionary(dataset: xr.Dataset) -> Figure:
     layout.share_labels(grid)
     layout.legend(figure)
     seeds = f"{layout.seeds_note(dataset)} of models × {dataset.sizes['sae_seed']} of autoencoders"
-    layout.set_title(figure, dataset, f"mean and standard error, {seeds}{fixed_at}", size=10)
-    return figure
+    return layout.set_title(figure, dataset, f"mean and standard error, {seeds}{fixed_at}", size=10)
 
 
 def dictionary_count(dataset: xr.Dataset) -> Figure:
@@ -77,8 +76,7 @@ def dictionary_count(dataset: xr.Dataset) -> Figure:
     layout.share_labels(grid)
     layout.legend(figure)
     note = f"number of features by autoencoders of D = {SHOWN:g}n against the true one, every model{fixed_at}"
-    layout.set_title(figure, dataset, note, size=10)
-    return figure
+    return layout.set_title(figure, dataset, note, size=10)
 
 
 def _styles(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -45,11 +45,9 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
         layout.set_cells(axes, dataset, columns)
         axes.tick_params(length=0)
         axes.tick_params(axis="x", rotation=90)
-    bar = f"share of {layout.seeds_note(dataset)}"
-    layout.colour_bar(figure, grid[0, -1], layout.COLOURS, Normalize(0, 1), bar, "neither")
+    layout.colour_bar(figure, grid[0, -1], layout.COLOURS, Normalize(0, 1), f"share of {layout.seeds_note(dataset)}", "neither")
     ring = "; ring: so is the seed of least loss" if seed is not None else ""
-    layout.set_title(figure, dataset, f"which levels models are on{ring}{more}", size=10)
-    return figure
+    return layout.set_title(figure, dataset, f"which levels models are on{ring}{more}", size=10)
 
 
 def bases(dataset: xr.Dataset) -> Figure:
@@ -66,8 +64,7 @@ def bases(dataset: xr.Dataset) -> Figure:
             look = {"color": layout.colour(number, len(shown)), "marker": layout.marker(number)}
             trained, rotated = (dataset[name].isel(place | {"basis": basis}) for basis in (0, 1))
             along.draw_range(axes, x, rotated, seed, "--", alpha=0, ms=4, mfc="none", **look)
-            label = _in_lines(title(dataset, place))
-            along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=label, **look)
+            along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=_in_lines(title(dataset, place)), **look)
         axes.set_ylabel(words)
         if dataset[name].isnull().all():
             axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
@@ -81,8 +78,7 @@ def bases(dataset: xr.Dataset) -> Figure:
     layout.legend(figure)
     bars = "median and range (band) of " if seed is not None else ""
     note = f"{bars}{layout.seeds_note(dataset)}; dashed: hidden layer turned at random; dotted: random directions{more}"
-    layout.set_title(figure, dataset, note, size=10)
-    return figure
+    return layout.set_title(figure, dataset, note, size=10)
 
 
 def _in_lines(words: str) -> str:

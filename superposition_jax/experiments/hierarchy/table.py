@@ -30,36 +30,33 @@ def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 def title(dataset: xr.Dataset, place: Mapping[str, int]) -> str:
     """The formula of a cell's models, `ReLU(WᵀWx + b)`, and the cell's place on axes that the formula does not show."""
-    kind, f, g, target, bias = (select.leaf(dataset, path, place) for path in (*_ARCHITECTURE[:4], "model.bias"))
+    kind, *activations, target, bias = (select.leaf(dataset, path, place) for path in (*_ARCHITECTURE[:4], "model.bias"))
     into, out = ("W", "Wᵀ") if kind == "tied" else ("Wᵢₙ", "Wₒᵤₜᵀ")
-    formula = _applied(f, f"{out}{_applied(g, f'{into}x')}{' + b' if bias else ''}")
+    f, g = ("{}" if name == "identity" else f"{'ReLU' if name == 'relu' else name}({{}})" for name in activations)
+    formula = f.format(f"{out}{g.format(f'{into}x')}{' + b' if bias else ''}")
     computed = f"{_TARGETS.get(target, target)} by " if target != "identity" else ""
     rest = {dim: k for dim, k in place.items() if not {*select.paths(dataset, dim)} <= {*_ARCHITECTURE}}
     return computed + formula + (f", {labels.place(dataset, rest)}" if rest else "")
 
 
-def _applied(activation: str, z: str) -> str:
-    return z if activation == "identity" else f"{'ReLU' if activation == 'relu' else activation}({z})"
-
-
 def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:
-    """Places on the axes other than `along` and the seed's."""
-    few = dataset[["loss"]]
-    return [place for place, _ in select.cells(few if along is None else few.isel({along: 0}, drop=True))]
+    """Places on the axes other than `along` and the seeds'."""
+    return [place for place, _ in select.cells(dataset[["loss"]].isel({along: 0} if along else {}, drop=True))]
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The measures of every cell, and the levels that most seeds are not on."""
     names = [str(name) for name, values in dataset.data_vars.items() if values.dims == (*dataset["status"].dims, "basis")]
     for place, cell in select.ok_cells(dataset, *names, "represented", "rank", "condition"):
-        n = int(select.leaf(dataset, "model.n_features", place))
         trained, turned = ({name: values.values for name, values in cell.isel(basis=k).items()} for k in (0, 1))
         worse = np.log10(turned["basis_loss"] / trained["basis_loss"])
+        share = float((cell["rank"] == int(select.leaf(dataset, "model.n_features", place))).mean())
+        invertible = {0.0: "singular", 1.0: "invertible"}.get(share, f"invertible in {share:.0%}")
         yield (
             f"{title(dataset, place)}: R² {mean_error(trained['linear_share'], '.3f')}, "
             f"interactions {mean_error(trained['interaction_share'], '.1f', 100)} % of Var h, "
             f"{cell['represented'].median():g} features at rank {cell['rank'].median():g} "
-            f"(condition {cell['condition'].median():.3g}, WᵀW {_invertible(cell, n)}), "
+            f"(condition {cell['condition'].median():.3g}, WᵀW {invertible}), "
             f"alignment {mean_error(trained['aligned'], '.2f')} (z = {mean_error(trained['aligned_z'], '.1f')}), "
             f"{mean_error(trained['features_a_neuron'], '.1f')} features a neuron, "
             f"information {mean_error(trained['information_share'], '.2f')}, "
@@ -70,11 +67,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for place in kinds(dataset, along):
         missed = [_where(dataset, along, share.isel(place | {"level": k}).values, name) for k, name in enumerate(LEVELS)]
         yield f"{title(dataset, place)}: levels that most seeds are not on: {'; '.join(filter(None, missed)) or 'none'}"
-
-
-def _invertible(cell: xr.Dataset, n: int) -> str:
-    share = float((cell["rank"] == n).mean())
-    return {0.0: "singular", 1.0: "invertible"}.get(share, f"invertible in {share:.0%}")
 
 
 def _where(dataset: xr.Dataset, along: str | None, share: np.ndarray, level: str) -> str:

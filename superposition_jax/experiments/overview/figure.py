@@ -33,8 +33,7 @@ def loss_curves(dataset: xr.Dataset) -> Figure:
     layout.set_log(axes.yaxis, dataset["loss_curve"].values)
     layout.legend(figure)
     fixed_at = along.fixed(dataset, along.longest(dataset))
-    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")
-    return figure
+    return layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")
 
 
 def directions(dataset: xr.Dataset) -> Figure:
@@ -58,8 +57,7 @@ def directions(dataset: xr.Dataset) -> Figure:
     handles, words = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, words, loc="center right", title="feature i", fontsize=8, frameon=False)
     space = "" if m <= 3 else f", first 3 of {m} principal directions"
-    layout.set_title(figure, dataset, f"columns Wᵢ, best of {layout.seeds_note(dataset)}{space}")
-    return figure
+    return layout.set_title(figure, dataset, f"columns Wᵢ, best of {layout.seeds_note(dataset)}{space}")
 
 
 def _arrows(axes, model: xr.Dataset) -> None:

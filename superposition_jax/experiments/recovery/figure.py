@@ -23,8 +23,7 @@ def recovery(dataset: xr.Dataset) -> Figure:
     across, _ = select.axis(dataset, "data.density")
     density, seed = labels.values(dataset, across).values, select.seed_dim(dataset)
     columns, more = layout.first([*along.lines(dataset, across)], _COLUMNS)
-    margin = (1.1, 2.9, 0.6, 0.8)
-    figure, grid = layout.panels(len(_ROWS), len(columns), (2.5, 1.9), gap=(0.2, (0.2,)), margin=margin)
+    figure, grid = layout.panels(len(_ROWS), len(columns), (2.5, 1.9), gap=(0.2, (0.2,)), margin=(1.1, 2.9, 0.6, 0.8))
     for column, (name, place, _) in enumerate(columns):
         errors = dataset["recovery_error"].isel(place)
         ratio = int(select.leaf(dataset, "model.n_hidden", place)) / int(select.leaf(dataset, "model.n_features", place))
@@ -44,5 +43,4 @@ def recovery(dataset: xr.Dataset) -> Figure:
     layout.legend(figure)
     fixed_at = along.fixed(dataset, across, along.longest(dataset, across))
     note = f"error of recovery / Σ Var x, mean and standard error of {layout.seeds_note(dataset)}{fixed_at}{more}"
-    layout.set_title(figure, dataset, note)
-    return figure
+    return layout.set_title(figure, dataset, note)
