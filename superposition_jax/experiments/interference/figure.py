@@ -13,6 +13,7 @@ from superposition_jax.results import labels, select
 _SHOWN = 3
 _STAGES = {"raw": "Wᵢ·Wⱼxⱼ summed", "activated": "through f", "biased": "with b, through f"}
 _COSTS = {"loss": "loss", "benefit_loss": "benefit term", "interference_loss": "interference term"}
+_LABELS = "mean square, 2 others on", "loss, sum over features", f"other explanations, to {ALIKE}"
 
 
 def interference(dataset: xr.Dataset) -> Figure:
@@ -22,57 +23,45 @@ def interference(dataset: xr.Dataset) -> Figure:
     """
     across, seed = select.across(dataset), select.seed_dim(dataset)
     model = along.at_first(dataset, across)
+    mean = model if seed is None else model.mean(seed)
     figure, grid = layout.panels(3, 3, (2.6, 1.9), gap=(0.85, (0.6, 0.65)), margin=(0.85, 2.0, 0.65, 0.6))
-    _distributions(grid[0], model, across, seed, "raw", "z = Σⱼ Wᵢ·Wⱼ xⱼ")
-    _distributions(grid[1], model, across, seed, "biased", "f(z + bᵢ)")
+    _distributions(grid[0], mean, across, "raw", "z = Σⱼ Wᵢ·Wⱼ xⱼ")
+    _distributions(grid[1], mean, across, "biased", "f(z + bᵢ)")
     for axes, k in zip(grid[0], model["others"].values, strict=True):
         axes.set_title(f"{k} other{'s' if k > 1 else ''} on", fontsize=9)
     x, *_ = (layout.set_scale(axes, dataset, across) for axes in grid[2])
-    for number, (stage, words) in enumerate(_STAGES.items()):
-        _line(grid[2, 0], x, model["false_square"].sel(others=2, stage=stage), seed, number, words)
-    for number, (name, words) in enumerate(_COSTS.items()):
-        mean = model[[name, "loss"]] if seed is None else model[[name, "loss"]].mean(seed)
-        _line(grid[2, 1], x, model[name].where(mean[name] > SMALL * mean["loss"]), seed, number, words)
+    squares = {words: model["false_square"].sel(others=2, stage=stage) for stage, words in _STAGES.items()}
+    costs = {words: model[name].where(mean[name] > SMALL * mean["loss"]) for name, words in _COSTS.items()}
+    counts = {f"{k} on": model["alternatives"].sel(others=k) for k in dataset["others"].values}
+    for axes, lines, label in zip(grid[2], (squares, costs, counts), _LABELS, strict=True):
+        for number, (words, values) in enumerate(lines.items()):
+            look = {"color": layout.COLOURS([0.0, 0.5, 0.85][number]), "marker": layout.marker(number), "ms": 4, "capsize": 2}
+            along.draw_means(axes, x, values, seed, label=words, **look)
+        axes.set_ylabel(label)
     if across is not None and (p := labels.values(dataset, across)).name == "density":
-        rare = rare_interference(model, p, dataset.sizes["feature"])
-        rare = rare if seed is None else rare.mean(seed)
+        rare = rare_interference(mean, p, dataset.sizes["feature"])
         grid[2, 1].plot(x, rare.where(rare > 0), "k:", label="…a single feature on", lw=1)
-    for number, k in enumerate(dataset["others"].values):
-        _line(grid[2, 2], x, model["alternatives"].sel(others=k), seed, number, f"{k} on")
-    for axes, words in zip(
-        grid[2], ("mean square, 2 others on", "loss, sum over features", f"other explanations, to {ALIKE}"), strict=True
-    ):
-        axes.set_ylabel(words)
-        axes.legend(fontsize=7, frameon=False)
     layout.set_log(grid[2, 1].yaxis, model["loss"].values)
-    grid[2, 1].set_ylim(1e-2 * float(model["loss"].min()), None)
-    for axes in grid[2, ::2]:
-        axes.set_ylim(0, None)
+    for axes, least in zip(grid[2], (0, 1e-2 * layout.extent(model["loss"])[0], 0), strict=True):
+        axes.set_ylim(least, None)
+        axes.legend(fontsize=7, frameon=False)
     bars = "mean and standard error of " if seed is not None else ""
-    layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{along.fixed(dataset, across)}", size=10)
-    return figure
+    return layout.set_title(figure, dataset, f"{bars}{layout.seeds_note(dataset)}{along.fixed(dataset, across)}", size=10)
 
 
-def _distributions(row, model: xr.Dataset, across: str | None, seed: str | None, stage: str, words: str) -> None:
+def _distributions(row, mean: xr.Dataset, across: str | None, stage: str, words: str) -> None:
     """A panel for each number of others, a line for the first, a middle and the last value of an axis."""
-    count = 1 if across is None else model.sizes[across]
+    count = 1 if across is None else mean.sizes[across]
     places = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
-    centre = model["activation_value"].values
-    for axes, k in zip(row, model["others"].values, strict=True):
+    centre = mean["activation_value"].values
+    for axes, k in zip(row, mean["others"].values, strict=True):
         for number, place in enumerate(places):
-            density = model["false_density"].sel(others=k, stage=stage).isel({} if across is None else {across: place})
-            mean = density if seed is None else density.mean(seed)
+            density = mean["false_density"].sel(others=k, stage=stage).isel({} if across is None else {across: place})
             look = {"color": layout.colour(number, len(places)), "lw": 1.2}
-            look["label"] = None if across is None else labels.label(model, across, place)
-            axes.step(centre, np.maximum(mean, 1e-3), where="mid", **look)
+            look["label"] = None if across is None else labels.label(mean, across, place)
+            axes.step(centre, np.maximum(density, 1e-3), where="mid", **look)
         axes.set(yscale="log", xlabel=words, ylim=(1e-2, None), xlim=(centre[0], centre[-1]))
         axes.axvline(0, color="0.6", lw=0.6)
     row[0].set_ylabel("probability density\nwhere feature i is off")
     if across is not None and stage == "raw":
         row[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5))
-
-
-def _line(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, number: int, words: str) -> None:
-    """Means over seeds with standard errors, in one of three colours."""
-    look = {"color": layout.COLOURS([0.0, 0.5, 0.85][number]), "marker": layout.marker(number), "ms": 4, "capsize": 2}
-    along.draw_means(axes, x, values, seed, label=words, **look)

@@ -18,23 +18,13 @@ def interference(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
     Elhage et al. 2022, "Mathematical Understanding".
     """
-    centres = (numeric.EDGES[1:] + numeric.EDGES[:-1]) / 2
-    coords = {"others": [*OTHERS], "stage": [*STAGES], "activation_value": centres}
+    coords = {"others": [*OTHERS], "stage": [*STAGES], "activation_value": (numeric.EDGES[1:] + numeric.EDGES[:-1]) / 2}
     return per_model.compiled(dataset, trainer, numeric.describe) | coords
 
 
 def rare_interference(dataset: xr.Dataset, density: xr.DataArray, n: int) -> xr.DataArray:
     """The cost of interference from inputs with a single one of n features on, all equally often: the second term of L₁."""
     return density * (1 - density) ** (n - 1) * dataset["one_active_interference"]
-
-
-def _single_feature_share(cell: xr.Dataset, n: int) -> str:
-    """The share of the cost of interference that is due to inputs with a single feature on, in words."""
-    if "density" not in cell.coords:
-        return ""
-    share = rare_interference(cell, cell["density"], n) / cell["interference_loss"]
-    shown = share.where(cell["interference_loss"] > numeric.SMALL * cell["loss"]).values
-    return f", {mean_error(shown, '.0f', 100)} % of that with a single feature on"
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
@@ -44,14 +34,16 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         two = cell.sel(others=2)
         raw, activated, biased = (two["false_square"].sel(stage=stage).values for stage in STAGES)
         loud = np.where(raw > FAINT**2, raw, np.nan)
-        signs = " and ".join(
-            f"{word} in {mean_error(two[f'false_{word}'].values, '.0f', 100)} %" for word in ("positive", "negative")
-        )
-        counts = ", ".join(mean_error(cell["alternatives"].sel(others=k).values, ".2g") for k in OTHERS)
+        positive, negative = (mean_error(two[f"false_{word}"].values, ".0f", 100) for word in ("positive", "negative"))
+        counts, single = ", ".join(mean_error(cell["alternatives"].sel(others=k).values, ".2g") for k in OTHERS), ""
+        if "density" in cell.coords:
+            n, cost = int(select.leaf(dataset, "model.n_features", place)), cell["interference_loss"]
+            share = (rare_interference(cell, cell["density"], n) / cost).where(cost > numeric.SMALL * cell["loss"])
+            single = f", {mean_error(share.values, '.0f', 100)} % of that with a single feature on"
         yield (
-            f"{labels.place(dataset, place, ': ')}of two others z is {signs} of cases, mean square {mean_error(raw, '.2g')}; "
+            f"{labels.place(dataset, place, ': ')}of two others z is positive in {positive} % and negative in {negative} % "
+            f"of cases, mean square {mean_error(raw, '.2g')}; "
             f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
-            f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss"
-            f"{_single_feature_share(cell, int(select.leaf(dataset, 'model.n_features', place)))}; "
+            f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss{single}; "
             f"alternatives to one, two, three features: {counts}"
         )

@@ -22,8 +22,7 @@ _RATE, _STEPS = 0.03, 400
 _SOLVED = 1e-4
 """Matching pursuit stops when ‖residual‖ is below this share of ‖h‖."""
 _DROPPED = 0.1
-"""Matching pursuit leaves out features whose ‖W_i‖ is below this share of the greatest: what is left of others would give them
-huge values."""
+"""Matching pursuit leaves out features whose ‖W_i‖ is below this share of the greatest: residuals would give them huge values."""
 _PENALTY, _ITERATIONS, _FALLING = 1e-3, 1200, 0.8
 """For ℓ₁: the last λ over max Wᵀh (from 1 on, x = 0), the iterations, and the share of them in which λ falls to the last."""
 

@@ -52,9 +52,8 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
         return jax.random.fold_in(jax.random.fold_in(random.key(seed), STREAM), use)
 
     def others(seed: Array) -> tuple[Array, Array]:
-        gaussian = jax.random.normal(stream(seed, 0), (m, n)) / m**0.5
-        size, dimension = jnp.asarray(n), jnp.asarray(m)
-        return gaussian, packing.optimise(stream(seed, 1), size, dimension, rows=m, columns=n, steps=_STEPS)
+        packed = packing.optimise(stream(seed, 1), jnp.asarray(n), jnp.asarray(m), rows=m, columns=n, steps=_STEPS)
+        return jax.random.normal(stream(seed, 0), (m, n)) / m**0.5, packed
 
     seeds, row = np.unique(group.seeds, return_inverse=True)
     gaussian, packed = population.over_models(others, seeds, devices=devices)
@@ -70,12 +69,8 @@ def _errors(group: Group, w: np.ndarray, b: np.ndarray, devices: Sequence[jax.De
         rows = []
         for kind, matrix in enumerate(w):
             h, layer = matrix @ batch.x, numeric.fit_relu(matrix, fitted) if kind else (jnp.ones(n), b)
-            recovered = (
-                numeric.relu(matrix.T @ h, *layer),
-                a[kind] @ h + c[kind][:, None],
-                numeric.matching_pursuit(matrix, h),
-                numeric.l1(matrix, h),
-            )
+            recovered = [numeric.relu(matrix.T @ h, *layer), a[kind] @ h + c[kind][:, None]]
+            recovered += [numeric.matching_pursuit(matrix, h), numeric.l1(matrix, h)]
             rows.append(jnp.stack([numeric.error(batch.x, x, batch.weight, variance) for x in recovered]))
         return jnp.stack(rows)
 
