@@ -19,17 +19,14 @@ from superposition_jax.types import Hparams, Spec
 
 Arrays = dict[str, np.ndarray]
 """Arrays by name, (model, …) where they are of several models."""
-_AT_A_TIME = 8
-"""Models that a device maps over together."""
 
 
 def compiled(dataset: xr.Dataset, trainer: Trainer, function: Callable[..., dict[str, Any]]) -> Arrays:
-    """Results of a jittable function(seed, hparams, params, spec=…), computed by one program for each Spec."""
+    """Results of a jittable function(seed, hparams, params, spec=…), by one program for each Spec, on 8 models per device."""
 
     def of_group(group: Group) -> dict[str, Any]:
         numbers = group.seeds.astype(np.uint32), group.hparams, parameters(dataset, group)
-        of_model = partial(function, spec=group.spec)
-        return population.over_models(of_model, *numbers, at_a_time=_AT_A_TIME, devices=trainer.devices)
+        return population.over_models(partial(function, spec=group.spec), *numbers, at_a_time=8, devices=trainer.devices)
 
     return of_groups(trainer, of_group)
 
@@ -79,13 +76,8 @@ def gather(models: int, results_by_points: Iterable[tuple[np.ndarray, dict[str, 
 
 def variables(dataset: xr.Dataset, group: Group, names: Iterable[str]) -> Arrays:
     """Variables of a Dataset for a group's models (model, …), without padding of hidden dimensions and features."""
-    models, sizes = dataset["status"].dims, {"hidden": group.spec.n_hidden, "feature": group.spec.n_features}
-    arrays = {}
-    for name in names:
-        values = dataset[name].transpose(*models, ...)
-        values = values.isel({dim: slice(size) for dim, size in sizes.items() if dim in values.dims})
-        arrays[name] = values.values.reshape(-1, *values.shape[len(models) :])[group.points]
-    return arrays
+    sizes = {"hidden": slice(group.spec.n_hidden), "feature": slice(group.spec.n_features)}
+    return {name: flat(dataset[name].isel(sizes, missing_dims="ignore"), dataset)[group.points] for name in names}
 
 
 def parameters(dataset: xr.Dataset, group: Group) -> Arrays:

@@ -49,10 +49,8 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
     Results of smaller models are padded with NaN, those of missing models are NaN, and a curve or snapshot is NaN at steps that
     only other models have.
     """
-    data, known = {}, variables()
-    dims = parts[0].steps if parts else ()
-    steps = {dim: np.unique(np.concatenate([part.steps[dim] for part in parts])) for dim in dims}
-    status = np.zeros(grid.n_points, np.int8)
+    data, known, status = {}, variables(), np.zeros(grid.n_points, np.int8)
+    steps = {dim: np.unique(np.concatenate([p.steps[dim] for p in parts])) for dim in (parts[0].steps if parts else ())}
     for part in parts:
         status[part.points] = np.where(part.arrays["diverged_at"] < 0, STATUS.index("ok"), STATUS.index("diverged"))
     for name in dict.fromkeys(name for part in parts for name in part.arrays):
@@ -73,12 +71,8 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
     meaning = ", ".join(f"{number} {word}" for number, word in enumerate(STATUS))
     data["status"] = (tuple(grid.sizes), grid.unravel(status), {"long_name": meaning})
     dataset = xr.Dataset(data, coords=_coordinates(grid))
-    lengths = dataset.sizes
-    dataset = dataset.assign_coords({d: np.arange(lengths[d]) for d in ("feature", "hidden") if d in lengths})
-    for dim, values in steps.items():
-        if dim in lengths:
-            dataset = dataset.assign_coords({dim: values})
-    return dataset
+    numbers = {dim: np.arange(dataset.sizes[dim]) for dim in ("feature", "hidden") if dim in dataset.sizes}
+    return dataset.assign_coords(numbers | {dim: values for dim, values in steps.items() if dim in dataset.sizes})
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
@@ -86,11 +80,9 @@ def _coordinates(grid: Grid) -> dict[str, Any]:
     a coordinate too, without a path."""
     coordinates: dict[str, Any] = {}
     twins = {"data.sparsity": "density", "data.density": "sparsity"}
-    names = [axis.name for axis in grid.axes]
     for axis in grid.axes:
-        values = np.asarray(axis.values)
+        values, twin = np.asarray(axis.values), twins.get(axis.path)
         coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path, "path": axis.path})
-        twin = twins.get(axis.path)
-        if twin and twin not in names and values.dtype.kind in "fiu":
+        if twin and all(other.name != twin for other in grid.axes) and values.dtype.kind in "fiu":
             coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})
     return coordinates

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -18,22 +19,11 @@ _MOST_ROWS = 100_000
 def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """Write results.nc and, for up to 100,000 models, metrics.csv, each completely or not at all. Returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    packed = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
-        for name, variable in dataset.variables.items()
-        if variable.size > 1 and variable.dtype.kind in "fiu"
-    }
-    small = sum(variable.size for variable in dataset.variables.values()) < _SMALL
-    writers = {
-        "results.nc": lambda path: (
-            _write_small(dataset, path) if small else dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
-        ),
-        "metrics.csv": lambda path: _write_metrics(dataset, path),
-    }
+    writers = {"results.nc": _write_netcdf, "metrics.csv": _write_metrics}
     if dataset["status"].size > _MOST_ROWS:
         del writers["metrics.csv"]
         (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
-    return [whole(folder / name, write) for name, write in writers.items()]
+    return [whole(folder / name, partial(write, dataset)) for name, write in writers.items()]
 
 
 _SMALL = 10_000
@@ -45,9 +35,14 @@ _templates: dict[str, tuple[bytes, dict[str, int]]] = {}
 """A file's content and the offsets of its variables' numbers, by what describes the variables."""
 
 
-def _write_small(dataset: xr.Dataset, path: Path) -> None:
+def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     """Write results.nc. Where a template has the same variables, only their numbers and the Dataset's attributes are written."""
     variables = {str(name): variable for name, variable in dataset.variables.items()}
+    if sum(variable.size for variable in variables.values()) >= _SMALL:
+        several = [name for name, variable in variables.items() if variable.size > 1 and variable.dtype.kind in "fiu"]
+        packed = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in several}
+        dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
+        return
     description = repr([(name, v.dims, v.shape, v.dtype.str, v.attrs) for name, v in variables.items()] + [*dataset.attrs])
     if any(v.dtype.kind not in "fiu" for v in variables.values()) or description not in _templates:
         dataset.to_netcdf(path, engine="h5netcdf")
@@ -101,15 +96,13 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
 
 
 _RENAMED = {"kept": "on_level", "aligned_above": "less_aligned_rotations"}
-_WERE_ATTRIBUTES = ("crossing", "crossing_error")
 
 
 def updated(dataset: xr.Dataset) -> xr.Dataset:
     """A Dataset of any earlier version as this one names it: with a `path` on its axes, and its variables and their names."""
     dataset = dataset.rename({old: new for old, new in _RENAMED.items() if old in dataset and new not in dataset})
-    dataset = dataset.assign(
-        {name: dataset.attrs[name] for name in _WERE_ATTRIBUTES if name in dataset.attrs and name not in dataset}
-    )
+    were_attributes = [name for name in ("crossing", "crossing_error") if name in dataset.attrs and name not in dataset]
+    dataset = dataset.assign({name: dataset.attrs[name] for name in were_attributes})
     dims = dataset["status"].dims if "status" in dataset else ()
     for coordinate in dataset.coords.values():
         path = coordinate.attrs.get("long_name")

@@ -1,6 +1,5 @@
 """The frame potential along the longest axis, between those of a tight frame and of random directions."""
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -12,14 +11,20 @@ from superposition_jax.results import select
 def frames(dataset: xr.Dataset) -> Figure:
     """Median and range of the seeds, and what as many random directions have on average; a tight frame has 1."""
     across, seed = along.longest(dataset), select.seed_dim(dataset)
-    whole, dataset = dataset, along.at_first(dataset, across)
-    random = dataset["represented"].copy(data=of_random_directions(dataset["represented"].values, dataset.sizes["hidden"]))
-    figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.2, 0.6, 0.5))
-    x = layout.set_scale(axes, dataset, across)
-    along.draw_range(axes, x, random, seed, "s--", color="0.45", ms=4, label="random directions")
-    along.draw_range(axes, x, dataset["frame_potential"], seed, "o-", color=layout.COLOURS(0.3), ms=4, label="trained features")
+    model = along.at_first(dataset, across)
+    random = model["represented"].copy(data=of_random_directions(model["represented"].values, model.sizes["hidden"]))
+    figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.2, 0.6, 0.75))
+    x = layout.set_scale(axes, model, across)
+    excess = []
+    for values, look in (
+        (model["frame_potential"], {"color": layout.COLOURS(0.3), "marker": "o", "label": "trained features"}),
+        (random, {"color": "0.45", "marker": "s", "ls": "--", "label": "random directions"}),
+    ):
+        along.draw_range(axes, x, values, seed, ms=4, **look)
+        low, high = layout.extent(along.spread(values, seed)[0] - 1)
+        excess.append(f"{look['label']} {low:.1%} to {high:.1%}")
     axes.axhline(1, color="black", lw=0.8, ls=":", label="tight frame")
-    axes.set(ylabel="frame potential m·‖WWᵀ‖²/‖W‖⁴", ylim=(0.95, 1.05 * float(np.nanmax(random))))
+    axes.set(ylabel="frame potential m·‖WWᵀ‖²/‖W‖⁴", ylim=(0.95, 1.05 * layout.extent(random)[1]))
     layout.legend(figure)
-    layout.set_title(figure, whole, f"median and range of {layout.seeds_note(whole)}{along.fixed(whole, across)}")
-    return figure
+    note = f"above a tight frame: {', '.join(excess)};\nmedian and range of {layout.seeds_note(dataset)}"
+    return layout.set_title(figure, dataset, note + along.fixed(dataset, across), size=10)
