@@ -12,8 +12,6 @@ from superposition_jax.files import whole
 from superposition_jax.results import netcdf
 
 FILE = "explorer.html"
-"""The page's name in a run's folder."""
-_FOLDER = Path(__file__).parent
 _SCRIPTS = (
     *("arrays", "view", "paint", "map", "heat", "lines", "geometry", "arrows", "gram", "charts", "panel"),
     *("save", "controls", "main"),
@@ -59,7 +57,7 @@ def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
 
 
 def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def make(dataset: xr.Dataset, file: Path | None) -> Explorer:

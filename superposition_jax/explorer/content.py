@@ -92,10 +92,9 @@ def _defaults() -> dict[str, Any]:
 
 
 def overrides(dataset: xr.Dataset, axes: list[str]) -> dict[str, Any]:
-    """Values by key where a run's config differs from the defaults, without the keys in `axes`.
+    """Values by key where a run's config differs from the defaults or the Dataset is a selection, without the keys in `axes`.
 
-    A list with an entry that is an axis is included whole. Where the Dataset is a selection at one value of an axis, that
-    value is included.
+    A list with an entry that is an axis is included whole.
     """
     default, configured = _defaults(), dict(flatten(select.config(dataset)))
     selected = {c.attrs["path"]: c.item() for c in dataset.coords.values() if not c.dims and "path" in c.attrs}

@@ -27,10 +27,8 @@ def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
 
 
 _SMALL = 10_000
-"""Numbers in a Dataset below which its file is made from that of another Dataset with the same variables.
-
-Describing the variables of a model takes HDF5 40 ms, changing their numbers 1 ms, and a multirun saves a file for every job.
-"""
+"""Numbers in a Dataset below which its file is made from that of another one with the same variables: HDF5 takes 40 ms to
+describe variables and 1 ms to change their numbers, and a multirun saves a file for every job."""
 _templates: dict[str, tuple[bytes, dict[str, int]]] = {}
 """A file's content and the offsets of its variables' numbers, by what describes the variables."""
 

@@ -17,10 +17,7 @@ _NOT_RESULTS = ("status", "diverged_at", "repaired", "feature_density", "feature
 
 
 def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
-    """A Dataset with NaN for the results of models that diverged, whose last finite values may be of any size.
-
-    Where there are such models, integers and truth values become floating-point numbers.
-    """
+    """A Dataset with NaN for results of models that diverged; where there are any, integers and truth values become floats."""
     bad = dataset["status"] == STATUS.index("diverged")
     if not bad.any():
         return dataset

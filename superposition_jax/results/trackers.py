@@ -1,7 +1,4 @@
-"""Experiment trackers: a finished sweep as one run of Trackio, TensorBoard or Weights & Biases.
-
-All trackers log the same `Record`; a tracker is a function that gives it to a library.
-"""
+"""Experiment trackers: functions that give the `Record` of a finished sweep to Trackio, TensorBoard or Weights & Biases."""
 
 import contextlib
 import importlib.metadata
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PROJECT = "superposition_jax"
-"""The project of the runs in a tracker."""
 QUANTILES = {"least": 0.0, "q10": 0.1, "median": 0.5, "q90": 0.9}
 """The quantiles over the models of a sweep that are logged, by name."""
 MOST_ROWS = 5_000
@@ -127,19 +123,18 @@ def _tensorboard(sweep: Record) -> str:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     config = f"```json\n{json.dumps(sweep.config, indent=2, ensure_ascii=False)}\n```"
+    images = {f"figures/{file.stem}": Summary.Image(encoded_image_string=file.read_bytes()) for file in sweep.figures}
     summaries = [(step, scalar_pb(name, value)) for step, of in sweep.curve.items() for name, value in of.items()]
-    summaries += [(sweep.last, text_pb("report", sweep.report)), (sweep.last, text_pb("config", config))]
-    for file in sweep.figures:
-        image = Summary.Image(encoded_image_string=file.read_bytes())
-        summaries.append((sweep.last, Summary(value=[Summary.Value(tag=f"figures/{file.stem}", image=image)])))
+    summaries += [(sweep.last, text_pb(name, text)) for name, text in (("report", sweep.report), ("config", config))]
+    summaries += [(sweep.last, Summary(value=[Summary.Value(tag=tag, image=image)])) for tag, image in images.items()]
+    events = [Event(file_version="brain.Event:2"), *(Event(step=step, summary=summary) for step, summary in summaries)]
 
     def write(path: Path) -> None:
-        now = time.time()
         with open(path, "wb") as file:
             writer = RecordWriter(file)
-            writer.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
-            for step, summary in summaries:
-                writer.write(Event(wall_time=now, step=step, summary=summary).SerializeToString())
+            for event in events:
+                event.wall_time = time.time()
+                writer.write(event.SerializeToString())
 
     folder = sweep.folder / "tensorboard"
     folder.mkdir(exist_ok=True)

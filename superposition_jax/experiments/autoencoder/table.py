@@ -29,10 +29,7 @@ SHOWN = 2.0
 
 
 def dictionary(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """Recovery of the represented features (‖W_i‖ > ½) by sparse autoencoders of several sizes, kinds and seeds.
-
-    One program trains those of all models of a Spec. See `numeric`.
-    """
+    """Recovery of represented features (‖W_i‖ > ½) by sparse autoencoders of several sizes, kinds and seeds; see `numeric`."""
     arrays = per_model.of_groups(trainer, lambda group: _of_group(group, per_model.parameters(dataset, group), trainer.devices))
     return arrays | {"dictionary": [*SIZES], "sae": [*KINDS], "sae_seed": np.arange(SEEDS)}
 

@@ -11,9 +11,8 @@ from superposition_jax.experiments.hierarchy import LEVELS
 from superposition_jax.experiments.hierarchy.table import kinds, title
 from superposition_jax.results import select
 
-_MOST = 6
-_LEAST = 0.01
-"""The least upper end of a panel, so that rounding does not look like an effect."""
+_MOST, _LEAST = 6, 0.01
+"""Most kinds of models that are shown; least upper end of a panel, so that rounding does not look like an effect."""
 _PANELS = {
     "linear_share": ("linear: R² of Σ xᵢdᵢ", False),
     "interaction_share": ("interactions / Var h", False),
@@ -25,10 +24,7 @@ _PANELS = {
 
 
 def hierarchy(dataset: xr.Dataset) -> Figure:
-    """Share of seeds that are on each level, a panel for each kind of model; rings where the seed of least loss is.
-
-    Elhage et al. 2022, "Definitions and Motivation".
-    """
+    """Share of seeds on each level, a panel a kind of model; rings: the best. Elhage et al. 2022, "Definitions and Motivation"."""
     seed, across = select.seed_dim(dataset), select.across(dataset)
     shown, more = layout.first(kinds(dataset, across), _MOST)
     share, best = (dataset["on_level"] if seed is None else dataset["on_level"].mean(seed)), select.best_seed(dataset)["on_level"]
@@ -51,10 +47,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
 
 
 def bases(dataset: xr.Dataset) -> Figure:
-    """The measures that decide the levels: median and range of seeds as trained (solid), median after a rotation (dashed).
-
-    Dotted: the mean alignment 3/(m + 2) of random directions.
-    """
+    """What decides the levels: median and range of seeds (solid), after a rotation (dashed), of random directions (dotted)."""
     seed, across = select.seed_dim(dataset), select.across(dataset)
     shown, more = layout.first(kinds(dataset, across), _MOST)
     figure, grid = layout.panels(2, 3, (2.4, 2.1), gap=(0.85, (0.65,)), margin=(0.85, 2.9, 0.6, 0.5))
@@ -82,5 +75,4 @@ def bases(dataset: xr.Dataset) -> Figure:
 
 
 def _in_lines(words: str) -> str:
-    """A model's title in lines that fit a narrow panel."""
     return words.replace(" by ", " by\n").replace(", ", ",\n", 1)

@@ -25,14 +25,14 @@ BASES = ("trained", "rotated")
 
 
 def linear_share(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, ""]:
-    """R² of h ≈ Σ_i x_i d_i + constant with the best directions d_i, for the variance of all hidden dimensions together."""
+    """R² of h ≈ Σ_i x_i d_i + constant with the best coefficients d_i, for the variance of all hidden dimensions together."""
     weight = jnp.sqrt(batch.weight)[None, :]
     h, x = (weight * _centred(values, batch.weight) for values in (h, batch.x))
     length = jnp.linalg.norm(x, axis=1, keepdims=True)
     x = jnp.where(length > 0, x / jnp.where(length > 0, length, 1.0), 0.0)
     covariance = h @ x.T
-    directions, _ = jax.scipy.sparse.linalg.cg(lambda d: x @ (x.T @ d), covariance.T)
-    return jnp.sum(covariance * directions.T) / jnp.sum(h * h)
+    coefficients, _ = jax.scipy.sparse.linalg.cg(lambda d: x @ (x.T @ d), covariance.T)
+    return jnp.sum(covariance * coefficients.T) / jnp.sum(h * h)
 
 
 def first_order(
@@ -65,10 +65,7 @@ def neuron_features(variances: Float[Array, "hidden feature"]) -> Float[Array, "
 
 
 def information(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, "hidden feature"]:
-    """Mutual information in bits of a neuron's activation, in classes, and whether a feature is on. Zero is its own class.
-
-    A neuron that depends on one feature alone has as much as the entropy of whether that feature is on.
-    """
+    """Mutual information in bits of a neuron's activation, in classes, and whether a feature is on. Zero is its own class."""
     active = (batch.x != 0).astype(h.dtype)
     levels = jnp.linspace(0, 1, BINS + 1)[1:-1]
 
@@ -100,10 +97,7 @@ def aligned(w: geometry.Weights) -> Float[Array, ""]:
 
 
 def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
-    """All measures of a model as trained, and with its hidden layer turned by a random rotation.
-
-    A model with a linear hidden layer computes the same in every basis.
-    """
+    """All measures of a model as trained, and with its hidden layer turned by a random rotation, along `BASES`."""
     keys = [*jax.random.split(jax.random.fold_in(random.key(seed), EVALUATION), 4)]
     batch, fresh = (
         data.joined(data.sampler(hparams, spec=replace(spec, estimator=name, batch_size=256)), key, BATCHES)

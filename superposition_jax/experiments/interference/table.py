@@ -14,10 +14,7 @@ from superposition_jax.results import labels, select
 
 
 def interference(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """False activations, alternatives, and the terms of benefit and interference of every model.
-
-    Elhage et al. 2022, "Mathematical Understanding".
-    """
+    """False activations, alternatives, costs and benefits of all models. Elhage et al. 2022, "Mathematical Understanding"."""
     coords = {"others": [*OTHERS], "stage": [*STAGES], "activation_value": (numeric.EDGES[1:] + numeric.EDGES[:-1]) / 2}
     return per_model.compiled(dataset, trainer, numeric.describe) | coords
 
