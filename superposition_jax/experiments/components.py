@@ -20,7 +20,6 @@ _MERGED = 0.9
 """Features with Ŵ_i·Ŵ_j above this count as one point."""
 _FLAT = 0.3
 """Singular values below this share of the largest do not count towards a component's dimension."""
-
 NAMES = {
     (1, 1): "single",
     (2, 1): "digon",
@@ -32,7 +31,6 @@ NAMES = {
     (8, 3): "square antiprism",
 }
 """Names of solids by number of points and dimension. Squares, octahedra and bipyramids are products: several components."""
-
 LEVELS = {
     "single 1": 1,
     "tetrahedron ¾": 3 / 4,
@@ -79,8 +77,7 @@ def components(w: np.ndarray) -> Components:
     label = _joined(np.abs(unit.T @ unit) > EDGE)
     sizes = np.bincount(label, minlength=1)
     for number, k in enumerate(np.argsort(-sizes, kind="stable")):
-        inside = label == k
-        members = represented[inside]
+        members = represented[inside := label == k]
         if members.size:
             values = np.linalg.svd(w[:, members], compute_uv=False)
             component[members], features[members] = number, members.size

@@ -12,8 +12,7 @@ from superposition_jax.core import model, random
 from superposition_jax.engine import population
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import REACHED
-from superposition_jax.results import select
-from superposition_jax.results.status import STATUS
+from superposition_jax.results import select, status
 from superposition_jax.sweep import Group, take
 from superposition_jax.types import Hparams, Spec
 
@@ -38,7 +37,7 @@ def on_host(
 
     It is called for every model that is ok; the results of others are NaN.
     """
-    is_ok, results_by_points = dataset["status"].values.ravel() == STATUS.index("ok"), []
+    is_ok, results_by_points = dataset["status"].values.ravel() == status.STATUS.index("ok"), []
     for group in trainer.groups:
         arrays = variables(dataset, group, names)
         for k in np.flatnonzero(is_ok[group.points]):
@@ -95,7 +94,7 @@ def flat(values: xr.DataArray, dataset: xr.Dataset) -> np.ndarray:
 
 def reached_best(dataset: xr.Dataset, seed: str | None) -> xr.DataArray:
     """Whether a model's loss is within `REACHED` of the least loss along the seeds' dimension; False where all diverged."""
-    loss = dataset["loss"].where(dataset["status"] == STATUS.index("ok"), np.inf)
+    loss = dataset["loss"].where(dataset["status"] == status.STATUS.index("ok"), np.inf)
     best = loss if seed is None else loss.min(seed)
     return (loss <= best * (1 + REACHED) + select.floor(dataset)) & np.isfinite(best)
 

@@ -40,9 +40,7 @@ def page(dataset: xr.Dataset, most: int = MOST_BYTES) -> str:
       ValueError: if the Dataset lacks a dimension or the config that the page needs.
     """
     dataset = netcdf.updated(dataset)
-    if missing := [name for name in ("feature", "hidden", "step") if name not in dataset.dims] + (
-        ["config"] if "config" not in dataset.attrs else []
-    ):
+    if missing := [name for name in ("feature", "hidden", "step", "config") if name not in {*dataset.dims, *dataset.attrs}]:
         raise ValueError(f"explore: the Dataset has no {', '.join(missing)}; give a run's, or a selection along its sweep")
     shown = json.dumps(content(dataset, most), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     parts = {

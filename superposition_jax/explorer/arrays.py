@@ -72,13 +72,10 @@ def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
         w, read = select.directions(dataset, end), select.read_out(dataset, end)
         models |= {f"W{end}": w, f"b{end}": dataset[f"b{end}"]} | ({} if read.equals(w) else {f"read_out{end}": read})
     models |= {name: dataset[name] for name in ("feature_norm", "superposition", "dimensionality")}
-    if dataset.sizes["hidden"] > 3:
-        models["basis"] = _principal(models["W"])
+    models |= {"basis": _principal(models["W"])} if dataset.sizes["hidden"] > 3 else {}
     models |= {name: dataset[name] for name in ("status", "diverged_at")}
     models |= {"loss_curve": curve.where(~(curve > most)), "importance": _importance(dataset)}
-    if seed is not None:
-        models["best"] = dataset["loss"].fillna(np.inf).argmin(seed)
-    return models
+    return models | ({} if seed is None else {"best": dataset["loss"].fillna(np.inf).argmin(seed)})
 
 
 def _principal(w: xr.DataArray) -> xr.DataArray:

@@ -22,7 +22,11 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
     axes = [_axis(dataset, str(dim)) for dim in dataset["loss"].dims]
     return {
         "name": dataset.attrs.get("name", ""),
-        "held": [f"{name} = {_shown(c.item())}" for name, c in dataset.coords.items() if not c.dims and "long_name" in c.attrs],
+        "held": [
+            f"{name} = {c.item():.4g}" if c.dtype.kind == "f" else f"{name} = {c.item()}"
+            for name, c in dataset.coords.items()
+            if not c.dims and "long_name" in c.attrs
+        ],
         "axes": axes,
         "seed": select.seed_dim(dataset),
         "left_out": left_out.words,
@@ -35,10 +39,6 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         "overrides": overrides(dataset, [c["path"] for axis in axes for c in axis["coordinates"]]),
         "findings": select.findings(dataset),
     }
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 _NARROW = 0.02

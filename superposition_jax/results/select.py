@@ -20,8 +20,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.core.model import MODELS
-from superposition_jax.results import labels
-from superposition_jax.results.status import STATUS
+from superposition_jax.results import labels, status
 
 
 def cell_dims(dataset: xr.Dataset) -> list[str]:
@@ -42,9 +41,7 @@ def paths(dataset: xr.Dataset, dim: Hashable) -> dict[str, xr.DataArray]:
 def best_seed(dataset: xr.Dataset) -> xr.Dataset:
     """A Dataset of every cell's model of least loss; of its first seed if all losses are NaN."""
     dim = seed_dim(dataset)
-    if dim is None:
-        return dataset
-    return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+    return dataset if dim is None else dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
 
 
 def first_ok(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:
@@ -99,7 +96,7 @@ def ok_cells(dataset: xr.Dataset, *names: str) -> Iterator[tuple[dict[str, int],
     """Cells as in `cells`, with some variables of the seeds that are ok; cells without such a seed are left out."""
     seed = seed_dim(dataset)
     for place, cell in cells(dataset[[*names, "loss", "status"]]):
-        ok = (cell["status"] == STATUS.index("ok")).values
+        ok = (cell["status"] == status.STATUS.index("ok")).values
         if ok.any():
             yield place, cell if seed is None else cell.isel({seed: ok})
 

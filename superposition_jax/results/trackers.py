@@ -57,9 +57,8 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
 
     columns = netcdf.columns(dataset)
     good = columns["status"] == "ok"
-    models, picked = good.size, np.arange(good.size)
-    if models > MOST_ROWS:
-        picked = np.sort(np.random.default_rng(0).choice(models, MOST_ROWS, replace=False))
+    models = good.size
+    picked = np.sort(np.random.default_rng(0).choice(models, min(models, MOST_ROWS), replace=False))
     rows = list(zip(*(column[picked].tolist() for column in columns.values()), strict=True))
     losses = dataset["loss_curve"].transpose("step", *dataset["status"].dims)
     curve = {int(values["step"]): _quantiles(values.values.ravel()[good], "loss_curve/") for values in losses}
@@ -100,9 +99,8 @@ def _trackio(sweep: Record) -> str:
     offline = patch.object(constants, "HF_HUB_OFFLINE", local)  # else it asks Hugging Face for the user's name
     with contextlib.redirect_stdout(io.StringIO()), offline, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)  # with which Trackio reports that it could not write something
-        run = trackio.init(
-            PROJECT, sweep.name, config=sweep.config, embed=False, auto_log_gpu=False, auto_log_cpu=False, resume="never"
-        )
+        no_extras = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False, "resume": "never"}
+        run = trackio.init(PROJECT, sweep.name, config=sweep.config, **no_extras)
         for step, values in sweep.curve.items():
             run.log(values, step=step)
         figures = {f"figures/{file.stem}": trackio.Image(file, caption=file.stem) for file in sweep.figures}
@@ -150,11 +148,7 @@ def _wandb(sweep: Record) -> str:
     mode: Any = os.environ.get("WANDB_MODE") or ("online" if known else "offline")
     run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
-        name=sweep.name,
-        notes=sweep.report,
-        config=sweep.config,
-        dir=sweep.folder,
-        mode=mode,
+        **{"name": sweep.name, "notes": sweep.report, "config": sweep.config, "dir": sweep.folder, "mode": mode},
         reinit="create_new",  # leaves a run of the caller's open
         settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
     )
@@ -178,5 +172,4 @@ def refuse_missing_package(name: str | None) -> None:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError as error:
-            why = f"needs its package, which the extra [{name}] installs"
-            raise ConfigError(f"runtime.tracker = {name!r}: {why}") from error
+            raise ConfigError(f"runtime.tracker = {name!r}: needs its package, which the extra [{name}] installs") from error

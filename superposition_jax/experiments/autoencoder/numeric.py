@@ -21,8 +21,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 from scipy.special import betainc
 
-from superposition_jax.core import data, model, random
-from superposition_jax.core.geometry import normalised
+from superposition_jax.core import data, geometry, model, random
 from superposition_jax.experiments.autoencoder import ALIVE, SAME
 from superposition_jax.types import DATA, EVALUATION, INIT, Hparams, Params, Spec
 
@@ -94,7 +93,7 @@ def encode(sae: Params, h: Float[Array, "hidden batch"], setting: Setting) -> Fl
 
 def decode(sae: Params, a: Float[Array, "latent batch"]) -> Float[Array, "hidden batch"]:
     """The reconstruction ĥ."""
-    return normalised(sae["D"]) @ a + sae["c"][:, None]
+    return geometry.normalised(sae["D"]) @ a + sae["c"][:, None]
 
 
 def learn(
@@ -104,7 +103,7 @@ def learn(
 
     Adam from random directions E = D, with a learning rate that falls from `rate` to 0 as a cosine.
     """
-    start = normalised(jax.random.normal(jax.random.fold_in(key, INIT), shape))
+    start = geometry.normalised(jax.random.normal(jax.random.fold_in(key, INIT), shape))
     sae = {"E": start, "D": start, "e": jnp.zeros(shape[1]), "c": jnp.zeros(shape[0])}
     adam, stream = optax.adam(optax.cosine_decay_schedule(rate, steps)), jax.random.fold_in(key, DATA)
 
@@ -128,11 +127,11 @@ def evaluate(sae: Params, sample: Sampler, setting: Setting) -> dict[str, Array]
     """
     h, weight = sample(_evaluation())
     a = encode(sae, h, setting)
-    error, decoder, often = jnp.sum((h - decode(sae, a)) ** 2, axis=0) @ weight, normalised(sae["D"]), (a > 0) @ weight
+    decoder, often = geometry.normalised(sae["D"]), (a > 0) @ weight
     return {
         "decoder": decoder,
         "alive": often > ALIVE,
-        "explained": 1 - error / _moments(h, weight)[1],
+        "explained": 1 - jnp.sum((h - decode(sae, a)) ** 2, axis=0) @ weight / _moments(h, weight)[1],
         "on": often.sum(),
         "dead": 1 - jnp.sum(often > ALIVE) / setting.size,
         "latents": distinct(decoder, often),

@@ -5,7 +5,6 @@ from superposition_jax.experiments.needs import INDEPENDENT
 
 ROTATIONS = 200
 """Number of random rotations of the hidden layer that a model's basis is compared with."""
-
 LEVELS = {
     "decomposable": ("interaction_share < 0.05", lambda measures: measures["interaction_share"] < 0.05),
     "linear": ("linear_share > 0.95", lambda measures: measures["linear_share"] > 0.95),

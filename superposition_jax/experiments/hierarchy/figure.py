@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from superposition_jax.experiments import along, layout
-from superposition_jax.experiments.hierarchy import LEVELS
-from superposition_jax.experiments.hierarchy.table import kinds, title
+from superposition_jax.experiments.hierarchy import LEVELS, table
 from superposition_jax.results import select
 
 _MOST, _LEAST = 6, 0.01
@@ -24,9 +23,9 @@ _PANELS = {
 
 
 def hierarchy(dataset: xr.Dataset) -> Figure:
-    """Share of seeds on each level, a panel a kind of model; rings: the best. Elhage et al. 2022, "Definitions and Motivation"."""
+    """Share of seeds on each level by kind of model; rings: the best seed. Elhage et al. 2022, "Definitions and Motivation"."""
     seed, across = select.seed_dim(dataset), select.across(dataset)
-    shown, more = layout.first(kinds(dataset, across), _MOST)
+    shown, more = layout.first(table.kinds(dataset, across), _MOST)
     share, best = (dataset["on_level"] if seed is None else dataset["on_level"].mean(seed)), select.best_seed(dataset)["on_level"]
     columns = [{}] if across is None else [{across: k} for k in range(dataset.sizes[across])]
     size = (max(1.6, 0.36 * len(columns)), 0.36 * len(LEVELS))
@@ -36,7 +35,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
         axes.imshow(values, cmap=layout.COLOURS, vmin=0, vmax=1, aspect="auto")
         for row, column in np.argwhere(rings == 1):
             axes.plot(column, row, "o", ms=8, mfc="none", mec="white" if values[row, column] < 0.5 else "black")
-        axes.set_title(_in_lines(title(dataset, place)), fontsize=8)
+        axes.set_title(_in_lines(dataset, place), fontsize=8)
         axes.set_yticks(range(len(LEVELS)), [*LEVELS] if number == 0 else [""] * len(LEVELS))
         layout.set_cells(axes, dataset, columns)
         axes.tick_params(length=0)
@@ -49,7 +48,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
 def bases(dataset: xr.Dataset) -> Figure:
     """What decides the levels: median and range of seeds (solid), after a rotation (dashed), of random directions (dotted)."""
     seed, across = select.seed_dim(dataset), select.across(dataset)
-    shown, more = layout.first(kinds(dataset, across), _MOST)
+    shown, more = layout.first(table.kinds(dataset, across), _MOST)
     figure, grid = layout.panels(2, 3, (2.4, 2.1), gap=(0.85, (0.65,)), margin=(0.85, 2.9, 0.6, 0.5))
     for axes, (name, (words, log)) in zip(grid.flat, _PANELS.items(), strict=True):
         x = layout.set_scale(axes, dataset, across)
@@ -57,7 +56,7 @@ def bases(dataset: xr.Dataset) -> Figure:
             look = {"color": layout.colour(number, len(shown)), "marker": layout.marker(number)}
             trained, rotated = (dataset[name].isel(place | {"basis": basis}) for basis in (0, 1))
             along.draw_range(axes, x, rotated, seed, "--", alpha=0, ms=4, mfc="none", **look)
-            along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=_in_lines(title(dataset, place)), **look)
+            along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=_in_lines(dataset, place), **look)
         axes.set_ylabel(words)
         if dataset[name].isnull().all():
             axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
@@ -74,5 +73,5 @@ def bases(dataset: xr.Dataset) -> Figure:
     return layout.set_title(figure, dataset, note, size=10)
 
 
-def _in_lines(words: str) -> str:
-    return words.replace(" by ", " by\n").replace(", ", ",\n", 1)
+def _in_lines(dataset: xr.Dataset, place: dict[str, int]) -> str:
+    return table.title(dataset, place).replace(" by ", " by\n").replace(", ", ",\n", 1)

@@ -5,9 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from superposition_jax.experiments import along, layout
-from superposition_jax.experiments.interference import ALIKE
-from superposition_jax.experiments.interference.numeric import SMALL
-from superposition_jax.experiments.interference.table import rare_interference
+from superposition_jax.experiments.interference import ALIKE, numeric, table
 from superposition_jax.results import labels, select
 
 _SHOWN = 3
@@ -31,7 +29,7 @@ def interference(dataset: xr.Dataset) -> Figure:
         axes.set_title(f"{k} other{'s' if k > 1 else ''} on", fontsize=9)
     x, *_ = (layout.set_scale(axes, dataset, across) for axes in grid[2])
     squares = {words: model["false_square"].sel(others=2, stage=stage) for stage, words in _STAGES.items()}
-    costs = {words: model[name].where(mean[name] > SMALL * mean["loss"]) for name, words in _COSTS.items()}
+    costs = {words: model[name].where(mean[name] > numeric.SMALL * mean["loss"]) for name, words in _COSTS.items()}
     counts = {f"{k} on": model["alternatives"].sel(others=k) for k in dataset["others"].values}
     for axes, lines, label in zip(grid[2], (squares, costs, counts), _LABELS, strict=True):
         for number, (words, values) in enumerate(lines.items()):
@@ -39,7 +37,7 @@ def interference(dataset: xr.Dataset) -> Figure:
             along.draw_means(axes, x, values, seed, label=words, **look)
         axes.set_ylabel(label)
     if across is not None and (p := labels.values(dataset, across)).name == "density":
-        rare = rare_interference(mean, p, dataset.sizes["feature"])
+        rare = table.rare_interference(mean, p, dataset.sizes["feature"])
         grid[2, 1].plot(x, rare.where(rare > 0), "k:", label="…a single feature on", lw=1)
     layout.set_log(grid[2, 1].yaxis, model["loss"].values)
     for axes, least in zip(grid[2], (0, 1e-2 * layout.extent(model["loss"])[0], 0), strict=True):
