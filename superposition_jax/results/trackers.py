@@ -99,8 +99,9 @@ def _trackio(sweep: Record) -> str:
     offline = patch.object(constants, "HF_HUB_OFFLINE", local)  # else it asks Hugging Face for the user's name
     with contextlib.redirect_stdout(io.StringIO()), offline, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)  # with which Trackio reports that it could not write something
-        no_extras = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False, "resume": "never"}
-        run = trackio.init(PROJECT, sweep.name, config=sweep.config, **no_extras)
+        run = trackio.init(
+            PROJECT, sweep.name, config=sweep.config, embed=False, auto_log_gpu=False, auto_log_cpu=False, resume="never"
+        )
         for step, values in sweep.curve.items():
             run.log(values, step=step)
         figures = {f"figures/{file.stem}": trackio.Image(file, caption=file.stem) for file in sweep.figures}
@@ -148,7 +149,11 @@ def _wandb(sweep: Record) -> str:
     mode: Any = os.environ.get("WANDB_MODE") or ("online" if known else "offline")
     run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
-        **{"name": sweep.name, "notes": sweep.report, "config": sweep.config, "dir": sweep.folder, "mode": mode},
+        name=sweep.name,
+        notes=sweep.report,
+        config=sweep.config,
+        dir=sweep.folder,
+        mode=mode,
         reinit="create_new",  # leaves a run of the caller's open
         settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
     )
