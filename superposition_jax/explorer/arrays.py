@@ -79,7 +79,7 @@ def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def _principal(w: xr.DataArray) -> xr.DataArray:
-    """The three directions of the hidden layer with most of ‖W‖², (…, hidden, axis)."""
+    """The three axes of the hidden layer with most of ‖W‖², (…, hidden, axis)."""
     w = w.transpose(..., "hidden", "feature").fillna(0.0)
     _, basis = np.linalg.eigh(w.values @ np.swapaxes(w.values, -1, -2))
     return xr.DataArray(basis[..., :-4:-1], dims=(*w.dims[:-1], "axis"))
@@ -98,16 +98,12 @@ def _importance(dataset: xr.Dataset) -> xr.DataArray:
 def _configured_importance(dataset: xr.Dataset) -> xr.DataArray:
     """Each feature's importance from the config, for a Dataset of a version that did not store it; NaN for a selection."""
     config = run_config.read(select.config(dataset) | {"imports": [], "tables": [], "figures": []})
+    if config.grid.sizes != dict(dataset["status"].sizes):
+        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
     values = np.full((config.grid.n_points, dataset.sizes["feature"]), np.nan)
     for group in config.groups:
         values[group.points, : group.spec.n_features] = group.hparams.importance
-    if config.grid.sizes != dict(dataset["status"].sizes):
-        return xr.full_like(dataset["feature"].drop_vars("feature"), np.nan, float)
     return xr.DataArray(config.grid.unravel(values), dims=(*dataset["status"].dims, "feature"))
-
-
-GREATEST = 2.0**15
-"""Limit that float16 numbers are scaled to: those down to 2⁻²⁹ of the largest one keep three digits."""
 
 
 def pack(values: xr.DataArray) -> dict[str, Any]:
@@ -121,7 +117,7 @@ def pack(values: xr.DataArray) -> dict[str, Any]:
         numbers = np.where(np.isfinite(numbers), numbers, np.nan).astype(np.float64)
     if kind == "f2":
         most = np.nanmax(np.abs(numbers), initial=0.0)
-        scale = 2.0 ** np.ceil(np.log2(most / GREATEST)) if most > 0 else 1.0
+        scale = 2.0 ** np.ceil(np.log2(most / 2**15)) if most > 0 else 1.0  # numbers down to 2⁻²⁹ of it keep three digits
     content = np.ascontiguousarray(numbers / scale if kind[0] == "f" else numbers, dtype=f"<{kind}").tobytes()
     text = base64.b64encode(content).decode("ascii")
     return {"dims": list(values.dims), "shape": list(values.shape), "kind": kind, "scale": scale, "data": text}

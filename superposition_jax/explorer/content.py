@@ -17,8 +17,8 @@ MOST_BYTES = 20_000_000
 
 def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
     """All that a page shows of a Dataset, with arrays of at most `most` bytes."""
-    page, left_out = fit(dataset, Arrays.of(dataset), most)
-    dataset = dataset.isel({dim: slice(None, None, every) for dim, every in left_out.every.items()})
+    page, left_out, every = fit(dataset, Arrays.of(dataset), most)
+    dataset = dataset.isel({dim: slice(None, None, step) for dim, step in every.items()})
     axes = [_axis(dataset, str(dim)) for dim in dataset["loss"].dims]
     return {
         "name": dataset.attrs.get("name", ""),
@@ -29,7 +29,7 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
         ],
         "axes": axes,
         "seed": select.seed_dim(dataset),
-        "left_out": left_out.words,
+        "left_out": left_out,
         "measures": [
             {"name": name, **_meaning(dataset.get(name, arrays["best"])), "values": {key: pack(a) for key, a in arrays.items()}}
             for name, arrays in page.measures.items()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import xarray as xr
 
@@ -13,31 +12,23 @@ _OF_EVERY_SEED = ("status", "diverged_at", "best")
 """Arrays that a page keeps for all seeds."""
 
 
-class LeftOut(NamedTuple):
-    """What a page does not have of a Dataset."""
-
-    words: list[str]
-    every: dict[str, int]
-    """The step between the places that the page has of a dimension."""
-
-
-def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut]:
-    """Arrays of at most `most` bytes: of the best seeds only, then with fewer arrays, and in the end for fewer cells."""
+def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, list[str], dict[str, int]]:
+    """Arrays of at most `most` bytes: of the best seeds only, then with fewer arrays, and in the end for fewer cells; also what
+    is left out, in words, and the step between the places that are shown of a dimension."""
     seed, best, words, every = select.seed_dim(dataset), arrays.models.get("best"), [], 1
 
     def of_best(values: xr.DataArray) -> xr.DataArray:
         return values.isel({seed: best}) if seed in values.dims else values
 
     def models(arrays: Arrays) -> Arrays:
-        reduced = {name: v if name in _OF_EVERY_SEED else of_best(v) for name, v in arrays.models.items()}
-        return arrays._replace(models=reduced)
+        return arrays._replace(models={n: v if n in _OF_EVERY_SEED else of_best(v) for n, v in arrays.models.items()})
 
     def without(*ends: str) -> Callable[[Arrays], Arrays]:
         return lambda arrays: arrays._replace(models={n: v for n, v in arrays.models.items() if not n.endswith(ends)})
 
     def numbers(arrays: Arrays) -> Arrays:
         measures = {n: {key: v for key, v in by_key.items() if key != "all"} for n, by_key in arrays.measures.items()}
-        return Arrays(measures, {name: of_best(values) for name, values in arrays.models.items()})
+        return Arrays(measures, arrays.models).map(of_best)
 
     steps = {
         "weights and curves are those of each cell's best seed": models,
@@ -48,11 +39,10 @@ def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, LeftOut
     for left_out, shrink in steps.items():
         if arrays.size > most and (smaller := shrink(arrays)).size < arrays.size:
             arrays, words = smaller, [*words, left_out]
-    dim = max(select.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default="")
-    of_all_cells = arrays
+    dim, of_all_cells = max(select.cell_dims(dataset), key=lambda dim: dataset.sizes[dim], default=""), arrays
     while arrays.size > most and every < dataset.sizes.get(dim, 1):
         every += 1
         arrays = of_all_cells.map(partial(xr.DataArray.isel, indexers={dim: slice(None, None, every)}, missing_dims="ignore"))
     if every > 1:
         words.append(f"of {labels.label(dataset, dim)} one place in {every}")
-    return arrays, LeftOut(words, {dim: every} if every > 1 else {})
+    return arrays, words, {dim: every} if every > 1 else {}

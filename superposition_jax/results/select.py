@@ -114,18 +114,16 @@ def axis(dataset: xr.Dataset, path: str) -> tuple[str, np.ndarray]:
     Raises:
       ValueError: if neither is an axis.
     """
-    for coordinate in dataset.coords.values():
-        leaf = coordinate.attrs.get("path")
-        if coordinate.dims and leaf == path:
-            return str(coordinate.dims[0]), coordinate.values
-        if coordinate.dims and (leaf, path) == ("data.sparsity", "data.density"):
-            return str(coordinate.dims[0]), 1 - coordinate.values
+    for c in dataset.coords.values():
+        leaf = c.attrs.get("path") if c.dims else None
+        if leaf == path or (leaf, path) == ("data.sparsity", "data.density"):
+            return str(c.dims[0]), c.values if leaf == path else 1 - c.values
     raise ValueError(f"no axis over {path}")
 
 
 def varies(dataset: xr.Dataset, path: str) -> bool:
     """Whether a leaf of the config is an axis."""
-    return any(coordinate.dims and coordinate.attrs.get("path") == path for coordinate in dataset.coords.values())
+    return any(c.dims and c.attrs.get("path") == path for c in dataset.coords.values())
 
 
 FINDINGS = "findings"
@@ -147,9 +145,9 @@ def leaf(dataset: xr.Dataset, path: str, place: Mapping[str, int], default: Any 
 
     `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
     """
-    for coordinate in dataset.coords.values():
-        if coordinate.attrs.get("path") == path and set(coordinate.dims) <= set(place):
-            return coordinate.isel({dim: place[dim] for dim in coordinate.dims}).item()
+    for c in dataset.coords.values():
+        if c.attrs.get("path") == path and {*c.dims} <= {*place}:
+            return c.isel({dim: place[dim] for dim in c.dims}).item()
     value: Any = config(dataset)
     for key in path.split("."):
         if key not in value:
