@@ -32,10 +32,9 @@ def draw(name: str, dataset: "xr.Dataset") -> "Figure | Animation":
 
 def save(dataset: "xr.Dataset", names: Sequence[str], folder: Path) -> list[Path]:
     """Draw figures into a folder and return the files: PNG, GIF for animations. None are drawn if every model diverged."""
-    if not (dataset["status"] == status.STATUS.index("ok")).any():
+    if not names or not (dataset["status"] == status.STATUS.index("ok")).any():
         return []
-    if names:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return [_save(draw(name, dataset), folder / name) for name in names]
 
 

@@ -49,10 +49,7 @@ def titled(dataset: xr.Dataset, text: str) -> str:
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:
-    """Label a matplotlib x axis for a dimension and return its positions; 0 for None, the only place of a sweep of one cell.
-
-    The axis is logarithmic where the values are spread widely, and has the densest at the left.
-    """
+    """The positions of a dimension's values on a matplotlib x axis, which is labelled and scaled; 0 for None (a single cell)."""
     if dim is None:
         return np.zeros(1)
     coordinate = values(dataset, dim)

@@ -33,10 +33,7 @@ def compiled(dataset: xr.Dataset, trainer: Trainer, function: Callable[..., dict
 def on_host(
     dataset: xr.Dataset, trainer: Trainer, function: Callable[[Spec, Hparams, Arrays], dict[str, Any]], *names: str
 ) -> Arrays:
-    """Results of function(spec, hparams, arrays) in NumPy, where `arrays` has the variables `names` of one model.
-
-    It is called for every model that is ok; the results of others are NaN.
-    """
+    """Results in NumPy of function(spec, hparams, variables `names` of one model) for models that are ok, NaN for others."""
     is_ok, results_by_points = dataset["status"].values.ravel() == status.STATUS.index("ok"), []
     for group in trainer.groups:
         arrays = variables(dataset, group, names)

@@ -22,12 +22,9 @@ def mean_error(values: np.ndarray, form: str = ".4g", factor: float = 1.0) -> st
     '2 ± 0.58'
     """
     finite = factor * np.ravel(values)[np.isfinite(np.ravel(values))]
-    if not finite.size:
-        return "none"
-    mean = f"{finite.mean():z{form}}"
-    if finite.size == 1:
-        return mean
-    error = finite.std(ddof=1) / finite.size**0.5
+    if finite.size < 2:
+        return f"{finite[0]:z{form}}" if finite.size else "none"
+    mean, error = f"{finite.mean():z{form}}", finite.std(ddof=1) / finite.size**0.5
     rounded = f"{float(f'{error:.2g}'):g}" if form.endswith("g") else f"{error:{form}}"
     return f"{mean} ± {rounded}"
 

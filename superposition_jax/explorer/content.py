@@ -92,10 +92,8 @@ def _defaults() -> dict[str, Any]:
 
 
 def overrides(dataset: xr.Dataset, axes: list[str]) -> dict[str, Any]:
-    """Values by key where a run's config differs from the defaults or the Dataset is a selection, without the keys in `axes`.
-
-    A list with an entry that is an axis is included whole.
-    """
+    """Values by key where a run's config differs from the defaults or the Dataset is a selection, without keys in `axes` but with
+    lists that have an entry that is an axis."""
     default, configured = _defaults(), dict(flatten(select.config(dataset)))
     selected = {c.attrs["path"]: c.item() for c in dataset.coords.values() if not c.dims and "path" in c.attrs}
     changed = {

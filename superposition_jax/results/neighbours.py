@@ -23,7 +23,7 @@ EXCESS = 1e-3
 _ROUNDS = 10
 """Most rounds of repair."""
 _SMALL = 0.05
-"""Standard deviation of the initial weights of hidden dimensions that a neighbour does not have."""
+"""Standard deviation of the initial weights of hidden dimensions that a neighbour does not have; zeros have no gradient."""
 
 
 def stuck_cells(dataset: xr.Dataset, tolerance: float = EXCESS) -> xr.DataArray:
@@ -53,7 +53,8 @@ def _best(dataset: xr.Dataset) -> xr.Dataset:
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Flat indices of cells above a bound and of the neighbours that it comes from, for every axis and direction."""
-    if _minimises_more(best):
+    others = ("train.penalty.kind", "train.adversarial")  # with which some models minimise more than the loss
+    if "config" in best.attrs and any(select.varies(best, path) or select.leaf(best, path, {}) for path in others):
         return
     loss = best["loss"].fillna(np.inf).values
     stderr = np.where(np.isfinite(best["loss_stderr"].values), best["loss_stderr"].values, 0.0)
@@ -69,12 +70,6 @@ def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray
             yield cells[in_b][above], cells[in_a][above]
 
 
-def _minimises_more(dataset: xr.Dataset) -> bool:
-    """Whether some models minimise more than the loss, which then is not the least."""
-    paths = ("train.penalty.kind", "train.adversarial")
-    return "config" in dataset.attrs and any(select.varies(dataset, path) or select.leaf(dataset, path, {}) for path in paths)
-
-
 def _bound(dataset: xr.Dataset, dim: str, b: slice, a: slice) -> np.ndarray:
     """The theorem's c for cells B and A at places `b` and `a` of an axis; infinite where there is no bound."""
     coordinates = select.paths(dataset, dim)
@@ -87,8 +82,7 @@ def _bound(dataset: xr.Dataset, dim: str, b: slice, a: slice) -> np.ndarray:
 def _worst_weight(path: str, features: int, b: np.ndarray, a: np.ndarray) -> np.ndarray:
     """The largest ratio of a weight at values `b` of a leaf of the config to that at values `a`."""
     leaf, _, entry = path.rpartition(".")
-    of_all_features = not entry.isdigit()
-    kind = path if of_all_features else leaf
+    of_all_features, kind = not entry.isdigit(), leaf if entry.isdigit() else path
     with np.errstate(divide="ignore", invalid="ignore"):
         if kind == "model.n_hidden":
             return np.where(b >= a, 1.0, np.inf)
@@ -115,8 +109,7 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
             break
         cells, neighbours = pairs
         best, worst = (_points(dataset, order) for order in ("argmin", "argmax"))
-        target = dataset["loss"].values.ravel()[best[cells]]
-        count = len(parts)
+        target, count = dataset["loss"].values.ravel()[best[cells]], len(parts)
         for members, group, results in trainer.retrain(worst[cells], _start(dataset, best[neighbours], best[cells])):
             order = np.argsort(results["loss"])
             _, first = np.unique(group.points[order], return_index=True)  # the best of a cell's neighbours
@@ -142,10 +135,7 @@ def _points(dataset: xr.Dataset, order: str) -> np.ndarray:
 
 
 def _start(dataset: xr.Dataset, points: np.ndarray, cells: np.ndarray) -> dict[str, np.ndarray]:
-    """Parameters at flat points of neighbours. Hidden dimensions that only the best models of the cells have start small.
-
-    They are random, because a row of zeros has no gradient.
-    """
+    """Parameters at flat points of neighbours; hidden dimensions that only the best models of the cells have start small."""
     count, random, start = dataset["loss"].size, np.random.default_rng(0), {}
     for name, (dims, _) in PARAMS.items():
         if name in dataset:

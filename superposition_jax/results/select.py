@@ -141,10 +141,7 @@ def config(dataset: xr.Dataset) -> dict[str, Any]:
 
 
 def leaf(dataset: xr.Dataset, path: str, place: Mapping[str, int], default: Any = None) -> Any:
-    """The value of a leaf of the config at a place on the sweep's axes, from the axis over it or else from the run's config.
-
-    `default` is the value of a leaf that the config does not have, because the run was made by an earlier version.
-    """
+    """The value of a leaf of the config at a place on the sweep's axes; `default` for a run of a version without this leaf."""
     for c in dataset.coords.values():
         if c.attrs.get("path") == path and {*c.dims} <= {*place}:
             return c.isel({dim: place[dim] for dim in c.dims}).item()

@@ -22,11 +22,9 @@ def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
     if not bad.any():
         return dataset
     results = {
-        name: values
+        name: values.astype(np.result_type(values.dtype, np.float32)).where(~bad)
         for name, values in dataset.data_vars.items()
         if name not in _NOT_RESULTS and "per" not in values.attrs  # a table's result of a cell or of the whole run
         if set(bad.dims) <= set(values.dims) and values.dtype.kind in "fiub"
     }
-    return dataset.assign(
-        {name: values.astype(np.result_type(values.dtype, np.float32)).where(~bad) for name, values in results.items()}
-    )
+    return dataset.assign(results)

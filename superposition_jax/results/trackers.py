@@ -56,8 +56,7 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
     from superposition_jax.results import netcdf, select
 
     columns = netcdf.columns(dataset)
-    good = columns["status"] == "ok"
-    models = good.size
+    models, good = columns["status"].size, columns["status"] == "ok"
     picked = np.sort(np.random.default_rng(0).choice(models, min(models, MOST_ROWS), replace=False))
     rows = list(zip(*(column[picked].tolist() for column in columns.values()), strict=True))
     losses = dataset["loss_curve"].transpose("step", *dataset["status"].dims)

@@ -54,8 +54,8 @@ def _of_group(group: Group, params: per_model.Arrays, devices) -> per_model.Arra
     )
     unit, alive = truth / np.where(norm > 0, norm, 1), trained.pop("alive")
     features = [columns[:, represented] for columns, represented in zip(unit, is_represented, strict=True)]
-    pairs = zip(row, trained.pop("decoder"), alive, strict=True)
-    cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in pairs])
+    decoders = zip(row, trained.pop("decoder"), alive, strict=True)
+    cosines = np.array([numeric.recovery(features[k], decoder[:, living]) for k, decoder, living in decoders])
     arrays = dict(zip(("sae_features_found", "sae_latents_true", "sae_matched"), cosines.T, strict=True))
     arrays |= {f"sae_{name}": values for name, values in trained.items()}
     arrays["sae_chance"] = np.array([numeric.chance(m, count) for count in range(alive.shape[1] + 1)])[alive.sum(axis=1)]

@@ -15,16 +15,13 @@ def frames(dataset: xr.Dataset) -> Figure:
     random = model["represented"].copy(data=of_random_directions(model["represented"].values, model.sizes["hidden"]))
     figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.2, 0.6, 0.75))
     x = layout.set_scale(axes, model, across)
-    excess = []
-    for values, look in (
-        (model["frame_potential"], {"color": layout.COLOURS(0.3), "marker": "o", "label": "trained features"}),
-        (random, {"color": "0.45", "marker": "s", "ls": "--", "label": "random directions"}),
-    ):
-        along.draw_range(axes, x, values, seed, ms=4, **look)
-        low, high = layout.extent(along.spread(values, seed)[0] - 1)
-        excess.append(f"{look['label']} {low:.1%} to {high:.1%}")
+    along.draw_range(axes, x, random, seed, "s--", color="0.45", ms=4, label="random directions")
+    along.draw_range(axes, x, model["frame_potential"], seed, "o-", color=layout.COLOURS(0.3), ms=4, label="trained features")
     axes.axhline(1, color="black", lw=0.8, ls=":", label="tight frame")
     axes.set(ylabel="frame potential m·‖WWᵀ‖²/‖W‖⁴", ylim=(0.95, 1.05 * layout.extent(random)[1]))
     layout.legend(figure)
-    note = f"above a tight frame: {', '.join(excess)};\nmedian and range of {layout.seeds_note(dataset)}"
-    return layout.set_title(figure, dataset, note + along.fixed(dataset, across), size=10)
+    ends = (layout.extent(100 * along.spread(values, seed)[0] - 100) for values in (model["frame_potential"], random))
+    trained, other = (f"{low:.1f}–{high:.1f} %" for low, high in ends)
+    note = f"trained features are {trained} above a tight frame, random directions {other};\n"
+    note += f"median and range of {layout.seeds_note(dataset)}{along.fixed(dataset, across)}"
+    return layout.set_title(figure, dataset, note, size=10)

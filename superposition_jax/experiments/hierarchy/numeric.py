@@ -106,12 +106,8 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
     rotation = linalg.orthogonal(keys[2], spec.n_hidden, spec.n_hidden)
     rotated = {name: rotation @ value if "hidden" in PARAMS[name].dims else value for name, value in params.items()}
     bases = [_in_its_basis(hparams, arrays, batch, fresh.x, spec=spec) for arrays in (params, rotated)]
-    w = model.directions(params, spec=spec)
-
-    def rotated_alignment(number: Array) -> Array:
-        return aligned(linalg.orthogonal(jax.random.fold_in(keys[3], number), spec.n_hidden, spec.n_hidden) @ w)
-
-    null = jax.lax.map(rotated_alignment, jnp.arange(ROTATIONS))
+    w, m = model.directions(params, spec=spec), spec.n_hidden
+    null = jax.lax.map(lambda k: aligned(linalg.orthogonal(jax.random.fold_in(keys[3], k), m, m) @ w), jnp.arange(ROTATIONS))
     measures = jax.tree.map(lambda *values: jnp.stack(values), *bases)
     alignment = measures["aligned"]
     less = jnp.where(jnp.isnan(alignment), jnp.nan, jnp.mean(alignment[:, None] > null[None, :], axis=1))
@@ -119,12 +115,9 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
 
 
 def _in_its_basis(hparams: Hparams, params: Params, batch: Batch, fresh: Array, *, spec: Spec) -> dict[str, Array]:
-    def hidden(x: Array) -> Array:
-        return model.forward(params, x, spec=spec)[0]
-
-    h = hidden(batch.x)
+    h = model.forward(params, batch.x, spec=spec)[0]
     total = _centred(h, batch.weight) ** 2 @ batch.weight
-    variances, interactions = first_order(hidden, batch, fresh)
+    variances, interactions = first_order(lambda x: model.forward(params, x, spec=spec)[0], batch, fresh)
     features, share = neuron_features(variances), total / total.sum()
     return {
         "linear_share": linear_share(h, batch),

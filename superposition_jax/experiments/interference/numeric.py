@@ -42,8 +42,7 @@ def one_active_terms(hparams: Hparams, params: Params, *, spec: Spec) -> tuple[A
     x = jnp.eye(spec.n_features)[:, :, None] * node[None, None, 1:]
     flat = x.reshape(spec.n_features, -1)
     error = targets.target(flat, spec=spec) - model.forward(params, flat, spec=spec)[1]
-    squares = (error * error).reshape(x.shape) * (weight[:, 1:] / hparams.density[:, None])[None]
-    losses = squares.sum(axis=2)
+    losses = ((error * error).reshape(x.shape) * (weight[:, 1:] / hparams.density[:, None])[None]).sum(axis=2)
     benefit = jnp.diagonal(losses)
     return hparams.importance @ benefit, hparams.importance @ (losses.sum(axis=1) - benefit)
 

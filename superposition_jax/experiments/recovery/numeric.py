@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from superposition_jax.core import linalg
-from superposition_jax.core.geometry import Weights, feature_norm
+from superposition_jax.core.geometry import Weights, feature_norm, normalised
 from superposition_jax.types import Batch
 
 Hidden = Float[Array, "hidden batch"]
@@ -89,10 +89,8 @@ def matching_pursuit(w: Weights, h: Hidden) -> Inputs:
     sign (as in Bruckstein et al. 2008), and negative values become 0 at the end. Features that W nearly drops are never chosen.
     Chosen directions are stored as an orthonormal basis q = W t, with t in the coordinates of features.
     """
-    m, n, size = *w.shape, h.shape[1]
-    most = max(1, m // 2)
-    norm = feature_norm(w)
-    unit = jnp.where(norm > 0, w / jnp.where(norm > 0, norm, 1.0)[None, :], 0.0)
+    (m, n), size, most = w.shape, h.shape[1], max(1, w.shape[0] // 2)
+    norm, unit = feature_norm(w), normalised(w)
     free = jnp.broadcast_to((norm >= _DROPPED * norm.max())[:, None], (n, size))
     least = _SOLVED * jnp.sqrt(jnp.sum(h * h, axis=0))
 
