@@ -22,6 +22,5 @@ from superposition_jax.results.trackers import TRACKERS, Record
 from superposition_jax.types import PARAMS, Batch, Hparams, Measure, Spec
 
 __all__ = ["ACTIVATIONS", "ESTIMATES", "ESTIMATORS", "FIGURES", "IMPORTANCES", "INITS", "LAWS", "MEASURES", "MODELS"]
-__all__ += ["OPTIMIZERS", "PARAMS", "PENALTIES", "SCHEDULES", "TABLES", "TARGETS", "TRACKERS"]
-__all__ += ["Batch", "Estimator", "Figure", "Hparams", "Law", "Measure", "Model", "Need", "Record", "Spec", "Table", "Target"]
-__all__ += ["Variable"]
+__all__ += ["OPTIMIZERS", "PARAMS", "PENALTIES", "SCHEDULES", "TABLES", "TARGETS", "TRACKERS", "Batch", "Estimator", "Figure"]
+__all__ += ["Hparams", "Law", "Measure", "Model", "Need", "Record", "Spec", "Table", "Target", "Variable"]
