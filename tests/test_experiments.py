@@ -120,12 +120,9 @@ def has_data(artist):
 
 def with_motif(dataset):
     """The Dataset with weights in which a neuron serves two features and another inhibits one; few steps may train none."""
-    w_in, w_out = ([[2, 0.5], [1, 0]], [[0.5, 2], [0, -5]])  # (hidden, feature): x₀ moves |x₁| by 2·2 − 1·5
+    weights = {"W_in": [[2, 0.5], [1, 0]], "W_out": [[0.5, 2], [0, -5]]}  # (hidden, feature): x₀ moves |x₁| by 2·2 − 1·5
     small = dataset.isel(hidden=slice(2), feature=slice(2))
-    planted = {
-        name: small[name].copy(data=np.broadcast_to(w, small[name].shape)) for name, w in (("W_in", w_in), ("W_out", w_out))
-    }
-    return small.assign(planted)
+    return small.assign({name: small[name].copy(data=np.broadcast_to(w, small[name].shape)) for name, w in weights.items()})
 
 
 def shows_data(name, dataset, *, everywhere=True):

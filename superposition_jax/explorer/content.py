@@ -41,10 +41,6 @@ def content(dataset: xr.Dataset, most: int = MOST_BYTES) -> dict[str, Any]:
     }
 
 
-_NARROW = 0.02
-"""Fraction of an axis below which a cell is too narrow to point at."""
-
-
 def _axis(dataset: xr.Dataset, dim: str) -> dict[str, Any]:
     """A dimension of the sweep: its name, values and scale, and the leaves of the config that vary along it."""
     coordinate = labels.values(dataset, dim)
@@ -67,8 +63,8 @@ def layout(values: np.ndarray) -> str:
         return "band"
     if labels.spread_widely(values):
         return "log"
-    gaps = np.diff(np.sort(values))
-    return "linear" if gaps.min() >= _NARROW * gaps.sum() or len(gaps) * gaps.min() > 0.5 * gaps.sum() else "band"
+    gaps = np.diff(np.sort(values))  # a cell of less than 2 % of the axis would be too narrow to point at
+    return "linear" if gaps.min() >= 0.02 * gaps.sum() or len(gaps) * gaps.min() > 0.5 * gaps.sum() else "band"
 
 
 def _meaning(values: xr.DataArray) -> dict[str, Any]:

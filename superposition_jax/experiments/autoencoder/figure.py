@@ -25,8 +25,7 @@ def dictionary(dataset: xr.Dataset) -> Figure:
     """Recovery against the number of latents, a column for each value of the longest axis: means, standard errors over seeds."""
     seed, sizes, means = select.seed_dim(dataset), dataset["dictionary"].values, dataset.mean("sae_seed")
     columns, fixed_at = along.columns(means, None)
-    margin, gap = (0.95, 1.9, 0.55, 0.65), (0.15, (0.18,))
-    figure, grid = layout.panels(len(_ROWS), len(columns), (1.5, 1.35), gap=gap, margin=margin)
+    figure, grid = layout.panels(len(_ROWS), len(columns), (1.5, 1.35), gap=(0.15, (0.18,)), margin=(0.95, 1.9, 0.55, 0.65))
     for column, (title, cell) in enumerate(columns):
         for axes, (name, words) in zip(grid[:, column], _ROWS.items(), strict=True):
             for kind, style in _styles(dataset):
@@ -58,8 +57,7 @@ def dictionary_count(dataset: xr.Dataset) -> Figure:
     """Estimated against true number of represented features for every model, a panel for each kind of autoencoder of D = 2n."""
     means = dataset.sel(dictionary=SHOWN).mean("sae_seed")
     columns, fixed_at = along.columns(means, None)
-    margin, gap = (0.65, 1.5, 0.6, 0.7), (0.12, (0.0,))
-    figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=gap, margin=margin)
+    figure, grid = layout.panels(1, dataset.sizes["sae"], (1.4, 1.4), gap=(0.12, (0.0,)), margin=(0.65, 1.5, 0.6, 0.7))
     right, estimated = (1.1 * layout.extent(means[name])[1] for name in ("represented", "sae_latents"))
     most = max(right, estimated)
     for axes, kind in zip(grid[0], dataset["sae"].values, strict=True):

@@ -8,7 +8,6 @@ from superposition_jax.experiments import along, layout
 from superposition_jax.experiments.interference import ALIKE, numeric, table
 from superposition_jax.results import labels, select
 
-_SHOWN = 3
 _STAGES = {"raw": "Wᵢ·Wⱼxⱼ summed", "activated": "through f", "biased": "with b, through f"}
 _COSTS = {"loss": "loss", "benefit_loss": "benefit term", "interference_loss": "interference term"}
 _LABELS = "mean square, 2 others on", "loss, sum over features", f"other explanations, to {ALIKE}"
@@ -50,7 +49,7 @@ def interference(dataset: xr.Dataset) -> Figure:
 def _distributions(row, mean: xr.Dataset, across: str | None, stage: str, words: str) -> None:
     """A panel for each number of others, a line for the first, a middle and the last value of an axis."""
     count = 1 if across is None else mean.sizes[across]
-    places = np.unique(np.linspace(0, count - 1, min(_SHOWN, count)).round().astype(int))
+    places = np.unique(np.linspace(0, count - 1, min(3, count)).round().astype(int))
     centre = mean["activation_value"].values
     for axes, k in zip(row, mean["others"].values, strict=True):
         for number, place in enumerate(places):

@@ -13,7 +13,6 @@ _PANELS = {
     "dims_per_feature": ("D* = m / ‖W‖²", False),
     "dead_outputs": ("dead outputs", False),
 }
-_COLUMNS, _ROWS = 6, 6
 
 
 def summary(dataset: xr.Dataset) -> Figure:
@@ -43,8 +42,8 @@ def directions(dataset: xr.Dataset) -> Figure:
     """
     places = [place for place, _ in select.cells(dataset)]
     best, m = select.best_seed(dataset), dataset.sizes["hidden"]
-    columns = min(_COLUMNS, len(places))
-    rows = min(_ROWS, -(-len(places) // columns))
+    columns = min(6, len(places))
+    rows = min(6, -(-len(places) // columns))
     margin, projection = (0.3, 1.2, 0.25, 1.05), "3d" if m > 2 else None
     figure, grid = layout.panels(rows, columns, (1.9, 1.9), gap=(0.25, (0.75,)), margin=margin, projection=projection)
     for axes in grid.ravel()[len(places) :]:

@@ -8,7 +8,6 @@ from superposition_jax.experiments import along, layout
 from superposition_jax.results import labels, select
 from superposition_jax.theory import bounds
 
-_COLUMNS = 4
 _STYLES = {
     "linear": ("s--", "0.45", 3, "best linear"),
     "pursuit": ("^-", "#56a0d3", 4, "orthogonal matching pursuit"),
@@ -22,7 +21,7 @@ def recovery(dataset: xr.Dataset) -> Figure:
     """Mean and standard error over seeds of E‖x − x'‖²/Σ Var x_i, with the densities up to which theory promises recovery."""
     across, _ = select.axis(dataset, "data.density")
     density, seed = labels.values(dataset, across).values, select.seed_dim(dataset)
-    columns, more = layout.first([*along.lines(dataset, across)], _COLUMNS)
+    columns, more = layout.first([*along.lines(dataset, across)], 4)
     figure, grid = layout.panels(len(_ROWS), len(columns), (2.5, 1.9), gap=(0.2, (0.2,)), margin=(1.1, 2.9, 0.6, 0.8))
     for column, (name, place, _) in enumerate(columns):
         errors = dataset["recovery_error"].isel(place)
