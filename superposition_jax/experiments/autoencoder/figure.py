@@ -39,8 +39,8 @@ def dictionary(dataset: xr.Dataset) -> Figure:
             if name == "sae_latents":
                 axes.axhline(cell["represented"].mean().item(), color="black", ls="--", lw=1, label="true number")
                 layout.set_log(axes.yaxis, np.array([low, high]))
-            axes.set_ylim(*((0.8, 1.2 * high) if name == "sae_latents" else (min(0.3, low), 1.02)))
-            axes.set_xscale("log")
+            y_limits = (0.8, 1.2 * high) if name == "sae_latents" else (min(0.3, low), 1.02)
+            axes.set(xscale="log", xlim=(sizes.min() / 1.11, 1.11 * sizes.max()), ylim=y_limits)
             axes.minorticks_off()
             axes.set_xticks(sizes, [f"{value:g}" for value in sizes])
             axes.tick_params(labelsize=8)
