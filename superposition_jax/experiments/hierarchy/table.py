@@ -17,7 +17,7 @@ _TARGETS = {"abs": "|x|", "square": "x²", "max": "max(xᵢ, xᵢ₊₁)"}
 
 
 def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """The measures of `numeric.describe` as trained and after a random rotation, and the levels that follow.
+    """How decomposable, linear, basis-aligned and monosemantic h is, as trained and after a random rotation, and its levels.
 
     Elhage et al. 2022, "Definitions and Motivation".
     """
