@@ -14,11 +14,12 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from superposition_jax.command import api, before_hydra, completion, folder_commands
-from superposition_jax.config.compose import VERSION_BASE, conf_dir, to_dict
+from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
 
@@ -87,6 +88,9 @@ def _hand_over_to_hydra() -> None:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except JobFailed:
         status = 1
+    except HydraException as error:
+        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:
         multirun.track()
     sys.exit(status)

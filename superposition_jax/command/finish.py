@@ -26,7 +26,7 @@ class Trained(NamedTuple):
     results: list[dict[str, np.ndarray]]
     """Arrays (model, …) by name, a dict for each of the trainer's groups."""
     seconds: dict[str, float]
-    """Seconds that training took, with what was trained together, by what took them."""
+    """Seconds of compiling, training, evaluating, and of all of it; models that are trained together share them."""
 
 
 def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Console, *, page: bool = True) -> xr.Dataset:

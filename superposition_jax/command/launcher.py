@@ -13,13 +13,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from superposition_jax.config.compose import PLUGIN, in_one_line, to_dict
-from superposition_jax.errors import ConfigError
+from superposition_jax.config.compose import PLUGIN, to_dict
 
 _MANY = 500
 """Jobs from which a hint names sweep.axes."""
@@ -102,10 +100,7 @@ class Composer:
         leaves = [override for override in parsed if self._is_leaf(override)]
         kind = tuple(str(p.key_or_group if p in leaves else p.input_line) for p in parsed)
         if kind not in self.templates:
-            try:
-                self.templates[kind] = self.compose(master_config, sweep_overrides)
-            except HydraException as error:
-                raise ConfigError(in_one_line(error, sweep_overrides)) from error
+            self.templates[kind] = self.compose(master_config, sweep_overrides)
             return deepcopy(self.templates[kind])
         job = deepcopy(self.templates[kind])
         OmegaConf.copy_cache(from_config=master_config, to_config=job)

@@ -27,9 +27,9 @@ def save(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
     if dataset is not None:
         config, quiet = trained[0].config, console_for(False)
         described = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
-        described |= {"versions": identity.versions(), "dims": dict(dataset["status"].sizes)}
+        dims = dict(dataset["status"].sizes)
         netcdf.save(dataset, folder)
-        manifest.write(described, folder)
+        manifest.write(described | {"versions": identity.versions(), "dims": dims}, folder)
         finish.draw([] if config.grid.axes else config.figures, dataset, folder, quiet)
         finish.write_page(dataset, folder, quiet)
     elif trained:

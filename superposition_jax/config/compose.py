@@ -20,6 +20,7 @@ from superposition_jax.errors import ConfigError
 
 VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 """An argument that Hydra 1.3 asks for and later versions do not."""
+_HELP = "; --help lists all keys"
 PLUGIN = "hydra_plugins.superposition_jax"
 ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
 
@@ -74,7 +75,7 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def nearest(key: str, known: Sequence[str], otherwise: str = "; --help lists all keys") -> str:
+def nearest(key: str, known: Sequence[str], otherwise: str = _HELP) -> str:
     """The end of a message on an unknown word: `; did you mean …?` with the nearest that is known, or something else."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else otherwise
@@ -99,14 +100,14 @@ def _known(overrides: Sequence[str]) -> list[str]:
     return [*groups, *(key for key, _ in flatten(to_dict(composed)))]
 
 
-def in_one_line(error: Exception, overrides: Sequence[str]) -> str:
+def in_one_line(error: Exception, overrides: Sequence[str], otherwise: str = _HELP) -> str:
     """Hydra's error about some overrides as one line."""
     text = f"{error} {error.__cause__ or ''}"
     if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         key, known = unknown[1], _known(overrides)
         if any(other.startswith(f"{key}.") for other in known):
             return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
-        return f"{key}: no such key{nearest(key, known)}"
+        return f"{key}: no such key{nearest(key, known, otherwise)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
     if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:

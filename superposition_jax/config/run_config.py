@@ -64,7 +64,8 @@ def read(composed: dict[str, Any]) -> RunConfig:
             raise ConfigError(f"{key}: is missing")
         rule.require(key, leaves[key])
     refuse_unknown(leaves, ["name", "imports", "tables", "figures", *LEAVES, *RUNTIME])
-    name, made, drawn, sweep = (composed.get(key) for key in ("name", "tables", "figures", "sweep"))
+    given: list[Any] = [composed.get(key) for key in ("name", "tables", "figures", "sweep")]
+    name, made, drawn, sweep = given
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
