@@ -14,28 +14,27 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from superposition_jax.command import api, before_hydra, completion, folder_commands
-from superposition_jax.config.compose import VERSION_BASE, conf_dir, to_dict
+from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
 
 
 def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax.command import pipeline, shards  # JAX is imported late, so that --help is quick
+    from superposition_jax.command import shards  # JAX is imported late, so that --help is quick
     from superposition_jax.config import run_config
 
     try:
         config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
         if config.distributed and HydraConfig.get().mode != RunMode.RUN:
             raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
-        if config.shard is not None:
-            shards.train(config, folder, progress=True)
-            return None
-        return float(pipeline.run(config, directory=folder, progress=True)["loss"].mean())
+        dataset = shards.run(config, folder, progress=True)
+        return None if dataset is None else float(dataset["loss"].mean())
     except stopping.Stopped:
         if HydraConfig.get().mode != RunMode.RUN:
             folder = shlex.quote(str(HydraConfig.get().sweep.dir))
@@ -84,15 +83,17 @@ def _hand_over_to_hydra() -> None:
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
     launcher.register()
-    failed = False
+    status = 0
     try:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except JobFailed:
-        failed = True
+        status = 1
+    except HydraException as error:
+        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:
         multirun.track()
-    if failed:
-        sys.exit(1)
+    sys.exit(status)
 
 
 class _Callable(ModuleType):

@@ -14,7 +14,7 @@ from superposition_jax.errors import ConfigError
 
 
 def test_everything_with_a_name_has_a_line():
-    sections = {section.title.partition("=")[0]: section.entries for section in listing.sections([])}
+    sections = {title.partition("=")[0]: entries for title, entries in listing.sections([])}
     assert [name for entries in sections.values() for name, text in entries.items() if not text] == []
     for folder in Path(conf_dir()).iterdir():
         if folder.is_dir():
@@ -45,7 +45,8 @@ def test_the_list_is_plain_in_a_pipe_and_fits_a_terminal(capsys, monkeypatch):
 
 
 MINE = """
-from superposition_jax import geometry, objective, targets
+from superposition_jax import extend, geometry, objective, targets
+from superposition_jax.experiments.declare import Table
 from superposition_jax.types import Measure
 
 targets.TARGETS["negative"] = targets.Target(lambda x: -x, meaning="y = −x")
@@ -53,10 +54,12 @@ objective.PENALTIES["nothing"] = lambda h: 0 * h.sum(axis=0)
 
 
 def largest_norm(w):
+    "A table and a measure."
     return geometry.feature_norm(w).max()
 
 
 geometry.MEASURES[largest_norm] = Measure((), "max of the norms")
+extend.TABLES["largest_norm"] = Table("mine", {})
 """
 
 
@@ -67,6 +70,7 @@ def test_the_list_has_what_imports_add(tmp_path):
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
     assert ["negative", "y = −x"] in lines
     assert ["largest_norm", "max of the norms"] in lines
+    assert ["largest_norm", "A table and a measure."] in lines
     assert ["nothing"] in lines
 
 

@@ -11,7 +11,7 @@ import pytest
 from shell import SWEEP, TINY, run_here
 
 import superposition_jax
-from superposition_jax.command import folder_commands, info, pipeline
+from superposition_jax.command import folder_commands, info, terminal
 from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity, manifest
@@ -90,7 +90,7 @@ def test_who_trains_and_who_has_left(tmp_path):
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
         rows = rows_of(folder)
         assert rows["status"] == f"process {pid} on {host} {words}"
-        assert rows["go on"] == pipeline.resume_command(config, folder)
+        assert rows["go on"] == terminal.command("resume", folder)
         assert f"resume='{folder}'" in rows["go on"]
 
 

@@ -85,7 +85,7 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
             "model.n_hidden=[1]",
         ),
         *("nosuch=1", "sweep.axes.x.y=1", "data.sparsity=2", "train.learning_rate='${oc.env:HOME}'", "figures=[../../x]"),
-        *("model.n_features=1000000", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere"),
+        *("model.n_features=1000000", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere", "runtime.devices=9999"),
     ],
 )
 def test_the_command_refuses_with_2_and_writes_nothing(tmp_path, given):

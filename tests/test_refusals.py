@@ -82,7 +82,7 @@ REFUSED = [
     (["figures=[neurons]"], ["figures", "tables=[neurons]"]),
     (["target=max", "model.n_features=1"], ["target.kind = 'max'", "≥ 2"]),
     (["train.penalty.weight=0.5"], ["train.penalty.weight = 0.5", "train.penalty.kind = None"]),
-    (["+sweep.axes.a={path: attack.size, values: [0.1, 1]}"], ["attack.size", "changes nothing", "measures = attacked_loss or"]),
+    (["+sweep.axes.a={path: attack.size, values: [0.1, 1]}"], ["attack.size", "changes nothing", "measures=[attacked_loss] or"]),
     (
         ["model.n_features=2", "data.importance.list=[1, 2]", axis("path: data.importance.decay, values: [0.5]")],
         ["data.importance.decay", "changes nothing with data.importance.list = [1, 2]", "null"],

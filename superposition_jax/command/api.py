@@ -21,14 +21,14 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
       progress: show a progress bar and the summary, as the command does.
 
     Returns:
-      A Dataset whose dimensions are the axis names plus feature, hidden and step; `assemble.variables` says what its variables
-      are. Losses are sums over features.
+      A Dataset whose dimensions are the axis names plus feature, hidden and step. The attribute `long_name` of each variable
+      says what it is, `--list` what can be measured. Losses are sums over features.
 
     Raises:
       ConfigError: for a config that cannot be run, with one line that names the key.
       StorageError: if the directory cannot be written.
     """
-    from superposition_jax.command import pipeline, shards
+    from superposition_jax.command import shards
     from superposition_jax.config import run_config
     from superposition_jax.engine import devices
     from superposition_jax.errors import ConfigError
@@ -39,22 +39,17 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     config = run_config.load(overrides)
     if config.distributed:
         devices.join_processes(config.devices)
-    if config.shard is None:
-        return pipeline.run(config, directory=directory, progress=progress)
-    shards.train(config, directory, progress=progress)
-    return load(str(directory))
+    dataset = shards.run(config, directory, progress=progress)
+    return load(str(directory)) if dataset is None else dataset
 
 
 def load(path: str | Path) -> xarray.Dataset:
-    """The Dataset of a run, from its folder or its results.nc; of an unfinished one what is finished, the rest `missing`.
+    """The Dataset of a run, in memory; of an unfinished one what is finished, the rest `missing`.
 
     Loading executes nothing that is stored there.
 
     Args:
       path: a run's folder, outputs/<name>/<time>, one that shards have in common, or a results.nc.
-
-    Returns:
-      What `run` returned, in memory.
 
     Raises:
       FileNotFoundError: if there is no run.
@@ -73,9 +68,6 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
     Args:
       run: its folder or results.nc, also of an unfinished run, or its Dataset.
       file: where to write the page. Without it a run's goes to explorer.html in its folder, and a Dataset's is not written.
-
-    Returns:
-      The page and its file.
 
     Raises:
       FileNotFoundError: if there is no run.

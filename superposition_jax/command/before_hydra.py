@@ -25,11 +25,8 @@ def expand(arguments: list[str]) -> list[str]:
     if "experiment=all" not in arguments or any(argument in _SHOWING for argument in arguments):
         return arguments
     rest = [argument for argument in arguments if argument not in ("experiment=all", "-m", "--multirun")]
-    folders = [
-        "hydra.sweep.dir=outputs/all/${now:%Y-%m-%d_%H-%M-%S-%f}",
-        "hydra.sweep.subdir=${hydra:runtime.choices.experiment}",
-    ]
-    return ["--multirun", _ALL, "hydra/launcher=basic", *folders, *rest]
+    folder, name = "outputs/all/${now:%Y-%m-%d_%H-%M-%S-%f}", "${hydra:runtime.choices.experiment}"
+    return ["--multirun", _ALL, "hydra/launcher=basic", f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir={name}", *rest]
 
 
 def checked_config(arguments: list[str]) -> RunConfig | None:
@@ -67,12 +64,11 @@ def _refuse_multirun(given: dict[str, str]) -> None:
     from superposition_jax.storage import manifest
 
     trackers.refuse_missing_package(given.get("runtime.tracker"))
-    folder, earlier = given.get("hydra.sweep.dir", "${"), None
-    if "${" not in folder and given.get("runtime.overwrite") != "true":
-        earlier = manifest.read(Path(folder))
-    shards = given.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
-    if earlier and not (shards and earlier["status"] == "running"):
-        raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
+    folder = given.get("hydra.sweep.dir", "${")
+    if "${" not in folder and given.get("runtime.overwrite") != "true" and (earlier := manifest.read(Path(folder))):
+        shards = given.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
+        if not shards or earlier["status"] != "running":
+            raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
 
 
 def join_mesh(config: RunConfig) -> bool:

@@ -25,13 +25,13 @@ class Trained(NamedTuple):
     trainer: Trainer
     results: list[dict[str, np.ndarray]]
     """Arrays (model, …) by name, a dict for each of the trainer's groups."""
+    seconds: dict[str, float]
+    """Seconds of compiling, training, evaluating, and of all of it; models that are trained together share them."""
 
 
-def finish(
-    config: RunConfig, trained: Trained, seconds: dict[str, float], folder: Path | None, console: Console, *, page: bool = True
-) -> xr.Dataset:
+def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Console, *, page: bool = True) -> xr.Dataset:
     """The labelled Dataset of trained models with its tables; if there is a folder, written there with figures and `page`."""
-    trainer, results = trained
+    trainer, results, seconds = trained
     began, attributes = time.perf_counter(), manifest.dataset_attributes(config.composed)
     dataset = assemble.assemble(config.grid, [*map(assemble.Part.of, trainer.groups, results)]).assign_attrs(attributes)
     if config.repair:
@@ -51,9 +51,8 @@ def finish(
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})", markup=False)
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
     if diverged := status.diverged(dataset):
-        models = count(diverged, "model")
-        drawn = "; no figure shows any" if diverged == dataset["status"].size else ""
-        console.print(f"{models} of {dataset['status'].size:,} diverged; see the variable diverged_at{drawn}")
+        models, drawn = dataset["status"].size, "; no figure shows any" if diverged == dataset["status"].size else ""
+        console.print(f"{count(diverged, 'model')} of {models:,} diverged; see the variable diverged_at{drawn}")
     if folder and config.tracker:
         track(config.tracker, dataset, folder, console)
     return dataset
@@ -85,9 +84,7 @@ def write_page(dataset: xr.Dataset, folder: Path, console: Console) -> None:
 def track(tracker: str, dataset: xr.Dataset, folder: Path, console: Console) -> None:
     """Log a finished run. Where the tracker fails, a line says why: the folder has all results already."""
     try:
-        where = trackers.TRACKERS[tracker](trackers.record(dataset, folder))
+        console.print(f"tracked  {trackers.TRACKERS[tracker](trackers.record(dataset, folder))}", markup=False)
     except Exception as error:  # of a library of somebody else's, or of its server
         why = " ".join(f"{type(error).__name__}: {error}".split())
         console_for(True).print(f"tracked  not by {tracker}, results are saved: {why}", markup=False)
-    else:
-        console.print(f"tracked  {where}", markup=False)

@@ -22,34 +22,22 @@ def write(folder: Path) -> Path:
     paths = sorted(path.parent for path in folder.rglob("manifest.json") if path.parent != folder)
     runs = [(path.relative_to(folder), json.loads((path / "manifest.json").read_text(encoding="utf-8"))) for path in paths]
     sections = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
-    page = folder / "index.html"
+    links, page = [f'<a href="#{escape(str(path))}">{escape(str(path))}</a>' for path, _ in runs], folder / "index.html"
     page.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{len(runs)} runs</h1>"
-        f"<nav>{' '.join(_link(path) for path, _ in runs)}</nav>{_explorer(folder, folder)}{_figures(folder, folder)}\n"
-        f"{sections}</html>\n",
+        f"<nav>{' '.join(links)}</nav>{_pictures(folder, folder)}\n{sections}</html>\n",
         encoding="utf-8",
     )
     return page
 
 
-def _link(path: Path) -> str:
-    return f'<a href="#{escape(str(path))}">{escape(str(path))}</a>'
-
-
-def _explorer(folder: Path, path: Path) -> str:
-    """A link to a run's page to explore, if it has one."""
-    file = path / "explorer.html"
-    return f'<p><a href="{escape(str(file.relative_to(folder)))}">explore the sweep</a></p>' if file.exists() else ""
-
-
-def _figures(folder: Path, path: Path) -> str:
-    """The figures of a run."""
-    files = [file for file in sorted(path.glob("figures/*")) if file.suffix in (".png", ".gif")]
-    return "".join(
-        f'<img loading="lazy" src="{escape(str(file.relative_to(folder)))}" alt="{escape(f"{path.name}: {file.stem}")}">'
-        for file in files
-    )
+def _pictures(folder: Path, path: Path) -> str:
+    """A link to a run's page to explore, if it has one, and its figures."""
+    page, files = path / "explorer.html", [file for file in sorted(path.glob("figures/*")) if file.suffix in (".png", ".gif")]
+    link = f'<p><a href="{escape(str(page.relative_to(folder)))}">explore the sweep</a></p>' if page.exists() else ""
+    named = [(escape(str(file.relative_to(folder))), escape(f"{path.name}: {file.stem}")) for file in files]
+    return link + "".join(f'<img loading="lazy" src="{source}" alt="{name}">' for source, name in named)
 
 
 def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
@@ -62,7 +50,7 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
     return (
         f'<section id="{name}"><h2>{name}</h2><p><code>{escape(words)}</code></p><p class="quiet">{models:,} models; '
         f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
-        f"<ul>{findings}</ul>{_explorer(folder, folder / path)}{_figures(folder, folder / path)}</section>"
+        f"<ul>{findings}</ul>{_pictures(folder, folder / path)}</section>"
     )
 
 

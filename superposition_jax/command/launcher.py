@@ -1,10 +1,7 @@
-"""Hydra's launcher of multiruns: all jobs are trained together, in one compiled program per Spec, and then each gets its folder.
-
-It is registered by hand (`register`), since Hydra looks for plugins only in the package hydra_plugins.
-"""
+"""Hydra's launcher of multiruns: all jobs are trained together, one compiled program per Spec; then each gets its folder."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from superposition_jax.config.compose import PLUGIN, to_dict
 
-MANY = 500
+_MANY = 500
 """Jobs from which a hint names sweep.axes."""
 
 
@@ -34,9 +31,7 @@ class BatchLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra gives, and compose jobs by a `Composer`, also where the sweeper sees whether they can be composed."""
-        self.context, self.config = hydra_context, config
-        self.jobs: list[Any] = []
-        self.saved: Any = None
+        self.context, self.config, self.jobs, self.saved = hydra_context, config, [], None
         BatchLauncher.latest = self
         loader = hydra_context.config_loader
         self.compose = vars(loader)["load_sweep_config"] = Composer(loader)
@@ -49,10 +44,13 @@ class BatchLauncher(Launcher):
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
-        if initial_job_idx == 0 and len(job_overrides) > MANY:
+        if initial_job_idx == 0 and len(job_overrides) > _MANY:
             hint = "most of the time goes into a folder for each; for thousands of models, use sweep.axes"
             sys.stdout.write(f"{len(job_overrides)} jobs: {hint}\n")
-        configs = [*self._compose(job_overrides, initial_job_idx)]
+        configs = [self.compose(self.config, list(overrides)) for overrides in job_overrides]
+        for number, config in enumerate(configs, start=initial_job_idx):
+            with open_dict(config):
+                config.hydra.job.id, config.hydra.job.num = str(number), number
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
         jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides], folder, initial_job_idx)
         returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
@@ -80,14 +78,6 @@ class BatchLauncher(Launcher):
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
 
-    def _compose(self, job_overrides: Sequence[Sequence[str]], first: int) -> Iterator[DictConfig]:
-        """The jobs' configs, as Hydra's own composition makes them."""
-        for number, overrides in enumerate(job_overrides, start=first):
-            config = self.compose(self.config, list(overrides))
-            with open_dict(config):
-                config.hydra.job.id, config.hydra.job.num = str(number), number
-            yield config
-
 
 def _values(overrides: Sequence[str]) -> dict[str, Any]:
     """Key and value of a job's overrides."""
@@ -96,8 +86,7 @@ def _values(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 class Composer:
-    """The config loader's `load_sweep_config`, many times faster: where two jobs differ only in the values of leaves, the second
-    config is the first with other values."""
+    """The config loader's `load_sweep_config`, many times faster: for jobs that differ in leaves only, it composes once."""
 
     def __init__(self, loader: ConfigLoader) -> None:
         self.loader, self.compose = loader, loader.load_sweep_config
@@ -108,21 +97,22 @@ class Composer:
     def __call__(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """The config of a job."""
         parsed = self.parser.parse_overrides(sweep_overrides)
-        groups = [p.input_line or "" for p in parsed if not self._is_leaf(p)]
-        kind = (*groups, *(p.key_or_group for p in parsed if self._is_leaf(p)))
+        leaves = [override for override in parsed if self._is_leaf(override)]
+        kind = tuple(str(p.key_or_group if p in leaves else p.input_line) for p in parsed)
         if kind not in self.templates:
             self.templates[kind] = self.compose(master_config, sweep_overrides)
             return deepcopy(self.templates[kind])
         job = deepcopy(self.templates[kind])
         OmegaConf.copy_cache(from_config=master_config, to_config=job)
         with open_dict(job):
-            for override in parsed:
-                if self._is_leaf(override):
-                    OmegaConf.update(job, override.key_or_group, override.value(), merge=False)
+            for override in leaves:
+                OmegaConf.update(job, override.key_or_group, override.value(), merge=False)
             task = [override for override in parsed if not override.is_hydra_override()]
             job.hydra.overrides.task = [override.input_line for override in task]
             if not OmegaConf.is_interpolation(job.hydra.job, "override_dirname"):  # as it is from Hydra 1.4 on
-                job.hydra.job.override_dirname = _dirname(task, master_config.hydra.job.config.override_dirname)
+                settings = master_config.hydra.job.config.override_dirname
+                lines = sorted(str(p.input_line) for p in task if p.key_or_group not in settings.exclude_keys)
+                job.hydra.job.override_dirname = settings.item_sep.join(lines).replace("=", settings.kv_sep)
         return job
 
     def _is_leaf(self, override: Override) -> bool:
@@ -135,14 +125,8 @@ class Composer:
         return not self.groups[key] and not isinstance(override.value(), dict)
 
 
-def _dirname(overrides: list[Override], settings: DictConfig) -> str:
-    """Hydra's override_dirname."""
-    lines = sorted(o.input_line or "" for o in overrides if o.key_or_group not in settings.exclude_keys)
-    return settings.item_sep.join(lines).replace("=", settings.kv_sep)
-
-
 def register() -> None:
-    """Let Hydra find the launcher under the name that `hydra/launcher=batch` has: one below hydra_plugins."""
+    """Let Hydra find the launcher by the name that `hydra/launcher=batch` has, below hydra_plugins, where alone it looks."""
     plugins, module = Plugins.instance(), ModuleType(PLUGIN)
     vars(module)["BatchLauncher"] = BatchLauncher
     if find_spec("hydra_plugins") is None:

@@ -1,12 +1,11 @@
-"""`--list`: all that there is to choose from. Options of conf/ with their first comment, and entries of registries, the user's
-among them, with their `meaning` or docstring."""
+"""`--list`: all that there is to choose from, the options of conf/ and the entries of registries, a user's among them."""
 
 import ast
 import re
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
@@ -26,15 +25,6 @@ _COMMENT = re.compile(r"\A(?:# @package.*\n)?((?:# .*\n)+)")
 """The comment that a YAML file begins with."""
 
 
-class Section(NamedTuple):
-    """Names of one kind."""
-
-    title: str
-    """How to choose one, and what it decides."""
-    entries: dict[str, str]
-    """What each name means."""
-
-
 def write(arguments: list[str]) -> None:
     """Answer `--list [imports=[…]]`."""
     given = [argument for argument in arguments if argument != "--list"]
@@ -44,32 +34,31 @@ def write(arguments: list[str]) -> None:
         imports = yaml.safe_load(given[0].partition("=")[2]) if given else []
     except yaml.YAMLError as error:
         raise ConfigError(f"{given[0]}: must be a list of modules") from error
-    for section in sections(imports):
-        write_table(section.title, section.entries.items())
+    for title, entries in sections(imports):
+        write_table(title, entries.items())
 
 
-def sections(imports: Any) -> Iterator[Section]:
-    """Everything that has a name, once the modules in `imports` have added theirs. Raises ConfigError like `run_config.read`."""
+def sections(imports: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """Titles, and below each names with their meanings, once the modules in `imports` have added theirs."""
     run_config.import_modules(imports)
     conf = Path(conf_dir())
     for group, decides in _GROUP.findall((conf / "config.yaml").read_text(encoding="utf-8")):
         options = sorted(conf.glob(f"{group}/*.yaml"))
-        yield Section(f"{group}=  {decides}", {file.stem: _comment(file.read_text(encoding="utf-8")) for file in options})
-    choices = [
-        (key, rule.names) for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, Choice) and isinstance(rule.names, dict)
-    ]
+        yield f"{group}=  {decides}", {file.stem: _comment(file) for file in options}
+    rules = [(key, rule.names) for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, Choice)]
+    choices = [(key, names) for key, names in rules if isinstance(names, dict)]
     for registry in {id(names): names for _, names in choices}.values():
         title = "  ".join(f"{key}=" for key, names in choices if names is registry)
-        yield Section(title, {name: _meaning(entry) for name, entry in registry.items()})
-    yield Section("measures=[…]", _measures(evaluation.ESTIMATES))
-    yield Section("measured in every run", {**_measures(evaluation.MEASURES), **_measures(geometry.MEASURES)})
-    yield Section("tables=[…]", {name: _meaning(_documented(name, entry)) for name, entry in TABLES.items()})
-    yield Section("figures=[…]", {name: _meaning(_documented(name, entry)) for name, entry in FIGURES.items()})
+        yield title, {name: _meaning(entry) for name, entry in registry.items()}
+    yield "measures=[…]", _measures(evaluation.ESTIMATES)
+    yield "measured in every run", _measures(evaluation.MEASURES) | _measures(geometry.MEASURES)
+    yield "tables=[…]", {name: _meaning(_documented(name, entry)) for name, entry in TABLES.items()}
+    yield "figures=[…]", {name: _meaning(_documented(name, entry)) for name, entry in FIGURES.items()}
 
 
-def _comment(text: str) -> str:
+def _comment(file: Path) -> str:
     """The comment that a YAML file begins with, as one line."""
-    comment = _COMMENT.match(text)
+    comment = _COMMENT.match(file.read_text(encoding="utf-8"))
     return " ".join(line.removeprefix("# ") for line in comment[1].splitlines()) if comment else ""
 
 
@@ -77,9 +66,10 @@ def _documented(name: str, entry: Any) -> Any:
     """A table or figure; if only its module is named, which is slow to import, the docstring."""
     if not isinstance(entry, (Table, Figure)):
         return entry
-    package, _, module = entry.module.rpartition(".")
-    code = ast.parse(files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")).body
-    return next(ast.get_docstring(node) for node in code if isinstance(node, ast.FunctionDef) and node.name == name)
+    source = getattr(find_spec(entry.module), "origin", None)
+    code = ast.parse(Path(source).read_text(encoding="utf-8")).body if source else []
+    texts = [ast.get_docstring(node) for node in code if isinstance(node, ast.FunctionDef) and node.name == name]
+    return "".join(filter(None, texts))
 
 
 def _meaning(entry: Any) -> str:

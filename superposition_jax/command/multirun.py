@@ -45,7 +45,6 @@ class TrainedJob:
     overrides: Overrides
     config: RunConfig
     trained: Trained
-    seconds: dict[str, float]
 
     @cached_property
     def error(self) -> str:
@@ -57,7 +56,7 @@ class TrainedJob:
         """Save the job's own results; returns its mean final loss for Hydra's sweepers. Raises JobFailed where all diverged."""
         config = self.config._replace(tracker=None)  # the multirun is logged as one run, and has a page
         config = config if config.grid.axes else config._replace(figures=[])  # a single model is in the multirun's figures
-        dataset = finish(config, self.trained, self.seconds, folder, console_for(False), page=False)
+        dataset = finish(config, self.trained, folder, console_for(False), page=False)
         if self.error:
             raise JobFailed(self.error)
         return float(dataset["loss"].mean())
@@ -79,9 +78,10 @@ def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], fo
         except ConfigError as error:
             jobs[number] = RefusedJob(job_overrides, str(error))
     console = console_for(True)
-    console.print(f"{count(len(configs), 'job')}{f', {len(jobs)} refused' if jobs else ''}")
-    for index, settings in enumerate(dict.fromkeys(map(_runtime, configs.values()))):
-        together = {number: config for number, config in configs.items() if _runtime(config) == settings}
+    console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}")
+    runtimes = {number: (config.devices, config.chunk, config.keep_programs) for number, config in configs.items()}
+    for index, runtime in enumerate(dict.fromkeys(runtimes.values())):
+        together = {number: config for number, config in configs.items() if runtimes[number] == runtime}
         jobs |= _train(together, overrides, folder / UNFINISHED / f"{first}_{index}", console)
     return [jobs[number] for number in sorted(jobs)]
 
@@ -96,14 +96,9 @@ def _checked(composed: dict[str, Any], overrides: Overrides, of_all: Sequence[Ov
         raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
     for axis in config.grid.axes:
         if axis.path in overrides and len({str(others.get(axis.path)) for others in of_all}) > 1:
-            raise ConfigError(
-                f"{axis.path} = {overrides[axis.path]!r}: sweep.axes.{axis.name} sets it in every job; leave one out"
-            )
+            why = f"sweep.axes.{axis.name} sets it in every job; leave one out"
+            raise ConfigError(f"{axis.path} = {overrides[axis.path]!r}: {why}")
     return config
-
-
-def _runtime(config: RunConfig) -> tuple[Any, ...]:
-    return config.devices, config.chunk, config.keep_programs
 
 
 def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder: Path, console: Console) -> dict[int, Job]:
@@ -111,12 +106,10 @@ def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder
     together = [*configs.values()]
     command = f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"
     store = RunStore(folder, manifest.prepare_multirun(together, folder), together[0].save_every)
-    with pipeline.saying_how_to_go_on(console, command), store:
-        for line in store.find_earlier():
-            console.print(line, markup=False)
+    with pipeline.opened(store, console, command, lambda: False):
         try:
-            trained, seconds = pipeline.train(together, console, store)
+            trained = pipeline.train(together, console, store)
         except ConfigError as error:
             return {number: RefusedJob(overrides[number], str(error)) for number in configs}
-    models = zip(configs.items(), trained, strict=True)
-    return {number: TrainedJob(overrides[number], config, results, seconds) for (number, config), results in models}
+    by_job = zip(configs.items(), trained, strict=True)
+    return {number: TrainedJob(overrides[number], config, models) for (number, config), models in by_job}

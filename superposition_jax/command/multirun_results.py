@@ -1,12 +1,13 @@
 """The jobs of a multirun put together: one Dataset on the overrides that vary, its figures, and an index page."""
 
+import itertools
+import math
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from superposition_jax.command import finish, index_page
@@ -21,19 +22,14 @@ from superposition_jax.sweep import Axis, Grid, Group
 def save(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
     """Write the Dataset of all jobs, if they have one, and an index into the multirun's folder; say which jobs failed."""
     trained, dataset = [job for job in jobs if isinstance(job, TrainedJob)], dataset_of(jobs)
-    failed = {_name(job): job.error for job in jobs if job.error}
+    names = [" ".join(f"{key}={value}" for key, value in job.overrides.items()) for job in jobs]  # as on the command line
+    failed = {name: job.error for name, job in zip(names, jobs, strict=True) if job.error}
     if dataset is not None:
         config, quiet = trained[0].config, console_for(False)
-        described = {
-            "status": "finished",
-            "jobs": len(jobs),
-            "failed": failed,
-            "config": config.composed,
-            "versions": identity.versions(),
-            "dims": dict(dataset["status"].sizes),
-        }
+        described = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
+        dims = dict(dataset["status"].sizes)
         netcdf.save(dataset, folder)
-        manifest.write(described, folder)
+        manifest.write(described | {"versions": identity.versions(), "dims": dims}, folder)
         finish.draw([] if config.grid.axes else config.figures, dataset, folder, quiet)
         finish.write_page(dataset, folder, quiet)
     elif trained:
@@ -42,8 +38,7 @@ def save(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
     for name, error in failed.items():
         sys.stderr.write(f"superposition_jax: job {name}: {error}\n")
-    sys.stdout.write(f"results  {folder / 'results.nc'}\n" if dataset is not None else "")
-    sys.stdout.write(f"index    {page}\n")
+    sys.stdout.write((f"results  {folder / 'results.nc'}\n" if dataset is not None else "") + f"index    {page}\n")
     return dataset
 
 
@@ -52,11 +47,6 @@ def track(jobs: Sequence[Job], dataset: xr.Dataset | None, folder: Path) -> None
     tracker = next((job.config.tracker for job in jobs if isinstance(job, TrainedJob)), None)
     if tracker and dataset is not None:
         finish.track(tracker, dataset, folder, console_for(True))
-
-
-def _name(job: Job) -> str:
-    """A job's overrides, as on the command line."""
-    return " ".join(f"{key}={value}" for key, value in job.overrides.items())
 
 
 def dataset_of(jobs: Sequence[Job]) -> xr.Dataset | None:
@@ -87,12 +77,9 @@ def axes(overrides: Sequence[Overrides], taken: set[str]) -> tuple[list[Axis], l
     names = _names(list(columns), taken)
     values = {key: tuple(dict.fromkeys(column)) for key, column in columns.items()}
     rows = list(zip(*columns.values(), strict=True)) if columns else [()] * len(overrides)
-    product = int(np.prod([len(v) for v in values.values()]))
-    if len(set(rows)) == len(rows) == product:
-        grid = [Axis(names[key], key, values[key], names[key]) for key in columns]
-        shape = [len(values[key]) for key in columns]
-        codes = [tuple(values[key].index(value) for key, value in zip(columns, row, strict=True)) for row in rows]
-        return grid, [int(np.ravel_multi_index(code, shape)) if shape else 0 for code in codes]
+    if len(set(rows)) == len(rows) == math.prod(map(len, values.values())):
+        places = {row: place for place, row in enumerate(itertools.product(*values.values()))}
+        return [Axis(names[key], key, values[key], names[key]) for key in columns], [places[row] for row in rows]
     number = Axis("job", "hydra.job.num", tuple(range(len(overrides))), "job")
     labels = [Axis(names[key], key, tuple(column), "job") for key, column in columns.items()]
     return [number, *labels], list(range(len(overrides)))

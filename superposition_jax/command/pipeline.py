@@ -1,9 +1,8 @@
 """One sweep from checked config to pictures: train, label, save, draw."""
 
-import shlex
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import xarray as xr
@@ -12,7 +11,7 @@ from rich.console import Console
 from superposition_jax import sweep
 from superposition_jax.command.finish import Trained, finish
 from superposition_jax.command.progress import Shell
-from superposition_jax.command.terminal import console_for, count
+from superposition_jax.command.terminal import command, console_for, count
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import devices
@@ -33,71 +32,79 @@ def run(config: RunConfig, *, directory: str | Path | None = None, progress: boo
     """
     console = console_for(progress and devices.is_first_process())
     if directory is None or not devices.is_first_process():
-        console.print(f"{config.name}: {size(config)}")
-        trained, seconds = train([config], console)
-        return finish(config, trained[0], seconds, None, console)
+        return train_and_finish(config, None, console)
     folder = Path(directory)
-    manifest.refuse_other_run(config, folder)
-    store = RunStore(folder, identity.of_config(config), config.save_every)
-    with saying_how_to_go_on(console, resume_command(config, folder)), store:
-        if manifest.prepare_folder(config, folder):
+    with open_run(config, folder, console) as store:
+        if store is None:
             console.print(f"{folder}: is finished; runtime.overwrite=true trains it again", markup=False)
             return netcdf.load(folder)
-        for line in store.find_earlier():
-            console.print(line, markup=False)
-        console.print(f"{config.name}: {size(config)}")
-        trained, seconds = train([config], console, None if config.distributed else store)
-        dataset = finish(config, trained[0], seconds, folder, console)
+        dataset = train_and_finish(config, folder, console, None if config.distributed else store)
         store.remove()
         return dataset
 
 
+def open_run(config: RunConfig, folder: Path, console: Console) -> AbstractContextManager[RunStore | None]:
+    """The store of a run in its folder, as `opened`; raises ConfigError if the folder has another run."""
+    manifest.refuse_other_run(config, folder)
+    store = RunStore(folder, identity.of_config(config), config.save_every)
+    resume = command("resume", folder, config.shard)
+    return opened(store, console, resume, lambda: manifest.prepare_folder(config, folder))
+
+
 @contextmanager
-def saying_how_to_go_on(console: Console, command: str) -> Generator[None]:
-    """Name the command that goes on, if the run is stopped or its folder fails in here."""
+def opened(store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool]) -> Generator[RunStore | None]:
+    """A locked store with what earlier processes have left in it; None if all is finished. Like `saying_how_to_go_on`."""
+    with saying_how_to_go_on(console, resume), store:
+        is_over = is_finished()
+        for line in [] if is_over else store.find_earlier():
+            console.print(line, markup=False)
+        yield None if is_over else store
+
+
+@contextmanager
+def saying_how_to_go_on(console: Console, resume: str) -> Generator[None]:
+    """Name the command that goes on, `resume`, if the run is stopped or its folder fails in here."""
     try:
         yield
     except Stopped:
-        console.print(f"stopped  go on with: {command}", markup=False)
+        console.print(f"stopped  go on with: {resume}", markup=False)
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise StorageError(f"{where}{error.strerror or error}; what is finished is kept, go on with: {command}") from error
+        raise StorageError(f"{where}{error.strerror or error}; what is finished is kept, go on with: {resume}") from error
 
 
-def resume_command(config: RunConfig, folder: Path) -> str:
-    """The command that goes on with a run."""
-    shard = f" runtime.shard={config.shard}" if config.shard else ""
-    return f"python -m superposition_jax.run resume={shlex.quote(str(folder))}{shard}"
+def train_and_finish(config: RunConfig, folder: Path | None, console: Console, store: RunStore | None = None) -> xr.Dataset:
+    """Train one sweep, and finish its Dataset."""
+    console.print(f"{config.name}: {size(config)}")
+    [trained] = train([config], console, store)
+    return finish(config, trained, folder, console)
 
 
-def train(
-    configs: Sequence[RunConfig], console: Console, store: RunStore | None = None
-) -> tuple[list[Trained], dict[str, float]]:
-    """Train sweeps of equal runtime settings together; the models of each, and the seconds that all took."""
+def train(configs: Sequence[RunConfig], console: Console, store: RunStore | None = None) -> list[Trained]:
+    """Train sweeps of equal runtime settings together."""
     began, groups = time.perf_counter(), [config.groups for config in configs]
     joined = sweep.join(groups)
     trainer = trainer_for(configs[0], joined)
-    with Shell(console, trainer) as shell:
+    shell = Shell(console, trainer)
+    with shell.bar:
         results = trainer.train(shell, store)
     seconds = {**shell.totals(), "all": time.perf_counter() - began}
     if len(configs) == 1:
-        return [Trained(trainer, results)], seconds
+        return [Trained(trainer, results, seconds)]
     split = zip(configs, sweep.split(groups, joined, results), strict=True)
-    return [Trained(trainer_for(config, groups), results) for config, (groups, results) in split], seconds
+    return [Trained(trainer_for(config, groups), results, seconds) for config, (groups, results) in split]
 
 
 def trainer_for(config: RunConfig, groups: Sequence[Group]) -> Trainer:
     """A trainer of groups with a config's runtime settings."""
-    index, _, number = (config.shard or "0/1").partition("/")
-    shard = int(index), int(number)
-    return Trainer(groups, devices=config.devices, chunk=config.chunk, keep=config.keep_programs, shard=shard)
+    index, number = map(int, (config.shard or "0/1").split("/"))
+    return Trainer(groups, devices=config.devices, chunk=config.chunk, keep=config.keep_programs, shard=(index, number))
 
 
 def measure(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """A run's Dataset with more tables; its config says what its models are, and no module that it names is imported."""
-    composed = select.config(dataset) | {"imports": [], "tables": [*names], "figures": []}
-    config = run_config.read(composed)
+    config = run_config.read(select.config(dataset) | {"imports": [], "tables": [*names], "figures": []})
     return tables.add(netcdf.updated(dataset), names, trainer_for(config, config.groups))
 
 

@@ -1,7 +1,6 @@
 """What the shell shows while a sweep trains: one bar, or plain lines where there is no terminal."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,80 +21,55 @@ def describe(spec: Spec) -> str:
 
 
 class Shell:
-    """Turns the engine's reports into a progress bar and a line per program. Use as a context; call it with each report."""
+    """Turns the engine's reports, with which it is called, into lines and a progress bar. Train within the context `bar`."""
 
     def __init__(self, console: Console, trainer: Trainer) -> None:
         self.console, self.groups, self.total = console, trainer.groups, trainer.model_steps
         self.seconds = [{"compile": 0.0, "train": 0.0, "evaluate": 0.0} for _ in self.groups]
-        self.group, self.done, self.diverged, self.models, self.models_left, self.chunk = -1, 0, 0, 0, 0, 0
+        self.done, self.diverged, self.models_left, self.program = 0, 0, 0, Compiled(0, 0, 0, 0.0)
         self.printed = time.perf_counter()
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:.0f} %  {task.fields[detail]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        percent, left = TextColumn("{task.percentage:.0f} %  {task.fields[detail]}"), TextColumn("left")
+        columns = TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn(), left
+        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self.task = self.bar.add_task("compiling", total=self.total, detail="")
-
-    def __enter__(self) -> "Shell":
-        self.bar.start()
-        return self
-
-    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.bar.stop()
 
     def __call__(self, report: Compiled | Advanced | Finished | Resumed | ChunkReduced) -> None:
         """Show one report."""
-        if isinstance(report, Resumed):
-            self.total -= report.models * report.steps
-            self.console.print(f"{count(report.models, 'model')} trained for {report.steps:,} steps before")
-        elif isinstance(report, ChunkReduced):
-            needed = f"the program needs {report.needed / 2**30:.2g} GiB" if report.needed else "memory ran out"
-            left = f"{report.free / 2**30:.2g} GiB are free: {count(report.chunk, 'model')} per device at a time"
-            self.console.print(f"program {self._name(report.group)}: {needed}, {left} (runtime.chunk)")
-        elif isinstance(report, Compiled):
-            self.group = report.group
-            self.models = self.models_left = report.models
-            self.chunk = report.chunk
-            self._spend("compile", report.seconds)
-        elif isinstance(report, Advanced):
-            self.done += report.models * report.steps
-            self._spend("train", report.seconds)
-            self._show(self.diverged + report.diverged)
-        else:
-            self.models_left -= report.models
-            self.diverged += report.diverged
-            self._spend("evaluate", report.seconds)
-            if not self.models_left:
-                self._sum_up()
+        match report:
+            case Resumed(models, steps):
+                self.total -= models * steps
+                self.console.print(f"{count(models, 'model')} trained for {steps:,} steps before")
+            case ChunkReduced(group, chunk, needed, free):
+                why = f"the program needs {needed / 2**30:.2g} GiB" if needed else "memory ran out"
+                left = f"{free / 2**30:.2g} GiB are free: {count(chunk, 'model')} per device at a time"
+                self.console.print(f"program {group + 1}/{len(self.groups)}: {why}, {left} (runtime.chunk)")
+            case Compiled():
+                self.program, self.models_left = report, report.models
+                self.seconds[report.group]["compile"] += report.seconds
+            case Advanced(models, steps, seconds, diverged):
+                self.done += models * steps
+                self.seconds[self.program.group]["train"] += seconds
+                self._show(self.diverged + diverged)
+            case Finished(models, seconds, diverged):
+                self.models_left -= models
+                self.diverged += diverged
+                self.seconds[self.program.group]["evaluate"] += seconds
+                if not self.models_left:
+                    self._sum_up()
 
     def totals(self) -> dict[str, float]:
         """Seconds spent compiling, training and evaluating, over all groups."""
         return {name: round(sum(group[name] for group in self.seconds), 3) for name in self.seconds[0]}
 
-    def _spend(self, what: str, seconds: float) -> None:
-        self.seconds[self.group][what] += seconds
-
-    def _name(self, group: int) -> str:
-        return f"{group + 1}/{len(self.groups)}"
-
     def _sum_up(self) -> None:
-        spec, seconds = self.groups[self.group].spec, self.seconds[self.group]
-        self.console.print(
-            f"program {self._name(self.group)}: {count(self.models, 'model')}, "
-            f"{self.chunk} per device at a time, {describe(spec)}: "
-            f"compiled in {seconds['compile']:.1f} s, trained in {seconds['train']:.1f} s, "
-            f"evaluated in {seconds['evaluate']:.1f} s"
-        )
+        group, models, chunk, _ = self.program
+        seconds = "compiled in {compile:.1f} s, trained in {train:.1f} s, evaluated in {evaluate:.1f} s"
+        name, size = f"program {group + 1}/{len(self.groups)}", f"{count(models, 'model')}, {chunk} per device at a time"
+        self.console.print(f"{name}: {size}, {describe(self.groups[group].spec)}: {seconds.format(**self.seconds[group])}")
 
     def _show(self, diverged: int) -> None:
         rate = self.done / max(self.totals()["train"], 1e-9)
-        detail = f"{rate:,.0f} models·steps/s"
-        detail += f"  {diverged} diverged" if diverged else ""
+        detail = f"{rate:,.0f} models·steps/s" + (f"  {diverged} diverged" if diverged else "")
         self.bar.update(self.task, completed=self.done, description="training", detail=detail)
         now = time.perf_counter()
         if not self.console.is_terminal and now - self.printed > _PLAIN_SECONDS:

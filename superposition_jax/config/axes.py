@@ -29,32 +29,24 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
             if other is not axis and other.path == axis.path:
                 raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: is also the path of axis {other.name}")
             if axis.path != other.path and leaf_of(axis.path, leaves) == other.path:
-                raise ConfigError(
-                    f"sweep.axes.{axis.name}.path = {axis.path!r}: axis {other.name} sets the whole of {other.path}"
-                )
+                why = f"axis {other.name} sets the whole of {other.path}"
+                raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: {why}")
             if other.dim == axis.dim and len(other.values) != len(axis.values):
-                raise ConfigError(
-                    f"sweep.axes.{axis.name}.zip = {axis.dim!r}: has {len(axis.values)} values, but {other.name} has "
-                    f"{len(other.values)}; axes of one zip group must have equally many"
-                )
+                why = f"has {len(axis.values)} values, but {other.name} has {len(other.values)}; a zip group has equally many"
+                raise ConfigError(f"sweep.axes.{axis.name}.zip = {axis.dim!r}: {why}")
             if other is not axis and axis.dim == other.name and other.dim != axis.dim:
                 raise reject(f"sweep.axes.{axis.name}.zip", axis.dim, "a name that is not another axis outside the group")
     values = {path: [value] for path, value in leaves.items()} | {axis.path: axis.values for axis in grid.axes}
     for axis in grid.axes:
-        _refuse_repetition(axis, grid)
+        together = list(zip(*(other.values for other in grid.axes if other.dim == axis.dim), strict=True))
+        if len(set(together)) < len(together):  # in a zip group a value may stand twice beside others
+            twice = axis.values[next(k for k, values in enumerate(together) if together.count(values) > 1)]
+            raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; give every value once")
         if why := without_effect(leaf_of(axis.path, leaves), values):
             raise ConfigError(f"sweep.axes.{axis.name}.path = {axis.path!r}: {why}")
     if grid.n_points > MOST_POINTS:
         raise reject("sweep.axes", f"{grid.n_points:,} models", f"at most {MOST_POINTS:,} models")
     return grid
-
-
-def _refuse_repetition(axis: Axis, grid: Grid) -> None:
-    """Refuse an axis with a value that stands twice; in a zip group, values that stand together twice."""
-    together = list(zip(*(other.values for other in grid.axes if other.dim == axis.dim), strict=True))
-    if len(set(together)) < len(together):
-        twice = axis.values[next(k for k, values in enumerate(together) if together.count(values) > 1)]
-        raise ConfigError(f"sweep.axes.{axis.name} ({axis.path}) = {twice!r}: stands twice; give every value once")
 
 
 def reserved() -> set[str]:
@@ -66,9 +58,8 @@ def reserved() -> set[str]:
 def _refuse_name(key: str, name: Any) -> None:
     """Refuse a dimension's name that is no word, or that a result has."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name) or name in reserved():
-        raise reject(
-            key, name, "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"
-        )
+        allowed = "a name of letters, digits and _ that no result or dimension has (W, b, loss, feature, hidden, …)"
+        raise reject(key, name, allowed)
 
 
 def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:

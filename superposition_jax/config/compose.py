@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from superposition_jax.errors import ConfigError
 
 VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 """An argument that Hydra 1.3 asks for and later versions do not."""
+_HELP = "; --help lists all keys"
 PLUGIN = "hydra_plugins.superposition_jax"
 ConfigStore.instance().store("batch", {"_target_": f"{PLUGIN}.BatchLauncher"}, "hydra/launcher", provider="superposition_jax")
 
@@ -43,18 +44,14 @@ def _our_hydra() -> Generator[None]:
 
 
 def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, Any]:
-    """The config that Hydra overrides describe.
-
-    Raises:
-      ConfigError: an override that Hydra does not take, with the nearest key where a key is unknown.
-    """
+    """The config that Hydra overrides describe. Raises ConfigError for one that Hydra does not take, with the nearest key."""
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
     try:
         with _our_hydra():
             return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(_plain(error, overrides)) from error
+        raise ConfigError(in_one_line(error, overrides)) from error
 
 
 def to_dict(composed: Any) -> Any:
@@ -62,7 +59,7 @@ def to_dict(composed: Any) -> Any:
     try:
         return OmegaConf.to_container(composed, resolve=True) if OmegaConf.is_config(composed) else composed
     except OmegaConfBaseException as error:
-        raise ConfigError(_plain(error, [])) from error
+        raise ConfigError(in_one_line(error, [])) from error
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -78,10 +75,17 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def nearest(key: str, known: Sequence[str]) -> str:
-    """The end of a message on an unknown key: `; did you mean …?`, or where all keys are listed."""
+def nearest(key: str, known: Sequence[str], otherwise: str = _HELP) -> str:
+    """The end of a message on an unknown word: `; did you mean …?` with the nearest that is known, or something else."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else "; --help lists all keys"
+    return f"; did you mean {close[0]}?" if close else otherwise
+
+
+def refuse_unknown(keys: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ConfigError for a key that is not among the known ones."""
+    for key in keys:
+        if key not in known:
+            raise ConfigError(f"{key}: no such key{nearest(key, known)}")
 
 
 def _known(overrides: Sequence[str]) -> list[str]:
@@ -96,21 +100,21 @@ def _known(overrides: Sequence[str]) -> list[str]:
     return [*groups, *(key for key, _ in flatten(to_dict(composed)))]
 
 
-def _plain(error: Exception, overrides: Sequence[str]) -> str:
-    """Hydra's error as one line."""
+def in_one_line(error: Exception, overrides: Sequence[str], otherwise: str = _HELP) -> str:
+    """Hydra's error about some overrides as one line."""
     text = f"{error} {error.__cause__ or ''}"
     if unknown := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
         key, known = unknown[1], _known(overrides)
         if any(other.startswith(f"{key}.") for other in known):
             return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
-        return f"{key}: no such key{nearest(key, known)}"
+        return f"{key}: no such key{nearest(key, known, otherwise)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
     if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:
         options = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
-        close = difflib.get_close_matches(bare[0], [option.partition("=")[2] for option in options], n=1, cutoff=0.6)
-        meant = [option for option in options if close and option.endswith(f"={close[0]}")]
-        return f"{bare[0]}: must be key=value{f'; did you mean {meant[0]}?' if meant else ''}"
+        by_name = {option.partition("=")[2]: option for option in reversed(options)}
+        close = difflib.get_close_matches(bare[0], by_name, n=1, cutoff=0.6)
+        return f"{bare[0]}: must be key=value{f'; did you mean {by_name[close[0]]}?' if close else ''}"
     if option := re.search(r"Could not find '([^']+)'", text):
         options = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
         known = f"; known are: {', '.join(options[1].split())}" if options else ""

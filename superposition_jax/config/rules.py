@@ -28,15 +28,23 @@ HUGE = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Leaf:
-    """What every leaf of the config has: the field that it fills, and other leaves without which it changes nothing."""
+    """What every leaf of the config has: the field that it fills, and what it needs of other leaves."""
 
     field: str | None
     """Name in `Hparams` (a `Number`) or `Spec`; None: it fills a field together with other leaves."""
+    optional: bool = dataclasses.field(default=False, kw_only=True)
+    """Whether null is allowed."""
     only_with: Mapping[str, Collection[Any]] = dataclasses.field(default_factory=dict, kw_only=True)
     """Other leaves and their values, of which one is needed for this leaf to change a result."""
+    needs: Mapping[Any, Mapping[str, Any]] = dataclasses.field(default_factory=dict, kw_only=True)
+    """The values of other leaves that a value of this leaf needs, all of them."""
 
     def require(self, key: str, value: Any) -> None:
         """Raise ConfigError unless the value is allowed."""
+        if value is not None or not self.optional:
+            self._require(key, value)
+
+    def _require(self, key: str, value: Any) -> None:
         raise NotImplementedError
 
     def require_each(self, key: str, values: Sequence[Any]) -> None:
@@ -53,12 +61,9 @@ class Number(Leaf):
     high: float = np.inf
     open: str = ""
     per_feature: bool = False
-    optional: bool = False
     whole: bool = False
 
-    @property
-    def allowed(self) -> str:
-        """The bounds in words."""
+    def _allowed(self) -> str:
         kind = "a whole number" if self.whole else "a finite number"
         if self.low == -np.inf and self.high == np.inf:
             return kind
@@ -66,26 +71,21 @@ class Number(Leaf):
         low, high = (f"{bound:.0f}" if self.whole else f"{bound:g}" for bound in (self.low, self.high))
         return f"{kind} in {left}{low}, {high}{right}" + (" (or a list with one per feature)" if self.per_feature else "")
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value, or every entry of a list with one per feature, is allowed."""
-        if value is None and self.optional:
-            return
-        if isinstance(value, list) and not (self.per_feature and value):
-            raise reject(key, value, self.allowed)
-        self.require_each(key, value if isinstance(value, list) else [value])
+    def _require(self, key: str, value: Any) -> None:
+        self.require_each(key, value if self.per_feature and value and isinstance(value, list) else [value])
 
     def require_each(self, key: str, values: Sequence[Any]) -> None:
-        """Raise unless every one of the values is allowed."""
+        """Raise ConfigError unless every one of the values is allowed; a million of them take no time."""
         for value in values:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise reject(key, value, self.allowed)
+                raise reject(key, value, self._allowed())
         numbers = np.array([float(value) if abs(value) < HUGE else np.inf for value in values])
         good = np.isfinite(numbers) & (self.low <= numbers) & (numbers <= self.high)
         good &= ~((numbers == self.low) & ("low" in self.open)) & ~((numbers == self.high) & ("high" in self.open))
         if self.whole:
             good &= numbers == np.floor(numbers)
         if not good.all():
-            raise reject(key, values[int(np.argmin(good))], self.allowed)
+            raise reject(key, values[int(np.argmin(good))], self._allowed())
 
 
 @dataclass(frozen=True)
@@ -94,24 +94,18 @@ class Integer(Leaf):
 
     low: int = 1
     high: int = 2**31 - 1
-    optional: bool = False
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value is allowed."""
-        if value is None and self.optional:
-            return
+    def _require(self, key: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not self.low <= value <= self.high:
-            allowed = f"a whole number in [{self.low}, {self.high}]" + (" or null" if self.optional else "")
-            raise reject(key, value, allowed)
+            raise reject(key, value, f"a whole number in [{self.low}, {self.high}]" + (" or null" if self.optional else ""))
 
 
 @dataclass(frozen=True)
 class Sizes(Leaf):
-    """A whole number from 1 on, a list of them, or null; compiled in."""
+    """A whole number from 1 on, or a list of them; compiled in."""
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value is allowed."""
-        for size in value if isinstance(value, list) else [] if value is None else [value]:
+    def _require(self, key: str, value: Any) -> None:
+        for size in value if isinstance(value, list) else [value]:
             Integer(None).require(key, size)
 
 
@@ -120,12 +114,8 @@ class Choice(Leaf):
     """One of some names (or of true and false)."""
 
     names: Collection[Any] = ()
-    optional: bool = False
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value is one of the names, and of their type."""
-        if value is None and self.optional:
-            return
+    def _require(self, key: str, value: Any) -> None:
         if not any(value == name and type(value) is type(name) for name in self.names):
             names = [*(str(n).lower() for n in self.names), *(["null"] if self.optional else [])]
             raise reject(key, value, "one of " + ", ".join(names))
@@ -133,12 +123,11 @@ class Choice(Leaf):
 
 @dataclass(frozen=True)
 class Shard(Leaf):
-    """Shard i of N, written i/N and counted from 0; or null."""
+    """Shard i of N, written i/N and counted from 0."""
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value is allowed."""
+    def _require(self, key: str, value: Any) -> None:
         given = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value) if isinstance(value, str) else None
-        if value is not None and not (given and int(given[1]) < int(given[2])):
+        if not given or int(given[1]) >= int(given[2]):
             raise reject(key, value, "i/N, shard i = 0 … N − 1 of N, or null")
 
 
@@ -148,8 +137,7 @@ class Names(Leaf):
 
     functions: Collection[Any]
 
-    def require(self, key: str, value: Any) -> None:
-        """Raise unless the value is a list of such names."""
+    def _require(self, key: str, value: Any) -> None:
         names = [function.__name__ for function in self.functions]
         if not isinstance(value, list) or not all(value.count(name) == 1 and name in names for name in value):
             raise reject(key, value, "a list of different names among " + ", ".join(names))

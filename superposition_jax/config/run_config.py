@@ -1,6 +1,7 @@
 """Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -8,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from superposition_jax.config.axes import leaf_of, read_axes
-from superposition_jax.config.compose import compose, flatten, nearest
-from superposition_jax.config.hparams import read_hparams
+from superposition_jax.config.compose import compose, flatten, refuse_unknown
 from superposition_jax.config.rules import Number, reject
 from superposition_jax.config.schema import LEAVES, RUNTIME
-from superposition_jax.config.spec import read_spec
+from superposition_jax.config.split import read_hparams, read_spec
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
 from superposition_jax.sweep import Grid, Group, merge
+
+_SWEEP_KEYS = ("name", "axes", "repair", "tables", "figures")
 
 
 class RunConfig(NamedTuple):
@@ -41,16 +43,16 @@ class RunConfig(NamedTuple):
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The config that Hydra overrides describe, checked.
-
-    Raises:
-      ConfigError: with one line that names the key, the value and what is allowed.
+    """The config that Hydra overrides describe, checked; raises ConfigError in a line with the key, the value, what is allowed.
 
     >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
     >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
     ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
-    return read(compose(overrides, config_name))
+    config, cores = read(compose(overrides, config_name)), os.cpu_count() or 1
+    if config.devices and config.devices > cores:
+        raise reject("runtime.devices", config.devices, f"at most {cores}, the number of this machine's cores")
+    return config
 
 
 def read(composed: dict[str, Any]) -> RunConfig:
@@ -61,39 +63,33 @@ def read(composed: dict[str, Any]) -> RunConfig:
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
         rule.require(key, leaves[key])
-    for key in leaves:
-        if key not in LEAVES and key not in RUNTIME and key not in ("name", "imports", "tables", "figures"):
-            raise ConfigError(f"{key}: no such key{nearest(key, [*LEAVES, *RUNTIME])}")
-    name, sweep = composed.get("name"), composed.get("sweep")
-    made: Any = composed.get("tables")
-    drawn: Any = composed.get("figures")
+    refuse_unknown(leaves, ["name", "imports", "tables", "figures", *LEAVES, *RUNTIME])
+    given: list[Any] = [composed.get(key) for key in ("name", "tables", "figures", "sweep")]
+    name, made, drawn, sweep = given
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
         if not isinstance(names, list) or not all(isinstance(name, str) and name in registry for name in names):
             raise reject(key, names, "a list of names among " + ", ".join(registry))
-    sweep_keys = ("name", "axes", "repair", "tables", "figures")
     if not isinstance(sweep, dict):
-        raise reject("sweep", sweep, f"a mapping with {', '.join(sweep_keys)}")
-    for key in sweep:
-        if key not in sweep_keys:
-            raise ConfigError(f"sweep.{key}: no such key{nearest(key, sweep_keys)}")
-    grid = read_axes(sweep.get("axes") or {}, leaves)
-    repair = sweep.get("repair", False)
+        raise reject("sweep", sweep, f"a mapping with {', '.join(_SWEEP_KEYS)}")
+    refuse_unknown((f"sweep.{key}" for key in sweep), [f"sweep.{key}" for key in _SWEEP_KEYS])
+    grid, repair = read_axes(sweep.get("axes") or {}, leaves), sweep.get("repair", False)
     if not isinstance(repair, bool):
         raise reject("sweep.repair", repair, "true or false")
     groups = merge(list(_groups(grid, leaves)))
     specs = [group.spec for group in groups]
     refuse_unmet_needs(made, drawn, grid, specs)
-    if repair and any(group.spec.penalty or group.spec.adversarial for group in groups):
+    if repair and any(spec.penalty or spec.adversarial for spec in specs):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
     trackers.refuse_missing_package(leaves["runtime.tracker"])
     runtime: dict[str, Any] = {str(leaf.field): leaves[path] for path, leaf in RUNTIME.items()}
-    for other in ("distributed", "overwrite"):
-        if leaves["runtime.shard"] and leaves[f"runtime.{other}"]:
-            raise reject("runtime.shard", leaves["runtime.shard"], f"null with runtime.{other}, which is of the whole sweep")
-    if leaves["runtime.shard"] and int(leaves["runtime.shard"].partition("/")[2]) > grid.n_points:
-        raise reject("runtime.shard", leaves["runtime.shard"], f"one of at most {grid.n_points:,} shards, the number of models")
+    if shard := runtime["shard"]:
+        for other in ("distributed", "overwrite"):
+            if runtime[other]:
+                raise reject("runtime.shard", shard, f"null with runtime.{other}, which is of the whole sweep")
+        if int(shard.partition("/")[2]) > grid.n_points:
+            raise reject("runtime.shard", shard, f"one of at most {grid.n_points:,} shards, the number of models")
     return RunConfig(name, grid, repair, groups, made, drawn, composed=composed, **runtime)
 
 
@@ -119,4 +115,5 @@ def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
         values = leaves | {axis.path: axis.values[code] for axis, code in zip(static, combination, strict=False)}
         columns = {axis.path: np.asarray(axis.values)[grid.codes(axis)[points]] for axis in numeric}
         seeds = columns.get("seed", np.full(len(points), values["seed"])).astype(np.int64)
-        yield Group(read_spec(values), read_hparams(values, columns, len(points)), seeds, points)
+        spec = read_spec(values)
+        yield Group(spec, read_hparams(spec, values, columns, len(points)), seeds, points)

@@ -1,4 +1,4 @@
-"""Every leaf of the config: the field that it fills, which values are allowed, and without which others it changes nothing.
+"""Every leaf of the config: the field that it fills, which values are allowed, and what it needs of others.
 
 `conf/` has the meanings and defaults. A `Number` fills a field of `Hparams` and may vary within a program; every other leaf fills
 one of `Spec` and is compiled in.
@@ -11,6 +11,8 @@ from superposition_jax.config.rules import Choice, Integer, Leaf, Names, Number,
 from superposition_jax.core import data, evaluation, model, objective, optimizer, sets, targets
 from superposition_jax.results import trackers
 
+ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
+"""Models whose adversarial inputs `attack` knows."""
 LEAVES: dict[str, Leaf] = {
     "seed": Number(None, 0, 2**32 - 1, whole=True),
     "model.n_features": Integer("n_features"),
@@ -26,7 +28,7 @@ LEAVES: dict[str, Leaf] = {
     "data.sparsity": Number(None, 0, 1, open="high", per_feature=True, optional=True),
     "data.density": Number(None, 0, 1, open="low", per_feature=True, optional=True),
     "data.sets.kind": Choice("correlation", sets.KINDS),
-    "data.sets.sizes": Sizes("set_sizes", only_with={"data.sets.kind": ["correlated", "anticorrelated"]}),
+    "data.sets.sizes": Sizes("set_sizes", optional=True, only_with={"data.sets.kind": ["correlated", "anticorrelated"]}),
     "data.values.law": Choice("law", data.LAWS),
     "data.values.exponent": Number("value_exponent", 0, open="low", only_with={"data.values.law": ["power"]}),
     "data.importance.kind": Choice(None, data.IMPORTANCES, only_with={"data.importance.list": [None]}),
@@ -50,19 +52,19 @@ LEAVES: dict[str, Leaf] = {
     "train.reduction": Choice("reduction", ["sum", "mean"]),
     "train.penalty.kind": Choice("penalty", objective.PENALTIES, optional=True),
     "train.penalty.weight": Number("penalty_weight", 0, only_with={"train.penalty.kind": objective.PENALTIES}),
-    "train.adversarial": Choice("adversarial", [True, False]),
+    "train.adversarial": Choice("adversarial", [True, False], needs={True: ATTACKABLE}),
     "train.curve_points": Integer("curve_points", 2, 10_000),
     "train.snapshots": Integer("snapshots", 0, 10_000),
     "attack.size": Number(
         "attack_size", 0, open="low", only_with={"measures": ["attacked_loss", "attack_radius"], "train.adversarial": [True]}
     ),
-    "measures": Names("measures", evaluation.ESTIMATES),
+    "measures": Names("measures", evaluation.ESTIMATES, needs={"attacked_loss": ATTACKABLE}),
 }
 """Leaves that decide a result: all that can be an axis."""
 RUNTIME: dict[str, Leaf] = {
     "runtime.devices": Integer("devices", optional=True),
     "runtime.chunk": Integer("chunk", optional=True),
-    "runtime.shard": Shard("shard"),
+    "runtime.shard": Shard("shard", optional=True),
     "runtime.distributed": Choice("distributed", [True, False]),
     "runtime.save_every": Number("save_every", low=0),
     "runtime.overwrite": Choice("overwrite", [True, False]),
@@ -85,7 +87,8 @@ def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
         given = list(values[other])
         if any(value in allowed for entry in given for value in (entry if isinstance(entry, list) else [entry])):
             return without_effect(other, values)
-        names = " or ".join("null" if name is None else str(name).lower() for name in allowed)
+        names = ["null" if name is None else str(name).lower() for name in allowed]
         unmet.append(f"{other} = {shown(given[0] if len(given) == 1 else given)}")
-        needed.append(f"{other} = {names}")
+        is_list = isinstance(LEAVES[other], Names)
+        needed.append(" or ".join(f"{other}=[{name}]" for name in names) if is_list else f"{other} = {' or '.join(names)}")
     return f"changes nothing with {' and '.join(unmet)}; it needs {' or '.join(needed)}" if unmet else ""

@@ -21,8 +21,6 @@ from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import Group
 
-Leaves = list[np.ndarray]
-
 
 class Holder(NamedTuple):
     """The process that trains a shard, or that last did."""
@@ -61,18 +59,10 @@ class RunStore:
 
     def __init__(self, folder: Path, run: RunIdentity, save_every: float) -> None:
         """`save_every`: seconds between two savings of the state."""
-        self.folder, self._run, self._every = folder, run, save_every
-        self._name, self._saved = run.name, time.perf_counter()
-        self._state = folder / "state"
+        self.folder, self._run, self._every, self._saved = folder, run, save_every, time.perf_counter()
+        self._name, self._state = run.name, folder / "state"
         self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
-        self._holder = self._state / f"{self._name}.json"
-
-    @classmethod
-    def of(cls, parts: Parts) -> "RunStore":
-        """Finished models alone, to be read without a lock."""
-        store = cls(parts.folder.parent, parts.run, np.inf)
-        store.parts = parts
-        return store
+        self._holder, self._left_by = self._state / f"{self._name}.json", None
 
     def __enter__(self) -> "RunStore":
         """Raises ConfigError if another process trains here."""
@@ -97,9 +87,9 @@ class RunStore:
             with contextlib.suppress(OSError):  # it has the state of others
                 self._state.rmdir()
 
-    def find_earlier(self) -> list[str]:
+    def find_earlier(self, *, all_shards: bool = False) -> list[str]:
         """Find what earlier processes have left, and say so in lines. Raises ConfigError if there are parts of another run."""
-        self.parts = Parts(self.folder, self._run)
+        self.parts = Parts(self.folder, self._run, all_shards=all_shards)
         lines = [f"{self._left_by} has left this run unfinished: going on"] if self._left_by else []
         return lines + [f"damaged  {path}: trained again" for path in self.parts.damaged]
 
@@ -123,14 +113,14 @@ class RunStore:
         """Whether it is time to save the state."""
         return time.perf_counter() - self._saved >= self._every
 
-    def save_state(self, points: np.ndarray, step: int, leaves: Leaves) -> None:
+    def save_state(self, points: np.ndarray, step: int, leaves: list[np.ndarray]) -> None:
         """Save the state of a tile of models (seed, cell) after some steps, in place of the one before."""
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
         file = part_file.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
         self._forget(but=file)
         self._saved = time.perf_counter()
 
-    def load_state(self, points: np.ndarray) -> tuple[int, Leaves] | None:
+    def load_state(self, points: np.ndarray) -> tuple[int, list[np.ndarray]] | None:
         """The saved state of a tile: its step and leaves; None if there is none, or it is damaged."""
         for path in self._state.glob(f"{self._name}_*.npz"):
             if not part_file.is_damaged(path):

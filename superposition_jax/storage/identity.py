@@ -25,13 +25,8 @@ class RunIdentity(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Prefix of the names of the shard's files."""
-        return shard_name(self.shard)
-
-
-def shard_name(shard: str) -> str:
-    """`0/2` as files are named: `0-of-2`."""
-    return shard.replace("/", "-of-")
+        """Prefix of the names of the shard's files: `0-of-2` of shard 0/2."""
+        return self.shard.replace("/", "-of-")
 
 
 def of_config(config: RunConfig) -> RunIdentity:

@@ -14,7 +14,7 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
 from superposition_jax.results import assemble, netcdf, select, status
-from superposition_jax.storage import identity
+from superposition_jax.storage import identity, part_file
 from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import Axis, Grid
@@ -42,11 +42,7 @@ def write(manifest: dict[str, Any], folder: Path) -> Path:
 
 
 def refuse_other_run(config: RunConfig, folder: Path) -> dict[str, Any] | None:
-    """The manifest in a folder, if there is one and it is not to be overwritten.
-
-    Raises:
-      ConfigError: if it is another run's, with the difference.
-    """
+    """The manifest in a folder, if there is one and it is not to be overwritten. Raises ConfigError if it is another run's."""
     manifest = None if config.overwrite else read(folder)
     if manifest:
         if "jobs" in manifest:
@@ -58,32 +54,23 @@ def refuse_other_run(config: RunConfig, folder: Path) -> dict[str, Any] | None:
 
 
 def prepare_folder(config: RunConfig, folder: Path) -> bool:
-    """Make a folder this run's, or see that it is; returns whether the run is finished there. The caller holds the folder's lock.
-
-    Raises:
-      ConfigError: like `refuse_other_run`, or if the results there are damaged.
-    """
+    """Make a locked folder this run's; returns whether the run is finished there. Raises ConfigError like `refuse_other_run`."""
     manifest, file = refuse_other_run(config, folder), folder / "results.nc"
     if config.overwrite:
         for old in (*folder.glob("parts/*.npz"), *folder.glob("state/*.npz"), file):
             old.unlink(missing_ok=True)
     if manifest and manifest["status"] == "finished" and file.is_file():
-        if sha256(file) != manifest.get("sha256"):
+        if part_file.sha256(file) != manifest.get("sha256"):
             raise ConfigError(f"{file}: is damaged; runtime.overwrite=true trains it again")
         return True
-    if manifest and manifest["status"] != "finished":
-        return False
-    folder.mkdir(parents=True, exist_ok=True)
-    write({"status": "running", **_config_and_axes(config), "versions": identity.versions()}, folder)
+    if not manifest or manifest["status"] == "finished":
+        folder.mkdir(parents=True, exist_ok=True)
+        write({"status": "running", **_config_and_axes(config), "versions": identity.versions()}, folder)
     return False
 
 
 def prepare_multirun(configs: Sequence[RunConfig], folder: Path) -> RunIdentity:
-    """Write what jobs that are trained together depend on into jobs.json in a folder, and return their identity.
-
-    Raises:
-      ConfigError: if other jobs were begun there, with the difference.
-    """
+    """Write what the jobs of a multirun depend on into jobs.json; returns their identity. Raises ConfigError for other jobs."""
     ours, path = [identity.of_config(config).config for config in configs], folder / "jobs.json"
     if path.exists():
         theirs = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +87,7 @@ def of_finished(config: RunConfig, dataset: xr.Dataset, seconds: dict[str, float
     """The manifest of a finished run: all that is needed to know what was run, and to run it again."""
     return {
         "status": "finished",
-        "sha256": sha256(file),
+        "sha256": part_file.sha256(file),
         **_config_and_axes(config),
         "seeds": sorted({int(seed) for group in config.groups for seed in set(group.seeds.tolist())}),
         "groups": [{"spec": vars(group.spec), "models": len(group.points)} for group in config.groups],
@@ -118,27 +105,17 @@ def _config_and_axes(config: RunConfig) -> dict[str, Any]:
 
 
 def load_dataset(folder: Path) -> xr.Dataset:
-    """The Dataset of a run; of an unfinished one what is finished, other models with the status missing.
-
-    Raises:
-      FileNotFoundError: if there is no run.
-    """
+    """The Dataset of a run; of an unfinished one what is finished, the rest missing. Raises FileNotFoundError without a run."""
     manifest = read(folder)
     if manifest is None or manifest["status"] == "finished":
         return netcdf.load(folder)
     composed, versions = manifest["config"], manifest["versions"]
     axes = [Axis(name, axis["path"], tuple(axis["values"]), axis["dim"]) for name, axis in manifest["axes"].items()]
     parts = Parts(folder, RunIdentity(identity.decisive(composed, versions)), all_shards=True)
-    dataset = assemble.assemble(Grid(tuple(axes)), [*parts.all()])
+    dataset = assemble.assemble(Grid(tuple(axes)), [*map(part_file.read, parts.files)])
     return dataset.assign_attrs(dataset_attributes(composed, versions["superposition_jax"]))
 
 
 def dataset_attributes(composed: dict[str, Any], package: str = version.__version__) -> dict[str, str]:
     """The attributes by which a Dataset says of which run it is; `package` is the version that trained it."""
     return {"name": composed["name"], "config": json.dumps(composed), "superposition_jax": package}
-
-
-def sha256(file: Path) -> str:
-    """SHA-256 of a file."""
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

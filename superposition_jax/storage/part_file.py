@@ -22,10 +22,15 @@ def save(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
     return whole(folder / f"{name}_{digest}.npz", lambda path: path.write_bytes(content.getbuffer()))
 
 
+def sha256(file: Path) -> str:
+    """SHA-256 of a file."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def is_damaged(path: Path) -> bool:
     """Whether a file is not what `save` wrote."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16] != path.stem.rpartition("_")[2]
+    return sha256(path)[:16] != path.stem.rpartition("_")[2]
 
 
 def write(folder: Path, run: RunIdentity, part: Part) -> None:
@@ -40,7 +45,7 @@ def write(folder: Path, run: RunIdentity, part: Part) -> None:
 def read(path: Path) -> Part:
     """A part that is not damaged."""
     with np.load(path, allow_pickle=False) as file:
-        names = _header(file)["arrays"]
+        names = json.loads(file["header"].tobytes())["arrays"]
         arrays = {name: file[f"array_{number}"] for number, name in enumerate(names)}
         steps = {name.removeprefix("steps_"): file[name] for name in file if name.startswith("steps_")}
         return Part(file["points"], arrays, steps)
@@ -54,10 +59,6 @@ def config_and_points(path: Path) -> tuple[dict[str, Any], np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             for name in file:
                 file[name]  # which refuses what would have to be executed
-            return _header(file)["run"]["config"], file["points"]
+            return json.loads(file["header"].tobytes())["run"]["config"], file["points"]
     except (KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(path) from error
-
-
-def _header(file: Any) -> dict[str, Any]:
-    return json.loads(file["header"].tobytes())

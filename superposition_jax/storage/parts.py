@@ -1,14 +1,13 @@
 """Finished models of a run on disk while others train: its folder parts/, of which each file is complete or absent.
 
 A part's name says its shard, its first point, how many it has, and a digest of its content, so damage shows. Inside it says of
-which run it is and which points it has. So any process can add parts, and whoever finds all points can put the results
-together.
+which run it is and which points it has: any process can add parts, and whoever finds all points can put the results together.
 """
 
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from superposition_jax.errors import ConfigError
 from superposition_jax.results.assemble import Part
 from superposition_jax.storage import part_file
-from superposition_jax.storage.identity import RunIdentity, differences, shard_name
+from superposition_jax.storage.identity import RunIdentity, differences
 from superposition_jax.sweep import Group
 
 _NAME = re.compile(r"\d+-of-\d+_\d+_\d+_[0-9a-f]{16}\.npz")
@@ -29,12 +28,13 @@ class Parts:
     def __init__(self, folder: Path, run: RunIdentity, *, all_shards: bool = False) -> None:
         """Raises ConfigError for parts that do not belong to the run."""
         self.folder, self.run = folder / "parts", run
-        self._files: list[Path] = []
+        self.files: list[Path] = []
         self.damaged: list[Path] = []
         points_of_files = []
-        for path in _files(folder):
-            if not all_shards and _shards(path) != int(run.shard.partition("/")[2]):
-                raise ConfigError(f"{folder}: has parts of {_shards(path)} shards, this is {run.shard}; use another folder")
+        for path in files_of(folder):
+            shards = number_of_shards(path)
+            if not all_shards and shards != int(run.shard.partition("/")[2]):
+                raise ConfigError(f"{folder}: has parts of {shards} shards, this is {run.shard}; use another folder")
             if not all_shards and not path.name.startswith(f"{run.name}_"):
                 continue
             try:
@@ -44,33 +44,20 @@ class Parts:
                 continue
             if changed := differences(theirs, run.config):
                 raise ConfigError(f"{path}: is of another run: {changed}; delete it, or use another folder")
-            self._files.append(path)
+            self.files.append(path)
             points_of_files.append(points)
-        self._points = np.concatenate([np.zeros(0, int), *points_of_files])
-        self._file = np.repeat(np.arange(len(points_of_files)), [len(points) for points in points_of_files])
-        order = np.argsort(self._points, kind="stable")
-        self._points, self._file = self._points[order], self._file[order]
-        self._refuse_models_in_two_files(folder)
-
-    def _refuse_models_in_two_files(self, folder: Path) -> None:
-        twice = np.flatnonzero(np.diff(self._points) == 0)
-        if twice.size:
-            files = sorted({self._files[number].name for at in twice for number in self._file[at : at + 2]})
+        points = np.concatenate([np.zeros(0, int), *points_of_files])
+        numbers = np.repeat(np.arange(len(points_of_files)), [len(points) for points in points_of_files])
+        order = np.argsort(points, kind="stable")
+        self._points, self._file = points[order], numbers[order]
+        if (twice := np.flatnonzero(np.diff(self._points) == 0)).size:
+            files = sorted({self.files[number].name for at in twice for number in self._file[at : at + 2]})
             more = f" and {len(files) - 4} more" if len(files) > 4 else ""
-            raise ConfigError(f"{folder / 'parts'}: {', '.join(files[:4])}{more} have models in common; keep one of them")
+            raise ConfigError(f"{self.folder}: {', '.join(files[:4])}{more} have models in common; keep one of them")
 
     def __len__(self) -> int:
         """Number of finished models."""
         return len(self._points)
-
-    def all(self) -> Iterator[Part]:
-        """Every part."""
-        return map(part_file.read, self._files)
-
-    def count_of(self, shard: str) -> int:
-        """Number of finished models of a shard."""
-        files = [number for number, path in enumerate(self._files) if path.name.startswith(f"{shard_name(shard)}_")]
-        return int(np.isin(self._file, files).sum())
 
     def has(self, points: np.ndarray) -> np.ndarray:
         """Which of some points are finished."""
@@ -82,7 +69,7 @@ class Parts:
         files = self._file[np.searchsorted(self._points, points[finished])]
         for number in np.unique(files):
             places = finished[files == number]
-            part = part_file.read(self._files[number])
+            part = part_file.read(self.files[number])
             order = np.argsort(part.points)
             rows = order[np.searchsorted(part.points, points[places], sorter=order)]
             yield places, {name: values[rows] for name, values in part.arrays.items()}
@@ -101,28 +88,20 @@ class Parts:
             self.folder.rmdir()
 
 
-def count(folder: Path) -> int:
-    """Number of models in the parts of all shards, by their names."""
-    return sum(by_shard(folder).values())
-
-
-def by_shard(folder: Path) -> Counter[str]:
-    """Number of models in the parts of every shard that has any, by their names."""
+def by_shard(files: Iterable[Path]) -> Counter[str]:
+    """Number of models in parts by shard, `i/N`, as the parts' names say."""
     counts: Counter[str] = Counter()
-    for path in _files(folder):
+    for path in files:
         shard, _, models, _ = path.name.split("_")
         counts[shard.replace("-of-", "/")] += int(models)
     return counts
 
 
-def shards(folder: Path) -> int:
-    """Into how many shards the run in a folder is divided; 0 if there are no parts."""
-    return next((_shards(path) for path in _files(folder)), 0)
-
-
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
+    """The files of the parts in a run's folder."""
     return sorted(path for path in (folder / "parts").glob("*.npz") if _NAME.fullmatch(path.name))
 
 
-def _shards(path: Path) -> int:
+def number_of_shards(path: Path) -> int:
+    """Into how many shards the run of a part is divided, as its name says."""
     return int(path.name.partition("_")[0].rpartition("-")[2])

@@ -17,7 +17,10 @@ _TARGETS = {"abs": "|x|", "square": "x²", "max": "max(xᵢ, xᵢ₊₁)"}
 
 
 def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
-    """The measures of `numeric.describe`, and the levels that follow. Elhage et al. 2022, "Definitions and Motivation"."""
+    """How decomposable, linear, basis-aligned and monosemantic h is, as trained and after a random rotation, and its levels.
+
+    Elhage et al. 2022, "Definitions and Motivation".
+    """
     arrays = per_model.compiled(dataset, trainer, numeric.describe)
     trained = {name: values[:, 0] for name, values in arrays.items()}
     trained |= {name: per_model.flat(dataset[name], dataset) for name in ("represented", "rank")}
