@@ -144,12 +144,6 @@ class TrainState(PyTreeNode):
     history: History
 
 
-class StepInfo(NamedTuple):
-    """What a step reports: an estimate of the objective (a sum over features) before the update."""
-
-    loss: Float[Array, ""]
-
-
 _Name = TypeVar("_Name")
 _Entry = TypeVar("_Entry")
 
