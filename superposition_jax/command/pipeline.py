@@ -87,7 +87,7 @@ def train(
     return [Trained(trainer_for(config, groups), results) for config, (groups, results) in split], seconds
 
 
-def trainer_for(config: RunConfig, groups: Sequence[Group]) -> Trainer:
+def trainer_for(config: RunConfig, groups: list[Group]) -> Trainer:
     """A trainer of groups with a config's runtime settings."""
     index, _, number = (config.shard or "0/1").partition("/")
     shard = int(index), int(number)
