@@ -117,7 +117,7 @@ def join(runs: Sequence[Sequence[Group]]) -> list[Group]:
 
 
 def split(
-    runs: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
+    runs: Sequence[Sequence[Group]], joined: list[Group], trained: list[Results]
 ) -> list[tuple[list[Group], list[Results]]]:
     """For every run its groups and their results: the inverse of `join`, for trained groups."""
     by_run: list[tuple[list[Group], list[Results]]] = [([], []) for _ in runs]

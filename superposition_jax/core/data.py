@@ -35,6 +35,8 @@ class Law(NamedTuple):
 
 _LEAST = 2.0**-32
 """The least value of a uniform variable whose logarithm or power is taken."""
+_LANES = 8
+"""Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
 
 
 def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
@@ -171,10 +173,6 @@ def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], B
     padding = -weight.size % _LANES
     batch = Batch(jnp.pad(x, ((0, 0), (0, padding))), jnp.pad(weight, (0, padding)))
     return lambda draws: batch
-
-
-_LANES = 8
-"""Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
 
 
 class Estimator(NamedTuple):

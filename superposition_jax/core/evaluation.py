@@ -62,8 +62,7 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
     if spec.activation != "relu":
         return jnp.zeros((), jnp.int32)
     low, high = data.LAWS[spec.law].support
-    w = params["W"]
-    gram = w.T @ w
+    gram = params["W"].T @ params["W"]
     most = jnp.where(gram > 0, gram * high, gram * low)
     most = jnp.where(hparams.density[None, :] < 1, jnp.maximum(most, 0.0), most).sum(axis=1)
     return jnp.sum(most + params["b"] <= 0)

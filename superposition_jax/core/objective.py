@@ -4,8 +4,6 @@ Inputs may be attacked first. The attack on x' = f(WᵀWx + b) is analytic, beca
 Elhage et al. 2022, "Superposition and adversarial examples".
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -15,10 +13,8 @@ from jaxtyping import Float
 from superposition_jax.core import model, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
-PENALTIES: Registry[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = Registry(
-    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0))
-)
-"""Functions of h (hidden, batch) by name, whose expectation times `penalty_weight` is added to the loss."""
+PENALTIES = Registry(l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)))
+"""Functions h (hidden, batch) → (batch,) by name, whose expectation times `penalty_weight` is added to the loss."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:

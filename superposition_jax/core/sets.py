@@ -44,16 +44,12 @@ def owner(sizes: tuple[int, ...]) -> np.ndarray:
 
 def uniforms(spec: Spec) -> int:
     """Number of uniforms that an input needs: one per set, and if sets have several features one per feature for its value."""
-    return len(spec.sets) + (spec.n_features if _several(spec) else 0)
-
-
-def _several(spec: Spec) -> bool:
-    return len(spec.sets) < spec.n_features
+    return len(spec.sets) + (spec.n_features if len(spec.sets) < spec.n_features else 0)
 
 
 def chances(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " set"]:
     """q, the probabilities that sets are on, (set,)."""
-    if not _several(spec):
+    if len(spec.sets) == spec.n_features:
         return density
     return jnp.stack([p.max() if spec.correlation == "correlated" else p.sum() for p in _by_set(density, spec)])
 
@@ -70,7 +66,7 @@ def features(
 
     `on` says which sets are on, t are the sets' uniforms, and `of_values` are those of the values if sets have several features.
     """
-    if not _several(spec):
+    if len(spec.sets) == spec.n_features:
         return on, t
     place = owner(spec.sets)
     p, q = density[:, None], chances(density, spec)[place][:, None]

@@ -1,6 +1,7 @@
 """Training of one model: a pure function of its key, its numbers and its state. Nothing here maps over models or compiles."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -58,9 +59,7 @@ def train_step(
     with jax.named_scope("guard"):
         finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
         keep = (state.diverged_at < 0) & finite
-        params, opt_state = jax.tree.map(
-            lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
-        )
+        params, opt_state = jax.tree.map(partial(jnp.where, keep), (params, opt_state), (state.params, state.opt_state))
     first_bad = (state.diverged_at < 0) & ~finite
     state = state.replace(
         step=state.step + 1, params=params, opt_state=opt_state, diverged_at=jnp.where(first_bad, state.step, state.diverged_at)
