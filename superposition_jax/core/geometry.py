@@ -78,10 +78,7 @@ def represented(w: Weights) -> Int[Array, ""]:
 
 
 def dims_per_feature(w: Weights) -> Float[Array, ""]:
-    """D* = m/‖W‖²_F, the hidden dimensions per represented feature; infinite for W = 0.
-
-    Elhage et al. 2022, "Uniform Superposition".
-    """
+    """D* = m/‖W‖²_F, hidden dimensions per represented feature; ∞ for W = 0. Elhage et al. 2022, "Uniform Superposition"."""
     return w.shape[0] / jnp.sum(w * w)
 
 
