@@ -19,13 +19,8 @@ __all__ = ["__version__", "check", "explore", "load", "measure", "run"]
 _MODULES = {
     **{name: f"core.{name}" for name in ("data", "evaluation", "geometry", "model", "objective", "optimizer", "targets")},
     **{name: f"experiments.{name}" for name in ("figures", "tables")},
-    **{
-        "trackers": "results.trackers",
-        "theory": "theory",
-        "bounds": "theory.bounds",
-        "candidates": "experiments.phase.candidates",
-    },
-    **{"extend": "extend", "types": "types"},
+    **{"trackers": "results.trackers", "bounds": "theory.bounds", "candidates": "experiments.phase.candidates"},
+    **{name: name for name in ("extend", "theory", "types")},
 }
 """Modules by the names that users know: `from superposition_jax import data`."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 
 from superposition_jax.types import Hparams, Spec
@@ -71,24 +72,19 @@ class Group:
 
 def merge(groups: Sequence[Group]) -> list[Group]:
     """Groups of which those of equal Spec are concatenated, in order of first appearance."""
-    by_spec: dict[Spec, list[Group]] = {}
+    by_spec: dict[Spec, list[tuple[Hparams, np.ndarray, np.ndarray]]] = {}
     for group in groups:
-        by_spec.setdefault(group.spec, []).append(group)
-    return [members[0] if len(members) == 1 else _concatenate(members) for members in by_spec.values()]
+        by_spec.setdefault(group.spec, []).append((group.hparams, group.seeds, group.points))
+    return [Group(spec, *jax.tree.map(_concatenate, *members)) for spec, members in by_spec.items()]
 
 
-def _concatenate(members: Sequence[Group]) -> Group:
-    hparams: dict[str, Any] = {
-        name: np.concatenate([getattr(g.hparams, name) for g in members]) for name in Hparams.__dataclass_fields__
-    }
-    seeds, points = (np.concatenate([getattr(g, name) for g in members]) for name in ("seeds", "points"))
-    return Group(members[0].spec, Hparams(**hparams), seeds, points)
+def _concatenate(*arrays: np.ndarray) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     """Numbers of the models at some places of the point axis; `places` may have any shape."""
-    taken: dict[str, Any] = {name: getattr(hparams, name)[places] for name in Hparams.__dataclass_fields__}
-    return Hparams(**taken)
+    return jax.tree.map(lambda array: array[places], hparams)
 
 
 def owners(groups: Sequence[Group], count: int) -> list[np.ndarray]:
@@ -116,16 +112,12 @@ Results = dict[str, np.ndarray]
 
 def join(runs: Sequence[Sequence[Group]]) -> list[Group]:
     """Groups of all runs by Spec. The points of a run are numbered after those of the runs before it."""
-    shifted = [
-        Group(group.spec, group.hparams, group.seeds, group.points + first)
-        for groups, first in zip(runs, _first_points(runs), strict=False)
-        for group in groups
-    ]
-    return merge(shifted)
+    shifts = zip(runs, _first_points(runs), strict=False)
+    return merge([Group(g.spec, g.hparams, g.seeds, g.points + first) for groups, first in shifts for g in groups])
 
 
 def split(
-    runs: Sequence[Sequence[Group]], joined: Sequence[Group], trained: Sequence[Results]
+    runs: Sequence[Sequence[Group]], joined: list[Group], trained: list[Results]
 ) -> list[tuple[list[Group], list[Results]]]:
     """For every run its groups and their results: the inverse of `join`, for trained groups."""
     by_run: list[tuple[list[Group], list[Results]]] = [([], []) for _ in runs]

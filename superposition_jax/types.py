@@ -4,7 +4,6 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -144,12 +143,6 @@ class TrainState(PyTreeNode):
     history: History
 
 
-class StepInfo(NamedTuple):
-    """What a step reports: an estimate of the objective (a sum over features) before the update."""
-
-    loss: Float[Array, ""]
-
-
 _Name = TypeVar("_Name")
 _Entry = TypeVar("_Entry")
 
@@ -157,8 +150,8 @@ _Entry = TypeVar("_Entry")
 class Registry(dict[_Name, _Entry]):
     """Entries by name, to which users may add theirs."""
 
-    def __init__(self, entries: Mapping[_Name, _Entry] = MappingProxyType({}), **by_name: _Entry) -> None:
-        super().__init__(entries, **by_name)
+    def __init__(self, *entries: Mapping[_Name, _Entry], **by_name: _Entry) -> None:
+        super().__init__(*entries, **by_name)
         self._original = dict(self)
 
     @property

@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+import shapes  # noqa: F401
 
 from superposition_jax.engine import tuning
 from superposition_jax.types import Hparams, Spec

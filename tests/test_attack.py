@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import superposition_jax
-from superposition_jax.core import attack, data, objective
+from superposition_jax.core import data, objective
 from superposition_jax.engine import tuning
 from superposition_jax.types import Batch, Spec
 
@@ -35,7 +35,7 @@ def cost(params, hparams, batch, x):
 
 def test_every_step_is_as_long_as_allowed(setting):
     hparams, params, batch = setting
-    step = attack.perturb(hparams, params, batch, spec=SPEC) - batch.x
+    step = objective.attacked(hparams, params, batch, spec=SPEC) - batch.x
     length = 0.1 * float(jnp.sum(batch.weight * jnp.linalg.norm(batch.x, axis=0)))
     np.testing.assert_allclose(np.linalg.norm(step, axis=0), length, rtol=1e-4)
 
@@ -49,11 +49,11 @@ def test_a_batch_in_slices_is_attacked_as_a_whole():
 def test_it_is_nearly_the_worst_of_all_rows_and_signs(setting):
     hparams, params, batch = setting
     gram = np.asarray(params["W"].T @ params["W"])
-    length = float(attack.radius(hparams, batch))
+    length = float(objective.attack_radius(hparams, params, batch, spec=SPEC))
     unit = gram / np.linalg.norm(gram, axis=0)
     every = [cost(params, hparams, batch, batch.x + s * length * unit[:, [i]]) for i in range(12) for s in (1, -1)]
     worst = np.max(every, axis=0) @ batch.weight
-    ours = cost(params, hparams, batch, attack.perturb(hparams, params, batch, spec=SPEC)) @ batch.weight
+    ours = cost(params, hparams, batch, objective.attacked(hparams, params, batch, spec=SPEC)) @ batch.weight
     clean = cost(params, hparams, batch, batch.x) @ batch.weight
     assert worst >= ours > clean
     assert (ours - clean) / (worst - clean) > 0.8
@@ -63,14 +63,15 @@ def test_it_beats_a_gradient_step_of_the_same_length_which_cannot_leave_the_empt
     hparams, params, batch = setting
     clean = objective.loss(hparams, params, batch, spec=SPEC)
     grad = jax.grad(lambda x: objective.loss(hparams, params, Batch(x, jnp.ones(512)), spec=SPEC))(batch.x)
-    step = attack.radius(hparams, batch) * grad / jnp.maximum(jnp.linalg.norm(grad, axis=0, keepdims=True), 1e-12)
+    length = objective.attack_radius(hparams, params, batch, spec=SPEC)
+    step = length * grad / jnp.maximum(jnp.linalg.norm(grad, axis=0, keepdims=True), 1e-12)
     by_gradient = cost(params, hparams, batch, batch.x + step) @ batch.weight
     by_rows = objective.attacked_loss(hparams, params, batch, spec=SPEC)
     assert by_rows > by_gradient > clean
     empty = np.asarray((batch.x == 0).all(axis=0))
     assert np.all(params["b"] < 0)  # so that no gradient leads away from the empty input
     np.testing.assert_array_equal(cost(params, hparams, batch, batch.x + step)[empty], 0)
-    assert np.all(cost(params, hparams, batch, attack.perturb(hparams, params, batch, spec=SPEC))[empty] >= 0)
+    assert np.all(cost(params, hparams, batch, objective.attacked(hparams, params, batch, spec=SPEC))[empty] >= 0)
 
 
 def test_adversarial_training_withstands_the_attack_and_superposes_less():

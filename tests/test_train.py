@@ -102,8 +102,8 @@ def test_curve_holds_the_mean_loss_of_every_interval(numbers):
         return train.train_step(hparams, state, draws, estimator.realise(hparams, SPEC), spec=SPEC)
 
     for _ in range(SPEC.steps):
-        state, info = step(state)
-        losses.append(float(info.loss))
+        state, loss = step(state)
+        losses.append(float(loss))
     edges = [0, *SPEC.curve_steps]
     expected = [np.mean(losses[a:b]) for a, b in itertools.pairwise(edges)]
     np.testing.assert_allclose(run(key, hparams, SPEC).history.loss_curve, expected, rtol=1e-4)

@@ -96,7 +96,7 @@ def train(configs: Sequence[RunConfig], console: Console, store: RunStore | None
     return [Trained(trainer_for(config, groups), results, seconds) for config, (groups, results) in split]
 
 
-def trainer_for(config: RunConfig, groups: Sequence[Group]) -> Trainer:
+def trainer_for(config: RunConfig, groups: list[Group]) -> Trainer:
     """A trainer of groups with a config's runtime settings."""
     index, number = map(int, (config.shard or "0/1").split("/"))
     return Trainer(groups, devices=config.devices, chunk=config.chunk, keep=config.keep_programs, shard=(index, number))

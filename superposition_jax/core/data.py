@@ -35,6 +35,8 @@ class Law(NamedTuple):
 
 _LEAST = 2.0**-32
 """The least value of a uniform variable whose logarithm or power is taken."""
+_LANES = 8
+"""Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
 
 
 def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
@@ -47,16 +49,10 @@ LAWS = Registry(
     signed=Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
     upper=Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
     exponential=Law(
-        lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)),
-        lambda a: (1.0, 2.0),
-        (0, np.inf),
-        _laguerre,
-        meaning="exponential of mean 1",
+        *(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre), "exponential of mean 1"
     ),
     power=Law(
-        lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
-        lambda a: (a / (a + 1), a / (a + 2)),
-        (0, 1),
+        *(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2)), (0, 1)),
         meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
     ),
     binary=Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
@@ -101,12 +97,6 @@ def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "unifor
     return realise
 
 
-def _prime(least: int) -> int:
-    """The smallest prime ≥ `least`."""
-    candidates = range(max(2, least), 2 * max(2, least) + 1)
-    return next(k for k in candidates if all(k % d for d in range(2, int(k**0.5) + 1)))
-
-
 def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "uniform batch"]]:
     """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the rest.
 
@@ -116,7 +106,7 @@ def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[
     (random shifts: Cranley & Patterson 1976; averages over generators: Dick, Kuo & Sloan 2013, Acta Numerica 22, §5).
     """
     n, size = sets.uniforms(spec), spec.batch_size
-    prime = _prime(size - 1)
+    prime = next(k for k in range(max(2, size - 1), 2 * size + 1) if all(k % d for d in range(2, int(k**0.5) + 1)))
     random = jax.random.bits(key, (2 * n + 1,), jnp.uint32)
     generator = (1 + (random[:n] >> 1) % (prime - 1)) * jnp.uint32(2**32 // prime)
     u = _unit(jnp.arange(size, dtype=jnp.uint32)[None, :] * generator[:, None] + random[n : 2 * n, None])
@@ -159,10 +149,6 @@ def _realise_active(hparams: Hparams, spec: Spec) -> Callable[[tuple[Array, Arra
     return realise
 
 
-def _draw_nothing(key: Array, spec: Spec) -> tuple[()]:
-    return ()
-
-
 def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
     nodes, weights = np.polynomial.legendre.leggauss(order)
     return law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), exponent), jnp.asarray(weights / 2, jnp.float32)
@@ -189,10 +175,6 @@ def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], B
     return lambda draws: batch
 
 
-_LANES = 8
-"""Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
-
-
 class Estimator(NamedTuple):
     """`draw(key, spec)` makes base draws; `realise(hparams, spec)` makes the function that turns them into one model's batch.
 
@@ -207,16 +189,15 @@ class Estimator(NamedTuple):
 ESTIMATORS = Registry(
     iid=Estimator(_draw_iid, _realise_iid, "independent draws of equal weight, the published recipe"),
     active=Estimator(_draw_active, _realise_active, "the empty input by its weight, and draws with at least one active feature"),
-    quadrature=Estimator(_draw_nothing, _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
+    quadrature=Estimator(lambda key, spec: (), _realise_quadrature, "no noise: about (train.order + 1)ⁿ points, for n ≤ 5"),
 )
 """Estimators by name, all unbiased up to single precision (quadrature up to its rule's error).
 
-- `iid`: independent draws of equal weight, the published recipe. One uniform u serves as mask and value: u/p where u ≤ p.
-- `active`: the empty input has weight Π S_i and is computed once; the other draws are conditioned on at least one active feature.
-  The first active feature comes from a stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
-- `quadrature`: the tensor product of 0 and the nodes of the law in every feature, about (order + 1)ⁿ points. No noise.
-  Features have `order` and `order` + 1 nodes in turn, because the kink of an antipodal pair runs along the diagonal, where
-  the points of equal nodes would lie.
+- `iid`: one uniform u serves as mask and value: u/p where u ≤ p.
+- `active`: the empty input has weight Π S_i and is computed once. The first active feature of the other draws comes from a
+  stratified uniform by inverse CDF (in steps of 2⁻²⁴), everything else from a lattice.
+- `quadrature`: the tensor product of 0 and the nodes of the law in every feature. Features have `order` and `order` + 1 nodes
+  in turn, because the kink of an antipodal pair runs along the diagonal, where the points of equal nodes would lie.
 """
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax.core import attack, data, model, objective, random
+from superposition_jax.core import data, model, objective, random
 from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Registry, Spec
 
 QUADRATURE_FEATURES = 5
@@ -28,11 +28,6 @@ MEASURES = {
 """The losses that every run saves, by name."""
 
 
-def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """Length of an adversarial step, `attack_size` times E‖x‖."""
-    return attack.radius(hparams, batch)
-
-
 def hidden_l1(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """Estimate of E ‖h‖₁."""
     h, _ = model.forward(params, batch.x, spec=spec)
@@ -42,7 +37,7 @@ def hidden_l1(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> 
 ESTIMATES: Registry[FunctionType, Measure] = Registry(
     {
         objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
-        attack_radius: Measure((), "attack.size · E‖x‖"),
+        objective.attack_radius: Measure((), "attack.size · E‖x‖"),
         hidden_l1: Measure((), "E ‖h‖₁"),
         objective.benefit_loss: Measure((), "loss as if for every output no feature but its own could be on"),
         objective.interference_loss: Measure((), "loss − benefit_loss: what features cost each other"),
@@ -67,8 +62,7 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
     if spec.activation != "relu":
         return jnp.zeros((), jnp.int32)
     low, high = data.LAWS[spec.law].support
-    w = params["W"]
-    gram = w.T @ w
+    gram = params["W"].T @ params["W"]
     most = jnp.where(gram > 0, gram * high, gram * low)
     most = jnp.where(hparams.density[None, :] < 1, jnp.maximum(most, 0.0), most).sum(axis=1)
     return jnp.sum(most + params["b"] <= 0)

@@ -19,10 +19,8 @@ from superposition_jax.types import Measure, Registry
 
 REPRESENTED = 0.5
 """A feature counts as represented when ‖W_i‖ is above this: trained norms lie near 0 or near 1."""
-
 SUPERPOSED = 0.5
 """A represented feature is in superposition when Σ_{j≠i} (Ŵ_i·W_j)² is above this: 0 alone, 1 beside an antipode."""
-
 RANK_TOLERANCE = 0.01
 """Singular values of W count if they are above this share of the largest; unused ones end near 0, but not at 0."""
 
@@ -80,10 +78,7 @@ def represented(w: Weights) -> Int[Array, ""]:
 
 
 def dims_per_feature(w: Weights) -> Float[Array, ""]:
-    """D* = m/‖W‖²_F, the hidden dimensions per represented feature; infinite for W = 0.
-
-    Elhage et al. 2022, "Uniform Superposition".
-    """
+    """D* = m/‖W‖²_F, hidden dimensions per represented feature; ∞ for W = 0. Elhage et al. 2022, "Uniform Superposition"."""
     return w.shape[0] / jnp.sum(w * w)
 
 

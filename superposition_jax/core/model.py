@@ -1,6 +1,7 @@
 """The toy models: activations, initial parameters, and the forward pass x → (h, x') of one model for one batch."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -24,11 +25,6 @@ def _gaussian(meaning, std):
     return described(meaning, lambda key, spec: std(spec) * jax.random.normal(key, (spec.n_hidden, spec.n_features)))
 
 
-def _orthogonal(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
-    """Orthonormal rows (columns where m > n)."""
-    return linalg.orthogonal(key, spec.n_hidden, spec.n_features)
-
-
 def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
     """Feature i at the angle 2πi/n of the first two hidden dimensions, norm 1."""
     turn = 2 * jnp.pi * jnp.arange(spec.n_features) / spec.n_features
@@ -38,22 +34,20 @@ def _polygon(key: Array, spec: Spec) -> Float[Array, "hidden feature"]:
 
 INITS = Registry(
     xavier=_gaussian(
-        "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010",
-        lambda spec: (2 / (spec.n_features + spec.n_hidden)) ** 0.5,
+        "normal, standard deviation √(2/(n + m)). Glorot & Bengio 2010", lambda s: (2 / (s.n_features + s.n_hidden)) ** 0.5
     ),
-    normal=_gaussian("normal, standard deviation 1", lambda spec: 1.0),
-    orthogonal=_orthogonal,
+    normal=_gaussian("normal, standard deviation 1", lambda s: 1.0),
+    orthogonal=described(
+        "Orthonormal rows (columns where m > n).", lambda key, spec: linalg.orthogonal(key, spec.n_hidden, spec.n_features)
+    ),
     polygon=_polygon,
     notebook=_gaussian(
         "as the paper's public notebook: normal, standard deviation √(2/((n + models)·m))",
-        lambda spec: (2 / ((spec.n_features + spec.init_models) * spec.n_hidden)) ** 0.5,
+        lambda s: (2 / ((s.n_features + s.init_models) * s.n_hidden)) ** 0.5,
     ),
 )
-"""Functions (key, spec) → W (hidden, feature) by name; `init_scale` then multiplies W.
-
-`notebook` has the scale of the paper's public notebook, which takes fan-in and fan-out from the three-dimensional tensor of
-`init_models` models: √(2/((n + models)·m)).
-"""
+"""Functions (key, spec) → W (hidden, feature) by name; `init_scale` then multiplies W. The paper's public notebook takes fan-in
+and fan-out from the three-dimensional tensor of `init_models` models."""
 
 
 class Model(NamedTuple):
@@ -93,14 +87,12 @@ def _read_out(w, h):
 read_out.defvjp(_read_out, lambda inputs, g: (inputs[1] @ g.T, inputs[0] @ g))
 
 
-def _tied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
-    h = ACTIVATIONS[spec.hidden_activation](params["W"] @ x)
-    return h, read_out(params["W"], h)
+def _forward(into: str, out: str, params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
+    h = ACTIVATIONS[spec.hidden_activation](params[into] @ x)
+    return h, read_out(params[out], h)
 
 
-def _untied(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
-    h = ACTIVATIONS[spec.hidden_activation](params["W_in"] @ x)
-    return h, read_out(params["W_out"], h)
+_tied, _untied = partial(_forward, "W", "W"), partial(_forward, "W_in", "W_out")
 
 
 def _init_untied(key: Array, spec: Spec) -> Params:

@@ -1,19 +1,20 @@
-"""What training minimises: the importance-weighted squared error, a sum over features and a mean over data, and a penalty."""
+"""What training minimises: the importance-weighted squared error, a sum over features and a mean over data, and a penalty.
 
-from collections.abc import Callable
+Inputs may be attacked first. The attack on x' = f(WᵀWx + b) is analytic, because a gradient would miss outputs whose ReLU is off.
+Elhage et al. 2022, "Superposition and adversarial examples".
+"""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.lax import stop_gradient
 from jaxtyping import Float
 
-from superposition_jax.core import attack, model, targets
+from superposition_jax.core import model, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
-PENALTIES: Registry[str, Callable[[Float[Array, "hidden batch"]], Float[Array, " batch"]]] = Registry(
-    l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0))
-)
-"""Functions of h (hidden, batch) by name, whose expectation times `penalty_weight` is added to the loss."""
+PENALTIES = Registry(l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)))
+"""Functions h (hidden, batch) → (batch,) by name, whose expectation times `penalty_weight` is added to the loss."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
@@ -26,15 +27,38 @@ def _error(hparams: Hparams, batch: Batch, output: Array, *, spec: Spec) -> Floa
     return jnp.sum((hparams.importance @ (error * error)) * batch.weight)
 
 
+def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
+    """Length of the attack, `attack_size` times the mean input norm E‖x‖."""
+    return hparams.attack_size * jnp.sum(batch.weight * jnp.sqrt(jnp.sum(batch.x**2, axis=0)))
+
+
+def attacked(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, "feature batch"]:
+    """x ± λ G_i/‖G_i‖ with G = WᵀW, λ the `attack_radius`, and for each input the sign and the output i with the largest error.
+
+    Along G_i output i's pre-activation changes by λ‖G_i‖, as much as a perturbation of that length can change it. The errors
+    are I_i times output i's squared error. No gradient flows through the perturbation.
+    """
+    gram = params["W"].T @ params["W"]
+    norm = jnp.sqrt(jnp.sum(gram * gram, axis=0))
+    length = attack_radius(hparams, params, batch, spec=spec)
+    f, (_, z) = model.ACTIVATIONS[spec.activation], model.preactivation(params, batch.x, spec=spec)
+    y, reach = targets.target(batch.x, spec=spec), (length * norm)[:, None]
+    up, down = (y - f(z + reach)) ** 2, (y - f(z - reach)) ** 2
+    worst = jnp.argmax(hparams.importance[:, None] * jnp.maximum(up, down), axis=0)
+    sign = jnp.take_along_axis(jnp.where(up >= down, 1.0, -1.0), worst[None, :], axis=0)
+    step = gram / jnp.where(norm > 0, norm, 1.0)[None, :]
+    return batch.x + stop_gradient(length * sign * step[:, worst])
+
+
 def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """The loss of the outputs for attacked inputs (`attack.perturb`), with the targets of the clean inputs."""
-    x = attack.perturb(hparams, params, batch, spec=spec)
+    """The loss of the outputs for `attacked` inputs, with the targets of the clean inputs."""
+    x = attacked(hparams, params, batch, spec=spec)
     return _error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
 
 
 def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """The training objective: the loss, of attacked inputs if `spec.adversarial`, plus `penalty_weight` times the penalty."""
-    x = attack.perturb(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
+    x = attacked(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
     h, output = model.forward(params, x, spec=spec)
     total = _error(hparams, batch, output, spec=spec)
     if spec.penalty is None:

@@ -29,22 +29,11 @@ def _hash(x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
     return x, y, z
 
 
-def _next(key: Array, use: int, number: Array) -> Array:
+def _next(key: Array, use: int, number: int | Array) -> Array:
     """Keys (…, 2) derived from one key, a use of the hash, and numbers (…)."""
+    number = jnp.asarray(number).astype(jnp.uint32)
     x, y, _ = _hash(key[0] ^ jnp.uint32(use), key[1] + jnp.zeros_like(number), number)
     return jnp.stack([x, y], axis=-1)
-
-
-def _seed(seed: Array) -> Array:
-    return _next(jnp.zeros(2, jnp.uint32), _SEED, jnp.asarray(seed).astype(jnp.uint32))
-
-
-def _split(key: Array, shape: tuple[int, ...]) -> Array:
-    return _next(key, _SPLIT, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape))
-
-
-def _fold_in(key: Array, data: int | Array) -> Array:
-    return _next(key, _FOLD, jnp.asarray(data).astype(jnp.uint32))
 
 
 def _random_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
@@ -56,7 +45,13 @@ def _random_bits(key: Array, width: int, shape: tuple[int, ...]) -> Array:
 
 
 _PCG3D = define_prng_impl(
-    key_shape=(2,), seed=_seed, split=_split, random_bits=_random_bits, fold_in=_fold_in, name="pcg3d", tag="pcg"
+    key_shape=(2,),
+    seed=lambda seed: _next(jnp.zeros(2, jnp.uint32), _SEED, seed),
+    split=lambda key, shape: _next(key, _SPLIT, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)),
+    random_bits=_random_bits,
+    fold_in=lambda key, data: _next(key, _FOLD, data),
+    name="pcg3d",
+    tag="pcg",
 )
 
 

@@ -10,6 +10,7 @@ Values are always independent. Elhage et al. 2022, "Correlated and anticorrelate
 """
 
 from functools import reduce
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -43,19 +44,19 @@ def owner(sizes: tuple[int, ...]) -> np.ndarray:
 
 def uniforms(spec: Spec) -> int:
     """Number of uniforms that an input needs: one per set, and if sets have several features one per feature for its value."""
-    return len(spec.sets) + (spec.n_features if _several(spec) else 0)
-
-
-def _several(spec: Spec) -> bool:
-    return len(spec.sets) < spec.n_features
+    return len(spec.sets) + (spec.n_features if len(spec.sets) < spec.n_features else 0)
 
 
 def chances(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " set"]:
     """q, the probabilities that sets are on, (set,)."""
-    if not _several(spec):
+    if len(spec.sets) == spec.n_features:
         return density
-    parts = jnp.split(density, np.cumsum(spec.sets)[:-1])
-    return jnp.stack([part.max() if spec.correlation == "correlated" else part.sum() for part in parts])
+    return jnp.stack([p.max() if spec.correlation == "correlated" else p.sum() for p in _by_set(density, spec)])
+
+
+def _by_set(array: Any, spec: Spec) -> list[Any]:
+    """Slices of an array (feature, …), one for each set."""
+    return [array[end - size : end] for end, size in zip(np.cumsum(spec.sets), spec.sets, strict=True)]
 
 
 def features(
@@ -65,32 +66,24 @@ def features(
 
     `on` says which sets are on, t are the sets' uniforms, and `of_values` are those of the values if sets have several features.
     """
-    if not _several(spec):
+    if len(spec.sets) == spec.n_features:
         return on, t
     place = owner(spec.sets)
     p, q = density[:, None], chances(density, spec)[place][:, None]
-    start = _starts(density, spec)[:, None]
+    one_at_a_time = spec.correlation == "anticorrelated"
+    # A feature is active where t·q lies in its interval; all intervals of a set begin at 0, or each where the one before it ends.
+    starts = [jnp.cumsum(part) - part if one_at_a_time else 0 * part for part in _by_set(density, spec)]
+    start = jnp.concatenate(starts)[:, None]
     position = t[place] * q
     # The last feature of an anticorrelated set is active also where rounding leaves a gap at the end.
-    last = np.isin(np.arange(spec.n_features), np.cumsum(spec.sets) - 1)[:, None] & (spec.correlation == "anticorrelated")
+    last = np.isin(np.arange(spec.n_features), np.cumsum(spec.sets) - 1)[:, None] & one_at_a_time
     return on[place] & (position > start) & ((position <= start + p) | last), of_values
-
-
-def _starts(density: Float[Array, " feature"], spec: Spec) -> Float[Array, " feature"]:
-    """The lower ends of the features' intervals of t·q."""
-    if spec.correlation == "correlated":
-        return jnp.zeros(spec.n_features)
-    parts = jnp.split(density, np.cumsum(spec.sets)[:-1])
-    return jnp.concatenate([jnp.cumsum(part) - part for part in parts])
 
 
 def mask_chance(density: Float[Array, " feature"], masks: np.ndarray, spec: Spec) -> Float[Array, " mask"]:
     """Probabilities that exactly the features of a mask are active, for masks (feature, mask)."""
-    ends = np.cumsum(spec.sets)
-    parts = [
-        _set_chance(density[end - size : end], masks[end - size : end], spec) for end, size in zip(ends, spec.sets, strict=True)
-    ]
-    return reduce(jnp.multiply, parts)
+    by_set = zip(_by_set(density, spec), _by_set(masks, spec), strict=True)
+    return reduce(jnp.multiply, (_set_chance(p, mask, spec) for p, mask in by_set))
 
 
 def _set_chance(density: Array, masks: np.ndarray, spec: Spec) -> Array:

@@ -1,6 +1,7 @@
 """Training of one model: a pure function of its key, its numbers and its state. Nothing here maps over models or compiles."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import optax
 from jax import Array
 
 from superposition_jax.core import data, model, objective, optimizer
-from superposition_jax.types import DATA, INIT, Batch, History, Hparams, Params, Spec, StepInfo, TrainState
+from superposition_jax.types import DATA, INIT, Batch, History, Hparams, Params, Spec, TrainState
 
 
 def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
@@ -43,7 +44,7 @@ def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, sp
 
 def train_step(
     hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, slices: int = 1
-) -> tuple[TrainState, StepInfo]:
+) -> tuple[TrainState, Array]:
     """One update on the batch `realise(draws)` (see `data.Estimator`), realised and used in `slices` slices one after another.
 
     A model whose loss, new parameters or optimizer state are not finite keeps the parameters and optimizer state from before
@@ -58,14 +59,12 @@ def train_step(
     with jax.named_scope("guard"):
         finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
         keep = (state.diverged_at < 0) & finite
-        params, opt_state = jax.tree.map(
-            lambda new, old: jnp.where(keep, new, old), (params, opt_state), (state.params, state.opt_state)
-        )
+        params, opt_state = jax.tree.map(partial(jnp.where, keep), (params, opt_state), (state.params, state.opt_state))
     first_bad = (state.diverged_at < 0) & ~finite
     state = state.replace(
         step=state.step + 1, params=params, opt_state=opt_state, diverged_at=jnp.where(first_bad, state.step, state.diverged_at)
     )
-    return state, StepInfo(loss)
+    return state, loss
 
 
 def _write_history(state: TrainState, loss: Array, *, spec: Spec) -> History:
@@ -95,7 +94,7 @@ def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *,
     def body(_, carry):
         # Draws are carried because the compiler would otherwise make them again for every cell that shares them.
         state, draws = carry
-        state, info = train_step(hparams, state, draws, realise, spec=spec, slices=slices)
-        return state.replace(history=_write_history(state, info.loss, spec=spec)), draw(state.step)
+        state, loss = train_step(hparams, state, draws, realise, spec=spec, slices=slices)
+        return state.replace(history=_write_history(state, loss, spec=spec)), draw(state.step)
 
     return jax.lax.fori_loop(state.step, stop, body, (state, draw(state.step)))[0]

@@ -11,8 +11,9 @@ from jax.experimental import multihost_utils
 
 from superposition_jax.errors import ConfigError
 
-_VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
-"""Environment variables that describe a group of processes where no cluster does."""
+_NUMBER = (r"\d+", "a whole number")
+_VARIABLES = {"JAX_COORDINATOR_ADDRESS": (r".+:\d+", "host:port"), "JAX_NUM_PROCESSES": _NUMBER, "JAX_PROCESS_ID": _NUMBER}
+"""Environment variables that describe a group of processes where no cluster does, and their form."""
 
 
 def set_cpu_devices(devices: int | None) -> None:
@@ -34,14 +35,10 @@ def join_processes(devices: int | None) -> None:
     set_cpu_devices(devices)
     if jax.distributed.is_initialized():
         return
-    numbers = [os.environ.get(name) for name in _VARIABLES[1:]]
-    for name, number in zip(_VARIABLES[1:], numbers, strict=True):
-        if number is not None and not number.isdecimal():
-            raise ConfigError(f"runtime.distributed = True: {name} = {number!r} must be a whole number")
-    count, index = (None if number is None else int(number) for number in numbers)
-    address = os.environ.get(_VARIABLES[0])
-    if address is not None and not re.fullmatch(r".+:\d+", address):
-        raise ConfigError(f"runtime.distributed = True: {_VARIABLES[0]} = {address!r} must be host:port")
+    for name, (pattern, form) in _VARIABLES.items():
+        if name in os.environ and not re.fullmatch(pattern, os.environ[name]):
+            raise ConfigError(f"runtime.distributed = True: {name} = {os.environ[name]!r} must be {form}")
+    count, index = (int(os.environ[name]) if name in os.environ else None for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"))
     try:
         jax.distributed.initialize(num_processes=count, process_id=index)
     except (ValueError, RuntimeError) as error:

@@ -39,8 +39,7 @@ def _state(step: Any, models: Any) -> Any:
 
 
 _EVALUATION_BYTES = 2**20
-"""Size of a (feature, batch) array over all models that are evaluated at a time."""
-
+"""Most bytes of a (feature, batch) array over all models that are evaluated at a time, so that it fits into a CPU's cache."""
 _MODELS = _state(None, 0)
 """The axes of a state that are mapped over."""
 
@@ -96,7 +95,8 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
         )
 
     shape = hparams.learning_rate.shape
-    at_a_time = _evaluated_at_a_time(spec, shape[0] * shape[1])
+    most = max(1, _EVALUATION_BYTES // (4 * spec.n_features * evaluation.evaluation_spec(spec).points))
+    at_a_time = next(size for size in range(min(most, shape[0] * shape[1]), 0, -1) if shape[0] * shape[1] % size == 0)
 
     def reshape(tree, *sizes: int):
         return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[2:]), tree)
@@ -115,26 +115,13 @@ def result_bytes(spec: Spec, hparams: Hparams) -> int:
     return sum(a.size * a.dtype.itemsize for a in arrays)
 
 
-def _evaluated_at_a_time(spec: Spec, models: int) -> int:
-    """The number of models, a divisor of `models`, whose evaluation's arrays together fit into a CPU's cache."""
-    array = 4 * spec.n_features * evaluation.evaluation_spec(spec).points
-    most = max(1, _EVALUATION_BYTES // array)
-    return next(size for size in range(min(most, models), 0, -1) if models % size == 0)
-
-
 def over_models(
     function: Callable[..., Any], *trees: Any, at_a_time: int | None = None, devices: Sequence[jax.Device] | None = None
 ) -> Any:
-    """Map a function of one model over many, in one compiled program on this process's devices.
+    """Results (model, …) on the host of a function of one model's trees, mapped over the `trees` (model, …) of many models.
 
-    Args:
-      function: takes one model's trees of arrays and returns a tree of arrays.
-      trees: the arguments of many models, (model, …).
-      at_a_time: the most models in a device's memory together; None for all.
-      devices: None for all devices of this process.
-
-    Returns:
-      The function's results, (model, …), on the host.
+    It is one compiled program on `devices`, by default all of this process, with at most `at_a_time` models (None: all) in a
+    device's memory together.
 
     >>> over_models(lambda w: {"square": w * w}, np.arange(3.0))["square"].tolist()
     [0.0, 1.0, 4.0]
@@ -167,10 +154,6 @@ def make_mesh(devices: int | None) -> Mesh:
     return jax.make_mesh((len(used),), ("model",), axis_types=(jax.sharding.AxisType.Auto,), devices=used)
 
 
-def _platform(mesh: Mesh) -> str:
-    return mesh.devices.flat[0].platform
-
-
 def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
     """The jitted programs, with a tile's rows divided among the devices of a mesh. States are donated."""
     models = P("model")
@@ -180,7 +163,7 @@ def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
         mapped = jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
         return jax.jit(mapped, donate_argnums=donate)
 
-    advance_here = partial(advance, spec=spec, slices=tuning.slices(spec, _platform(mesh)))
+    advance_here = partial(advance, spec=spec, slices=tuning.slices(spec, mesh.devices.flat[0].platform))
     return {
         "start": sharded(partial(start, spec=spec), (models, models), state),
         "advance": sharded(advance_here, (models, models, state, P()), state, donate=2),
@@ -189,16 +172,14 @@ def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
 
 
 def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, models: int, keep: bool = False) -> Programs:
-    """The programs for a tile of models shaped like `hparams` (seed, cell, …).
+    """The programs for a tile of models shaped like `hparams` (seed, cell, …), which are going to train `models` models in all.
 
-    Args:
-      models: how many models they are going to train in all.
-      keep: whether to read them from the disk, if an earlier process has saved them, or else to save them there.
+    With `keep` they are read from the disk, if an earlier process has saved them, or else saved there.
     """
     began = time.perf_counter()
     devices = [*mesh.devices.flat]
-    options = partial(tuning.compiler_options, spec, _platform(mesh), models=models)
-    shape, slices = hparams.learning_rate.shape, tuning.slices(spec, _platform(mesh))
+    options = partial(tuning.compiler_options, spec, devices[0].platform, models=models)
+    shape, slices = hparams.learning_rate.shape, tuning.slices(spec, devices[0].platform)
     keep = keep and jax.process_count() == 1 and program_cache.can_keep()
     file = program_cache.file_of(devices, spec, shape, slices, options("advance")) if keep else None
     compiled = program_cache.load(file, devices) if file else None
@@ -217,8 +198,6 @@ def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str,
     stop = jax.ShapeDtypeStruct((), jnp.int32)
     arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state)}
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
-        pending = {
-            name: pool.submit(_compile, functions[name].lower(*arguments[name]), options(name))
-            for name in ("advance", "finish", "start")
-        }
+        lowered = ((name, functions[name].lower(*arguments[name])) for name in ("advance", "finish", "start"))
+        pending = {name: pool.submit(_compile, program, options(name)) for name, program in lowered}
         return {name: future.result() for name, future in pending.items()}

@@ -39,11 +39,7 @@ def folder() -> Path:
 
 
 def can_keep() -> bool:
-    """Whether programs can be kept.
-
-    They must be made of this package's own functions only, so that their file's name says all about them, and be compiled in this
-    process: a program that JAX's own cache has returned cannot be saved again.
-    """
+    """Whether programs are made of this package's functions only, and compiled here: what JAX's cache returns cannot be saved."""
     return all(registry.is_original for registry in _REGISTRIES) and not jax.config.values["jax_compilation_cache_dir"]
 
 
@@ -54,15 +50,8 @@ def _surroundings() -> str:
     cpu = Path("/proc/cpuinfo")
     flags = re.search(r"^(flags|Features)\s*:.*", cpu.read_text(), re.M) if cpu.exists() else None
     processor = (platform.machine(), platform.processor(), flags[0] if flags else "")
-    return repr(
-        (
-            version.digest(version.TRAINING),
-            versions,
-            processor,
-            os.environ.get("XLA_FLAGS"),
-            sorted(jax.config.values.items(), key=str),
-        )
-    )
+    settings = os.environ.get("XLA_FLAGS"), sorted(jax.config.values.items(), key=str)
+    return repr((version.digest(version.TRAINING), versions, processor, settings))
 
 
 def file_of(devices: Sequence[jax.Device], *arguments: Any) -> Path:

@@ -1,13 +1,14 @@
 """The host loop over tiles of models and segments of steps: it saves, reports, and stops when asked to."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
 
-from superposition_jax.engine import devices, population, stopping
+from superposition_jax.engine import devices, stopping
+from superposition_jax.engine.population import Programs
 from superposition_jax.engine.tiles import Tile
 from superposition_jax.sweep import Group, Results, take
 from superposition_jax.types import FEATURE_NUMBERS, Hparams, TrainState
@@ -105,12 +106,7 @@ def collect(models: int, by_tile: Iterable[tuple[np.ndarray, Results]]) -> Resul
 
 
 def run(
-    programs: population.Programs,
-    group: Group,
-    tiles: Sequence[Tile],
-    report: Report,
-    store: ModelStore | None = None,
-    start: Start | None = None,
+    programs: Programs, group: Group, tiles: list[Tile], report: Report, store: ModelStore | None, start: Start | None = None
 ) -> Iterator[tuple[np.ndarray, Results]]:
     """Train and evaluate tiles of a group's models, if `start` is given from those parameters.
 
@@ -127,7 +123,7 @@ def run(
 
 
 def _advance(
-    programs: population.Programs, group: Group, tile: Tile, report: Report, store: ModelStore | None, start: Start | None
+    programs: Programs, group: Group, tile: Tile, report: Report, store: ModelStore | None, start: Start | None
 ) -> tuple[TrainState, Hparams, int]:
     """Train one tile in segments. Returns its final state, its numbers, and how many of its models have diverged."""
     seeds, hparams = group.seeds[tile.places[:, 0]].astype(np.uint32), take(group.hparams, tile.places)
@@ -157,10 +153,9 @@ def _advance(
 
 def _with_params(state: TrainState, params: Start) -> TrainState:
     """An initial state with other parameters (seed, cell, …), which are its snapshots too."""
-    state = state.replace(params=jax.device_put(params, jax.tree.map(lambda old: old.sharding, state.params)))
     snapshots = {name: np.repeat(params[name][:, :, None], old.shape[2], 2) for name, old in state.history.snapshots.items()}
-    snapshots = jax.device_put(snapshots, jax.tree.map(lambda old: old.sharding, state.history.snapshots))
-    return state.replace(history=state.history.replace(snapshots=snapshots))
+    new = state.replace(params=params, history=state.history.replace(snapshots=snapshots))
+    return jax.device_put(new, jax.tree.map(lambda old: old.sharding, state))
 
 
 def _restored(state: TrainState, step: int, leaves: list[np.ndarray]) -> tuple[int, TrainState]:

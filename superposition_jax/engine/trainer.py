@@ -1,6 +1,6 @@
 """The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -23,13 +23,7 @@ class Trainer:
     """Groups and their compiled programs. Trains all models or a shard, and can train some again from given parameters."""
 
     def __init__(
-        self,
-        groups: Sequence[Group],
-        *,
-        devices: int | None,
-        chunk: int | None,
-        keep: bool = False,
-        shard: tuple[int, int] = (0, 1),
+        self, groups: list[Group], *, devices: int | None, chunk: int | None, keep: bool = False, shard: tuple[int, int] = (0, 1)
     ) -> None:
         """Prepare to train on `devices` devices (None: all), `chunk` models per device at a time (None: by size and platform).
 
@@ -67,9 +61,7 @@ class Trainer:
           ConfigError: if the results would not fit into the memory.
         """
         self._refuse_large_results()
-        return [
-            segments.collect(len(group.points), self._by_tile(number, report, store)) for number, group in enumerate(self.groups)
-        ]
+        return [segments.collect(len(g.points), self._by_tile(k, report, store)) for k, g in enumerate(self.groups)]
 
     def train_shard(self, report: Report, store: ModelStore) -> None:
         """Train this process's shard of the models into a store."""
@@ -120,12 +112,9 @@ class Trainer:
             group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
             programs, shape = self._compiled(number, lambda report: None)
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
-            params = {
-                name: values[members][np.ix_(np.arange(len(members)), *(np.arange(sizes[dim]) for dim in PARAMS[name].dims))]
-                for name, values in start.items()
-            }
+            params = {name: v[(members, *(slice(sizes[dim]) for dim in PARAMS[name].dims))] for name, v in start.items()}
             tiles = cover(group.seeds, np.arange(len(members)), shape)
-            by_tile = segments.run(programs, group, tiles, lambda report: None, start=params)
+            by_tile = segments.run(programs, group, tiles, lambda report: None, None, params)
             retrained.append((members, group, segments.collect(len(members), by_tile)))
         return retrained
 

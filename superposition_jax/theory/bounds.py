@@ -58,11 +58,6 @@ def johnson_lindenstrauss(m: ArrayLike, epsilon: ArrayLike) -> Real:
     return np.exp(np.asarray(m, float) * np.asarray(epsilon, float) ** 2 / 4)
 
 
-def _beyond(m: ArrayLike, epsilon: ArrayLike) -> Real:
-    """P(|cos| > ε) of two random directions: cos² ~ Beta(½, (m − 1)/2)."""
-    return betainc((np.asarray(m, float) - 1) / 2, 0.5, 1 - np.asarray(epsilon, float) ** 2)
-
-
 def random_coherence(size: ArrayLike, m: ArrayLike, quantile: ArrayLike = 0.5) -> Real:
     """Quantile of the coherence of N random directions, m > 1; 0 for N < 2.
 
@@ -77,7 +72,8 @@ def random_coherence(size: ArrayLike, m: ArrayLike, quantile: ArrayLike = 0.5) -
 
 def random_vectors(m: ArrayLike, epsilon: ArrayLike) -> Real:
     """The N for which half of all random draws have a coherence ≤ ε, as in `random_coherence`; m > 1."""
-    pairs = np.log(0.5) / np.log1p(-_beyond(m, epsilon))
+    beyond = betainc((np.asarray(m, float) - 1) / 2, 0.5, 1 - np.asarray(epsilon, float) ** 2)  # cos² ~ Beta(½, (m − 1)/2)
+    pairs = np.log(0.5) / np.log1p(-beyond)
     return (1 + np.sqrt(1 + 8 * pairs)) / 2
 
 

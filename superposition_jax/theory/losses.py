@@ -40,11 +40,6 @@ def variance(p: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> Real:
     return p * second - (p * first) ** 2
 
 
-def constant_loss(p: ArrayLike, importance: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> Real:
-    """Loss Σ I_i Var x_i of a model that represents no feature; p and importance are (…, feature)."""
-    return np.sum(np.asarray(importance, float) * variance(p, law, exponent), axis=-1)
-
-
 def linear_loss(p: ArrayLike, importance: ArrayLike, hidden: int, law: str = "uniform", exponent: float = 1.0) -> Real:
     """Least loss of the linear model x' = WᵀWx + b with `hidden` dimensions: Σ I_i Var x_i without its greatest `hidden` terms.
 

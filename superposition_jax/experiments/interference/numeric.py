@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from superposition_jax.core import data, geometry, linalg, model, random, targets
 from superposition_jax.experiments.interference import ALIKE, FAINT, OTHERS
@@ -88,7 +88,7 @@ def alternatives(key: Array, w: geometry.Weights, support: tuple[float, float], 
     return jnp.where(is_represented.sum() > active, count, jnp.nan)
 
 
-def _explain(w, h, truth, is_represented, sets: np.ndarray, support: tuple[float, float]) -> Float[Array, " input"]:
+def _explain(w, h, truth, is_represented, sets: np.ndarray, support: tuple[float, float]) -> Int[Array, " input"]:
     """Number of sets (set, feature), all of one size, that explain each h; `truth` (input, feature) is the set that made it."""
     size, columns = sets.shape[1], w.T[sets]
     gram = columns @ columns.swapaxes(1, 2) + 1e-6 * jnp.eye(size)[None]
