@@ -24,23 +24,30 @@ def longest(dataset: xr.Dataset, without: str | None = None) -> str | None:
 
 def lines(dataset: xr.Dataset, across: str | None) -> Iterator[tuple[str, dict[str, int], tuple]]:
     """Label, place and colour of every line: one for each value of the longest axis but `across`, the first of further axes."""
-    first = {dim: 0 for dim in select.cell_dims(dataset) if dim != across}
     by = longest(dataset, across)
+    hidden = first(dataset, across, by)
     if by is None:
-        yield "", first, layout.COLOURS(0.3)
+        yield "", hidden, layout.COLOURS(0.3)
         return
     for place in range(dataset.sizes[by]):
-        yield labels.label(dataset, by, place), first | {by: place}, layout.colour(place, dataset.sizes[by])
+        yield labels.label(dataset, by, place), hidden | {by: place}, layout.colour(place, dataset.sizes[by])
+
+
+def first(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:
+    """The first place with a model that is ok on the axes that a figure does not show."""
+    dims = [dim for dim in select.cell_dims(dataset) if dim not in shown]
+    ok = dataset["loss"].notnull().any([dim for dim in dataset["loss"].dims if dim not in dims])
+    return dict(zip(dims, map(int, np.unravel_index(ok.values.argmax(), ok.shape)), strict=True))
 
 
 def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
-    """The first places of the axes that a figure does not show, to append to a title: `, n_hidden = 5, rate = 0.1`."""
-    return "".join(f", {labels.label(dataset, dim, 0)}" for dim in select.cell_dims(dataset) if dim not in shown)
+    """That place in words, to append to a title: `, n_hidden = 5, rate = 0.1`."""
+    return "".join(f", {labels.label(dataset, dim, place)}" for dim, place in first(dataset, *shown).items())
 
 
-def at_first(dataset: xr.Dataset, across: str | None) -> xr.Dataset:
-    """The Dataset at the first place of every axis but `across` and the seeds'."""
-    return dataset.isel({dim: 0 for dim in select.cell_dims(dataset) if dim != across})
+def at_first(dataset: xr.Dataset, *shown: str | None) -> xr.Dataset:
+    """The Dataset at that place."""
+    return dataset.isel(first(dataset, *shown))
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:

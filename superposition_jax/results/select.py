@@ -47,11 +47,6 @@ def best_seed(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
 
 
-def first_best(dataset: xr.Dataset) -> xr.Dataset:
-    """The best seed of the first cell."""
-    return best_seed(dataset).isel(dict.fromkeys(cell_dims(dataset), 0))
-
-
 def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
     """Directions of features in the hidden layer, (…, hidden, feature), from whichever array a model has them in."""
     return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])

@@ -17,7 +17,7 @@ _VARIABLES = {
 }
 
 EXPERIMENT = Declared(
-    tables={"simulation": Table(f"{__name__}.table", variables=_VARIABLES, needs=(RECONSTRUCTION, NOT_NEGATIVE))},
+    tables={"simulation": Table(f"{__name__}.table", _VARIABLES, (RECONSTRUCTION, NOT_NEGATIVE))},
     figures={"simulation": Figure(f"{__name__}.figure", table="simulation")},
     stream=STREAM,
 )
