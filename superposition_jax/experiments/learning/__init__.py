@@ -16,7 +16,6 @@ JUMPS = {
     "event_time": Variable(f"share of training after {SETTLED:.0%} in {_EVENTS}"),
     "event_drop": Variable(_FALL, nan="the loss does not fall then"),
 }
-"""Variables of the table `jumps`."""
 
 SHAPES = {
     "axis_share": Variable("share of ‖W‖² along the line through both sets' means", ("snapshot",)),

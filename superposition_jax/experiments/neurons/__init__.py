@@ -22,7 +22,6 @@ ASYMMETRY = {
     "symmetric_pairs": Variable(_PAIRS.format("less than", UNEQUAL)),
     "symmetric_inhibited": _INHIBITED,
 }
-"""Variables of the table `asymmetry`."""
 
 _UNTIED, _SIGNED = is_one_of("kind", "model.kind", "untied"), is_one_of("law", "data.values.law", "signed")
 

@@ -32,10 +32,8 @@ def neurons(dataset: xr.Dataset) -> Figure:
     for axes, place in zip(grid[:, 0], places, strict=True):
         model = best.isel(place)
         _bars(axes, model)
-        title = f"{labels.place(dataset, place, ', ')}loss {float(model['loss']):.3g}"
-        axes.set_title(title, fontsize=8, loc="left", pad=3)
-    few = "; in the bars: feature i" if most <= _LABELLED else ""
-    grid[-1, 0].set_xlabel(f"neuron k, by its strongest feature{few}")
+        axes.set_title(f"{labels.place(dataset, place, ', ')}loss {float(model['loss']):.3g}", fontsize=8, loc="left", pad=3)
+    grid[-1, 0].set_xlabel(f"neuron k, by its strongest feature{'; in the bars: feature i' * (most <= _LABELLED)}")
     grid[len(places) // 2, 0].set_ylabel("contribution to xᵢ′")
     _counts(figure, dataset, places)
     note = f"n = {n}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right)"
