@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
 
-_DRAWN, _COLUMNS = 8, 4
-_SKIPPED = ("single", "digon", "other")
+_DRAWN, _COLUMNS, _SKIPPED = 8, 4, ("single", "digon", "other")
 _HATCHES = ("", "//", "..", "\\\\", "xx", "--", "oo")
 
 
