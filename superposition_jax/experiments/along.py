@@ -24,12 +24,12 @@ def longest(dataset: xr.Dataset, without: str | None = None) -> str | None:
 def lines(dataset: xr.Dataset, across: str | None) -> Iterator[tuple[str, dict[str, int], tuple]]:
     """Label, place and colour of every line: one for each value of the longest axis but `across`, further axes at `first_ok`."""
     by = longest(dataset, across)
-    first = select.first_ok(dataset, across, by)
+    hidden = select.first_ok(dataset, across, by)
     if by is None:
-        yield "", first, layout.COLOURS(0.3)
+        yield "", hidden, layout.COLOURS(0.3)
         return
     for place in range(dataset.sizes[by]):
-        yield labels.label(dataset, by, place), first | {by: place}, layout.colour(place, dataset.sizes[by])
+        yield labels.label(dataset, by, place), hidden | {by: place}, layout.colour(place, dataset.sizes[by])
 
 
 def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
@@ -37,9 +37,9 @@ def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
     return "".join(f", {labels.label(dataset, dim, place)}" for dim, place in select.first_ok(dataset, *shown).items())
 
 
-def at_first(dataset: xr.Dataset, across: str | None) -> xr.Dataset:
-    """The Dataset at the first place with a model that is ok on every axis but `across` and the seeds'."""
-    return dataset.isel(select.first_ok(dataset, across))
+def at_first(dataset: xr.Dataset, *shown: str | None) -> xr.Dataset:
+    """The Dataset at the first place with a model that is ok on every axis but the seeds' and those shown."""
+    return dataset.isel(select.first_ok(dataset, *shown))
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:

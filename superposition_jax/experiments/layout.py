@@ -7,12 +7,13 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from superposition_jax.experiments.components import LEVELS
 from superposition_jax.results.labels import label, spread_widely, values
-from superposition_jax.results.select import seed_dim
+from superposition_jax.results.select import directions, seed_dim
 
 DIVERGED: dict[str, Any] = {"facecolor": "white", "edgecolor": "0.55", "hatch": "////", "linewidth": 0.0}
 """Style of the patch that stands for a diverged model."""
@@ -38,14 +39,20 @@ def seeds_note(dataset: xr.Dataset) -> str:
 
 
 def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> Figure:
-    """The figure, with a text above it as `titled`."""
-    figure.suptitle(titled(dataset, text), fontsize=size)
+    """The figure, with the run's name and a text above (`uniform: best of 4 seeds`), in letters so small that no line is cut off."""
+    lines = f"{dataset.attrs.get('name', '')}: {text}".split("\n")
+    width = max(TextPath((0, 0), line, size=size).get_extents().width for line in lines) / 72
+    figure.suptitle("\n".join(lines), fontsize=size * min(1, 0.98 * figure.get_figwidth() / width))
     return figure
 
 
-def titled(dataset: xr.Dataset, text: str) -> str:
-    """A text after the run's name, as in `uniform: best of 4 seeds`."""
-    return f"{dataset.attrs.get('name', '')}: {text}"
+def sizes(dataset: xr.Dataset) -> tuple[str, str]:
+    """Numbers of features and of hidden dimensions of the models that are ok, in words: `20`, `5 or 10`, `5 to 40`."""
+    weights = directions(dataset).notnull()
+    counts = [np.unique(weights.isel({other: 0}).sum(dim)) for dim, other in (("feature", "hidden"), ("hidden", "feature"))]
+    counts = [count[count > 0].tolist() for count in counts]
+    n, m = (f"{count[0]} to {count[-1]}" if len(count) > 2 else " or ".join(map(str, count)) for count in counts)
+    return n, m
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:

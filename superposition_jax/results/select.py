@@ -51,11 +51,6 @@ def first_ok(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:
     return dict(zip(dims, map(int, np.unravel_index(int(is_ok.values.argmax()), is_ok.shape)), strict=True))
 
 
-def first_best(dataset: xr.Dataset) -> xr.Dataset:
-    """The best seed of the first cell with a model that is ok."""
-    return best_seed(dataset).isel(first_ok(dataset))
-
-
 def directions(dataset: xr.Dataset, suffix: str = "") -> xr.DataArray:
     """Directions of features in the hidden layer, (…, hidden, feature), from whichever array a model has them in."""
     return _first(dataset, [kind.directions + suffix for kind in MODELS.values()])

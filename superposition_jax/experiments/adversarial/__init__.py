@@ -3,16 +3,11 @@
 from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 from superposition_jax.experiments.needs import measured
 
-_VARIABLES = {
-    "vulnerability": Variable(
-        "(L' − L)/(λ² max I_i): what the attack adds to the loss, over what it adds for a model without superposition"
-    )
-}
+_MEANING = "(L' − L)/(λ² max I_i): what the attack adds to the loss, over what it adds for a model without superposition"
+_ATTACKED = measured("attacked_loss", "attack_radius")
 
 EXPERIMENT = Declared(
-    tables={
-        "vulnerability": Table(f"{__name__}.table", variables=_VARIABLES, needs=(measured("attacked_loss", "attack_radius"),))
-    },
+    tables={"vulnerability": Table(f"{__name__}.table", {"vulnerability": Variable(_MEANING)}, (_ATTACKED,))},
     figures={
         "vulnerability": Figure(f"{__name__}.figure", table="vulnerability"),
         "vulnerability_by_packing": Figure(f"{__name__}.figure", table="vulnerability"),

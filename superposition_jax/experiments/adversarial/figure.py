@@ -21,8 +21,7 @@ def vulnerability(dataset: xr.Dataset) -> Figure:
     Elhage et al. 2022, "Superposition and Adversarial Examples".
     """
     packed = dataset.assign(features_per_dimension=1 / dataset["dims_per_feature"])
-    dims = select.cell_dims(dataset)
-    return along.measures_along(packed, _PANELS, dims[0] if dims else None)
+    return along.measures_along(packed, _PANELS, next(iter(select.cell_dims(dataset)), None))
 
 
 def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:
@@ -30,10 +29,10 @@ def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:
 
     On the dotted line both are equal: there an attack costs in proportion to the features that share a dimension.
     """
-    dims, seed = select.cell_dims(dataset), select.seed_dim(dataset)
-    packed = (1 / dataset["dims_per_feature"]).rename("packed")
+    dim, seed = next(iter(select.cell_dims(dataset)), None), select.seed_dim(dataset)
+    packed = 1 / dataset["dims_per_feature"]
     figure, ((axes,),) = layout.panels(1, 1, (4.2, 3.4), margin=(0.75, 2.4, 0.6, 0.5))
-    for number, (name, place, colour) in enumerate(along.lines(dataset, dims[0] if dims else None)):
+    for number, (name, place, colour) in enumerate(along.lines(dataset, dim)):
         x, y = packed.isel(place), dataset["vulnerability"].isel(place)
         axes.plot(x.values.ravel(), y.values.ravel(), "o", ms=3, color=colour, alpha=0.4)
         if seed is not None:
@@ -43,6 +42,6 @@ def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:
     axes.plot(ends, ends, ":", color="0.4", label="equal")
     axes.set(xlabel=_PANELS["features_per_dimension"][0], ylabel=_PANELS["vulnerability"][0], xlim=(0, None), ylim=(0, None))
     layout.legend(figure)
-    joined = f" along {labels.label(dataset, dims[0])}" if dims else ""
+    joined = "" if dim is None else f" along {labels.label(dataset, dim)}"
     layout.set_title(figure, dataset, f"{layout.seeds_note(dataset)} (dots), medians joined{joined}", size=10)
     return figure

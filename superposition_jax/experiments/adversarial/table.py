@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
@@ -25,13 +26,10 @@ def vulnerability(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArr
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Features per dimension, vulnerability and both losses of every cell, and the rank correlation of the first two."""
     for place, cell in select.ok_cells(dataset, "vulnerability", "dims_per_feature", "attacked_loss"):
-        cost = cell["vulnerability"]
-        yield (
-            f"{labels.place(dataset, place, ', ')}{median(1 / cell['dims_per_feature'].values):.2f} features per dimension, "
-            f"vulnerability {median(cost.values):.2f} "
-            f"(range {float(cost.min()):.2f}–{float(cost.max()):.2f}), loss {median(cell['loss'].values):.3g}, "
-            f"attacked {median(cell['attacked_loss'].values):.3g}"
-        )
+        cost, loss, attacked = (cell[name].values for name in ("vulnerability", "loss", "attacked_loss"))
+        spread = f"{median(cost):.2f} (range {np.nanmin(cost):.2f}–{np.nanmax(cost):.2f})"
+        words = f"{median(1 / cell['dims_per_feature'].values):.2f} features per dimension, vulnerability {spread}"
+        yield f"{labels.place(dataset, place, ', ')}{words}, loss {median(loss):.3g}, attacked {median(attacked):.3g}"
     if dataset["loss"].size > 2:
         packed, cost = 1 / dataset["dims_per_feature"].values.ravel(), dataset["vulnerability"].values.ravel()
         rank = spearmanr(packed, cost, nan_policy="omit")

@@ -14,9 +14,7 @@ from superposition_jax.results import labels, select
 
 def aligned(w: np.ndarray) -> np.ndarray:
     """The matrices w (place, hidden, feature), each turned or reflected to lie nearest to the one before (orthogonal Procrustes).
-
-    All features but the first are alike, so they are also put in the order that brings them nearest.
-    """
+    All features but the first are alike, so they are also put in the order that brings them nearest."""
     matrices, orders = [w[0]], [[0, *order] for order in itertools.permutations(range(1, w.shape[2]))]
     for matrix in w[1:]:
         ordered = [matrix[:, order] for order in orders]
@@ -26,35 +24,31 @@ def aligned(w: np.ndarray) -> np.ndarray:
 
 
 def crossing(dataset: xr.Dataset) -> Figure:
-    """Left: the best losses of two digons and of other solutions against the density that varies, relative to the best of all,
-    and where they cross. Right: the best seeds' W_i, aligned; the colour is that density, the marker the feature."""
+    """Left: the best losses of two digons and of other solutions along the sweep's axis, relative to the best of all, and where
+    they cross. Right: the best seeds' W_i, aligned; the colour is the place on the axis, the marker the feature."""
     dim = select.cell_dims(dataset)[0]
-    x = labels.values(dataset, dim).values
+    dataset = dataset.dropna(dim, how="all", subset=["loss"])
+    x, is_density = labels.values(dataset, dim).values, "data.density.0" in select.paths(dataset, dim)
+    words = "density of the first feature" if is_density else labels.label(dataset, dim)
     figure, ((left, right),) = layout.panels(1, 2, (4.2, 3.4), gap=(1.3, (0.0,)), margin=(0.85, 1.4, 0.6, 0.55))
-    _losses(left, dataset, dim, x)
-    norm = LogNorm(x.min(), x.max())
-    w = select.directions(select.best_seed(dataset)).transpose(dim, ..., "hidden", "feature").values
-    for matrix, value in zip(aligned(w.reshape(len(x), *w.shape[-2:])), x, strict=True):
-        for i, column in enumerate(matrix.T):
-            name = str(i) if value == x[0] else None
-            right.plot(*column[:2, None], layout.marker(i), ms=4, color=layout.COLOURS(norm(value)), label=name)
-    right.set(xlabel="first hidden dimension", ylabel="second hidden dimension", aspect="equal")
-    right.legend(title="feature", fontsize=8, frameon=False, loc="center")
-    layout.colour_bar(figure, right, layout.COLOURS, norm, "density of the first feature", "neither")
-    left.set_title(layout.titled(dataset, f"best of {layout.seeds_note(dataset)}"), fontsize=10)
-    return figure
-
-
-def _losses(axes, dataset: xr.Dataset, dim: str, x: np.ndarray) -> None:
-    loss, digons = dataset["loss"], dataset["digons"] == 1
-    others = [d for d in loss.dims if d != dim]
-    best = loss.min(others)
+    loss, digons, seeds = dataset["loss"], dataset["digons"] == 1, select.seed_dim(dataset) or []
     for chosen, name, style, colour in ((digons, "two digons", "o-", "#123a7a"), (~digons, "other (pentagon)", "s--", "#c06000")):
-        above = 100 * (loss.where(chosen).min(others) / best - 1)
-        axes.plot(x, above, style, ms=3, label=f"best {name}", color=colour)
+        above = 100 * (loss.where(chosen).min(seeds) / loss.min(seeds) - 1)
+        left.plot(x, above, style, ms=3, label=f"best {name}", color=colour)
     place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
     if np.isfinite(place):
-        axes.axvspan(place - error, place + error, color="0.7", label=f"crossing {place:.4g} ± {error:.1g}")
-    layout.set_log(axes.xaxis, x)
-    axes.set(xlabel="density 1 − S of the first feature", ylabel="% above the best seed")
-    axes.legend(fontsize=8, frameon=False)
+        left.axvspan(place - error, place + error, color="0.7", label=f"crossing {place:.4g} ± {error:.1g}")
+    layout.set_log(left.xaxis, x)
+    left.set(xlabel=words, ylabel="% above the best seed")
+    left.legend(fontsize=8, frameon=False)
+    norm = LogNorm(x.min(), x.max())
+    w = select.directions(select.best_seed(dataset)).transpose(dim, "hidden", "feature").fillna(0.0).values
+    for number, matrix in enumerate(aligned(w)):
+        for i, column in enumerate(matrix.T):
+            look = {"color": layout.COLOURS(norm(x[number])), "label": str(i) if number == 0 else None}
+            right.plot(*column[:2, None], layout.marker(i), ms=4, **look)
+    right.set(xlabel="first hidden dimension", ylabel="second hidden dimension", aspect="equal")
+    right.legend(title="feature", fontsize=8, frameon=False, loc="center")
+    layout.colour_bar(figure, right, layout.COLOURS, norm, words, "neither")
+    layout.set_title(figure, dataset, f"best of {layout.seeds_note(dataset)}", size=10)
+    return figure

@@ -19,12 +19,12 @@ def crossing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     Elhage et al. 2022, "Non-uniform superposition".
     """
     arrays = per_model.on_host(dataset, trainer, lambda spec, hparams, results: {"digons": _is_two_digons(results["W"])}, "W")
-    dim, seed = select.cell_dims(dataset)[0], select.seed_dim(dataset)
-    place, error = np.nan, np.nan
-    if seed is not None:
-        digons = dataset["loss"].copy(data=(arrays["digons"] == 1).reshape(dataset["loss"].shape))
-        values, loss = labels.values(dataset, dim).values, dataset["loss"].fillna(np.inf)
-        place, error = crossing_point(values, loss.transpose(dim, seed).values, digons.transpose(dim, seed).values)
+    (dim,), seed, loss = select.cell_dims(dataset), select.seed_dim(dataset), dataset["loss"]
+    if seed is None:
+        return arrays | {"crossing": np.nan, "crossing_error": np.nan}
+    digons = loss.copy(data=(arrays["digons"] == 1).reshape(loss.shape))
+    by_place = (values.transpose(dim, seed).values for values in (loss.fillna(np.inf), digons))
+    place, error = crossing_point(labels.values(dataset, dim).values, *by_place)
     return arrays | {"crossing": place, "crossing_error": error}
 
 
@@ -35,9 +35,7 @@ def _is_two_digons(w: np.ndarray) -> bool:
 
 def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
     """The value of an axis at which the best seed ceases to be two digons, and its standard error; NaN if there is none.
-
-    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0.
-    """
+    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0."""
     order, rng = np.argsort(values), np.random.default_rng(0)
     logs, loss, digons = np.log(values[order]), loss[order], digons[order]
     samples = rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))
@@ -48,9 +46,8 @@ def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> 
 
 def _last_sign_change(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
     """Logarithm of the value at which the best loss of two digons rises above all others', by linear interpolation."""
-    best_digons, best_other = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
-    best_digons, best_other = (np.log(np.clip(best, 1e-30, 1e30)) for best in (best_digons, best_other))
-    ahead = np.clip(best_digons - best_other, -1, 1)
+    best_losses = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
+    ahead = np.clip(np.subtract(*(np.log(np.clip(best, 1e-30, 1e30)) for best in best_losses)), -1, 1)
     last = np.flatnonzero(ahead < 0)
     if not last.size or last[-1] + 1 == len(logs):
         return np.nan
@@ -63,8 +60,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     if select.seed_dim(dataset) is None:
         return
     place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
-    if np.isfinite(place):
-        axis = labels.label(dataset, select.cell_dims(dataset)[0])
-        yield f"two digons up to {axis} = {place:.4g} ± {error:.1g}, another solution beyond"
-    else:
-        yield "the best seeds do not change from two digons to another solution"
+    axis = labels.label(dataset, select.cell_dims(dataset)[0])
+    change = f"two digons up to {axis} = {place:.4g} ± {error:.1g}, another solution beyond"
+    yield change if np.isfinite(place) else "the best seeds do not change from two digons to another solution"

@@ -9,6 +9,6 @@ _VARIABLES = {
 }
 
 EXPERIMENT = Declared(
-    tables={"demonstration": Table(f"{__name__}.table", variables=_VARIABLES, needs=(TIED, RECONSTRUCTION))},
+    tables={"demonstration": Table(f"{__name__}.table", _VARIABLES, (TIED, RECONSTRUCTION))},
     figures={"demonstration": Figure(f"{__name__}.figure")},
 )

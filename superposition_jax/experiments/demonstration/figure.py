@@ -1,7 +1,6 @@
 """The paper's demonstration: WᵀW and b for each sparsity, and the norms of the features coloured by superposition."""
 
 import textwrap
-from itertools import product
 
 import matplotlib as mpl
 import numpy as np
@@ -31,16 +30,20 @@ def demonstration(dataset: xr.Dataset) -> Figure:
     """
     dims = select.cell_dims(dataset)
     across = next((d for d in dims if labels.values(dataset, d).name == "density"), dims[-1] if dims else None)
-    others = [d for d in dims if d != across]
-    rows = [dict(zip(others, places, strict=True)) for places in product(*(range(dataset.sizes[d]) for d in others))]
-    rows, more = rows[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
     columns = [{across: k} for k in range(dataset.sizes[across])] if across is not None else [{}]
+    rows = [place for place, _ in select.cells(dataset.isel({} if across is None else {across: 0}))]
+    rows, more = rows[:_MOST_ROWS], max(0, len(rows) - _MOST_ROWS)
     best, n = select.best_seed(dataset), dataset.sizes["feature"]
     strip, gap = max(1, n // 12), max(1, n // 8)  # widths, in features, of the bias and of the space between models
-
     pitch = n + 1 + strip + gap
     size = (_INCHES * len(columns), _INCHES * n / pitch)
-    title = [part for line in _title(dataset, more) for part in textwrap.wrap(line, int(_LETTERS * (size[0] + 1.75)))]
+    (n_words, m_words), gram = layout.sizes(dataset), "WᵀW" if "W" in dataset else "W_outᵀW_in"
+    sentences = [
+        f"{n_words} features in {m_words} hidden dimensions, best of {layout.seeds_note(dataset)}. Above: {gram} and b (strip).",
+        "Below: norms ‖Wᵢ‖, coloured by superposition Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds",
+        *([f"{more} more rows are not shown"] if more else []),
+    ]
+    title = [line for sentence in sentences for line in textwrap.wrap(sentence, int(_LETTERS * (size[0] + 1.75)))]
     margin = (0.75, 1.0, 0.55, 0.6 + 0.18 * len(title))
     figure, grid = layout.panels(2 * len(rows), 1, size, gap=(0, (0.2, 0.8)), margin=margin, heights=(1.0, 0.75))
     for place, heat, bars in zip(rows, grid[::2, 0], grid[1::2, 0], strict=True):
@@ -50,8 +53,7 @@ def demonstration(dataset: xr.Dataset) -> Figure:
         _grams(heat, models, strip, pitch)
         _norms(bars, models, spreads, pitch)
         for number, (model, column) in enumerate(zip(models, columns, strict=True)):
-            loss = float(model["loss"])
-            outcome = f"loss {loss:.3g}" if np.isfinite(loss) else "diverged"
+            outcome = f"loss {float(model['loss']):.3g}" if np.isfinite(model["loss"]) else "diverged"
             words = labels.place(dataset, column, "\n") + outcome
             heat.text(number * pitch + n / 2, -1, words, ha="center", va="bottom", fontsize=9)
         row_label = "".join(f"{labels.label(dataset, dim, k)}\n" for dim, k in place.items())
@@ -61,37 +63,19 @@ def demonstration(dataset: xr.Dataset) -> Figure:
             axes.set_xticks([number * pitch + i for number in range(len(columns)) for i in (0, n - 1)])
         heat.tick_params(bottom=False, labelbottom=False)
         bars.set_xticklabels(["0", f"{n - 1}"] * len(columns))
-        layout.colour_bar(figure, heat, *_WEIGHTS, f"({_gram(dataset)})ᵢⱼ, bᵢ", "both")
+        layout.colour_bar(figure, heat, *_WEIGHTS, f"({gram})ᵢⱼ, bᵢ", "both")
         layout.colour_bar(figure, bars, *_SUPERPOSITION, "superposition", "max")
     grid[-1][0].set_xlabel("feature i of each model")
     figure.text(0.5, 1 - 0.12 / figure.get_figheight(), "\n".join(title), ha="center", va="top", fontsize=11)
     return figure
 
 
-def _gram(dataset: xr.Dataset) -> str:
-    return "WᵀW" if "W" in dataset else "W_outᵀW_in"
-
-
-def _title(dataset: xr.Dataset, more: int) -> list[str]:
-    """Lines of the title."""
-    column = select.directions(dataset).isel(feature=0)
-    sizes = np.unique(np.isfinite(column.values).sum(column.get_axis_num("hidden")))
-    sizes = sizes[sizes > 0]  # 0 for models that diverged
-    return [
-        f"{dataset.sizes['feature']} features in {' or '.join(map(str, sizes))} hidden dimensions, best of "
-        f"{layout.seeds_note(dataset)}. Above: {_gram(dataset)} and b (strip).",
-        "Below: norms ‖Wᵢ‖, coloured by superposition Σ over j ≠ i of (Ŵᵢ·Wⱼ)², grey where ‖Wᵢ‖ < ½; whiskers: range over seeds",
-        *([f"{more} more rows are not shown"] if more else []),
-    ]
-
-
 def _grams(axes, models: list[xr.Dataset], strip: int, pitch: int) -> None:
     """WᵀW of the models side by side, each with b as a strip to its right."""
     n = models[0].sizes["feature"]
     picture = np.full((n, len(models) * pitch), np.nan)
-    for number, model in enumerate(models):
+    for left, model in zip(range(0, len(models) * pitch, pitch), models, strict=True):
         w, out = (weights.fillna(0.0).values for weights in (select.directions(model), select.read_out(model)))
-        left = number * pitch
         picture[:, left : left + n] = out.T @ w
         picture[:, left + n + 1 : left + n + 1 + strip] = model["b"].values[:, None]
         if not np.isfinite(model["loss"]):

@@ -10,12 +10,10 @@ import xarray as xr
 from superposition_jax.core import sets
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
+from superposition_jax.experiments.learning import SHAPES, STAGES
 from superposition_jax.experiments.wording import mean_error, share_of_seeds
 from superposition_jax.results import labels, select
 from superposition_jax.types import Hparams, Spec
-
-_MEASURES = ("axis_share", "within_least", "within_most", "partner", "roundness")
-_STAGES = ("line_step", "line_share", "triangles_step", "antiprism_step")
 
 
 def stages(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
@@ -23,8 +21,7 @@ def stages(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
 
     Elhage et al. 2022, "Learning as Geometric Transformations".
     """
-    steps = dataset["snapshot"].values
-    return per_model.on_host(dataset, trainer, partial(_of_model, steps), "W_snapshots")
+    return per_model.on_host(dataset, trainer, partial(_of_model, dataset["snapshot"].values), "W_snapshots")
 
 
 def _of_model(steps: np.ndarray, spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, Any]:
@@ -42,7 +39,7 @@ def _of_model(steps: np.ndarray, spec: Spec, hparams: Hparams, results: per_mode
 
 
 def measure(w: np.ndarray, owner: np.ndarray) -> dict[str, np.ndarray]:
-    """`_MEASURES` (snapshot,) for W (snapshot, hidden, feature) and the set, 0 or 1, of every feature."""
+    """`SHAPES` (snapshot,) for W (snapshot, hidden, feature) and the set, 0 or 1, of every feature."""
     first, second = w[..., owner == 0], w[..., owner == 1]
     axis = _unit((first.mean(axis=2) - second.mean(axis=2))[..., None])
     along = axis.swapaxes(1, 2) @ w
@@ -73,15 +70,15 @@ def _first(holds: np.ndarray, values: np.ndarray) -> float:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The order of the stages in every cell, their steps, and the geometry at the end."""
-    for place, cell in select.ok_cells(dataset, *_STAGES, *_MEASURES):
+    for place, cell in select.ok_cells(dataset, *STAGES, *SHAPES):
         words = labels.place(dataset, place, ", ")
-        line, line_share, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in _STAGES)
+        line, line_share, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)
         yield f"{words}line, then triangles, then antiprism in {share_of_seeds(ordered)}"
         yield f"{words}triangles before the antiprism, not with it, in {share_of_seeds(triangles < antiprism)}"
-        last = cell.isel(snapshot=-1)
-        steps = [mean_error(step) for step in (line, triangles, antiprism)]
-        yield f"{words}line until step {steps[0]}, triangles at {steps[1]}, antiprism at {steps[2]}"
+        first, then, end = (mean_error(step) for step in (line, triangles, antiprism))
+        yield f"{words}line until step {first}, triangles at {then}, antiprism at {end}"
         yield f"{words}{mean_error(line_share, '.3g', 100)} % of ‖W‖² along one axis when the line ends"
+        last = cell.isel(snapshot=-1)
         along, partner = mean_error(last["axis_share"].values, ".3g", 100), float(last["partner"].max())
         yield f"{words}at the end {along} % of ‖W‖² along the axis, greatest cosine of partners {partner:.3f}"

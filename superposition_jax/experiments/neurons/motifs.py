@@ -1,5 +1,6 @@
 """Asymmetric superposition: a neuron that two features share unequally, and a second one that inhibits their interference."""
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,19 +9,15 @@ import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.experiments import per_model
-from superposition_jax.experiments.neurons import SERVES, UNEQUAL
+from superposition_jax.experiments.neurons import ASYMMETRY, SERVES, UNEQUAL
 from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
 from superposition_jax.types import Hparams, Spec
 
-_COUNTS = ("asymmetric_pairs", "asymmetric_inhibited", "symmetric_pairs", "symmetric_inhibited")
-
 
 class Motif(NamedTuple):
     """Features `source` and `victim` share a neuron; another one, the inhibitor, silences the victim's output.
-
-    `sign` is that of the source's values that fire the shared neuron.
-    """
+    `sign` is that of the source's values that fire the shared neuron."""
 
     source: int
     sign: int
@@ -35,21 +32,16 @@ class Motif(NamedTuple):
 
 def pairs(w_in: np.ndarray, w_out: np.ndarray) -> Iterator[tuple[Motif, float]]:
     """All pairs of features that share a neuron, with the ratio of the interference on the victim to that on the source.
-
-    Weights are (hidden, feature). The source is the feature that interferes more.
-    """
+    Weights are (hidden, feature). The source is the feature that interferes more."""
     contribution = np.abs(w_in) * w_out
     for shared in range(len(w_in)):
-        served = np.flatnonzero(contribution[shared] >= SERVES)
-        for i in served:
-            for j in served:
-                forth, back = np.abs(w_in[shared, i]) * w_out[shared, j], np.abs(w_in[shared, j]) * w_out[shared, i]
-                if i == j or forth < back or (forth == back and i > j):
-                    continue
+        for i, j in itertools.permutations(np.flatnonzero(contribution[shared] >= SERVES).tolist(), 2):
+            forth, back = np.abs(w_in[shared, i]) * w_out[shared, j], np.abs(w_in[shared, j]) * w_out[shared, i]
+            if forth > back or (forth == back and i < j):
                 sign = int(np.sign(w_in[shared, i]))
                 by_neuron = w_out[:, j] * np.maximum(sign * w_in[:, i], 0)
                 inhibitor, total = int(by_neuron.argmin()), float(by_neuron.sum())
-                yield Motif(int(i), sign, int(j), shared, inhibitor, float(forth), total), float(forth / back)
+                yield Motif(i, sign, j, shared, inhibitor, float(forth), total), float(forth / back)
 
 
 def strongest(w_in: np.ndarray, w_out: np.ndarray) -> Motif | None:
@@ -67,7 +59,7 @@ def asymmetry(dataset: xr.Dataset, trainer: Trainer) -> per_model.Arrays:
 
 
 def _count_pairs(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, int]:
-    counts = dict.fromkeys(_COUNTS, 0)
+    counts = dict.fromkeys(ASYMMETRY, 0)
     for pair, unequal in pairs(results["W_in"], results["W_out"]):
         kind = "asymmetric" if unequal >= UNEQUAL else "symmetric"
         counts[f"{kind}_pairs"] += 1
@@ -77,16 +69,15 @@ def _count_pairs(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dic
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Asymmetric and symmetric pairs of every cell, and the share of each that is inhibited."""
-    for place, cell in select.ok_cells(dataset, *_COUNTS):
-        shares = ", ".join(_shares(cell, kind) for kind in ("asymmetric", "symmetric"))
+    for place, cell in select.ok_cells(dataset, *ASYMMETRY):
+        shares = f"{_shares(cell, 'asymmetric')}, {_shares(cell, 'symmetric')}"
         yield f"{labels.place(dataset, place, ', ')}pairs of features in one neuron: {shares}"
 
 
 def _shares(cell: xr.Dataset, kind: str) -> str:
     """Number of pairs of a kind, and the share of them that is inhibited, mean and standard error over models that have any."""
     count, inhibited = (np.atleast_1d(cell[f"{kind}_{name}"].values) for name in ("pairs", "inhibited"))
-    has_pairs = count > 0
-    if not has_pairs.any():
+    if not (has_pairs := count > 0).any():
         return f"no {kind} ones"
     negative = mean_error(inhibited[has_pairs] / count[has_pairs], ".0f", 100)
     return f"{np.nanmean(count):.3g} {kind} a model, {negative} % with interference turned negative"

@@ -11,7 +11,6 @@ from superposition_jax.experiments import REACHED, per_model
 from superposition_jax.experiments.neurons import SERVES
 from superposition_jax.experiments.wording import share_of_seeds
 from superposition_jax.results import labels, select
-from superposition_jax.sweep import Group
 
 
 def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
@@ -20,7 +19,8 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
     Elhage et al. 2022, "Superposition in a Privileged Basis".
     """
     into, out, sweep = select.directions(dataset), select.read_out(dataset), dataset["status"]
-    signed = sweep.copy(data=per_model.of_groups(trainer, _has_negative_values)["signed"].reshape(sweep.shape))
+    lowest = per_model.of_groups(trainer, lambda g: {"value": np.full(len(g.points), data.LAWS[g.spec.law].support[0])})["value"]
+    signed = sweep.copy(data=lowest.reshape(sweep.shape) < 0)
     contribution = out * xr.where(signed, abs(into), into.clip(0)).transpose(*into.dims)
     serves, weights = contribution >= SERVES, into.notnull()
     return {
@@ -28,10 +28,6 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
         "features_per_neuron": serves.sum("feature").where(weights.any("feature")),
         "neurons_per_feature": serves.sum("hidden").where(weights.any("hidden")),
     }
-
-
-def _has_negative_values(group: Group) -> per_model.Arrays:
-    return {"signed": np.full(len(group.points), data.LAWS[group.spec.law].support[0] < 0)}
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:

@@ -33,9 +33,8 @@ def packing(dataset: xr.Dataset) -> Figure:
         axes.plot(fine, bounds.johnson_lindenstrauss(fine, epsilon), ":", color=_RANDOM, label="Johnson–Lindenstrauss exp(mε²/4)")
         axes.plot(fine, fine, "-", color="0.8", lw=0.8, label="N = m", zorder=0)
         lines = [(k, count) for k, (count, angle) in bounds.EQUIANGULAR.items() if abs(angle - epsilon) < 1e-9]
-        axes.plot(
-            *np.reshape(lines, (-1, 2)).T, "*", ms=11, mfc="none", color=_TRAINED, label="greatest number of equiangular lines"
-        )
+        look: dict[str, Any] = {"ms": 11, "mfc": "none", "color": _TRAINED, "label": "greatest number of equiangular lines"}
+        axes.plot(*np.reshape(lines, (-1, 2)).T, "*", **look)
         layout.set_log(axes.xaxis, m)
         layout.set_log(axes.yaxis, np.array([1, _TOP]))
         axes.set(xlabel="dimensions m", ylabel="unit vectors N", ylim=(1, _TOP), title=f"|cos| ≤ {epsilon:.3g}")
@@ -51,9 +50,8 @@ def coherence(dataset: xr.Dataset) -> Figure:
     dataset, fixed_at = along.at_first(dataset, across), along.fixed(dataset, across)
     figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.9, 0.6, 0.5))
     x = layout.set_scale(axes, dataset, across)
-    random = dataset["random_coherence"]
-    middle = random if seed is None else random.median(seed)
-    low, median, high = (np.atleast_1d(middle.isel(packing_quantile=k).values) for k in range(3))
+    random = dataset["random_coherence"].median(seed or []).transpose("packing_quantile", ...)
+    low, median, high = map(np.atleast_1d, random.values)
     axes.fill_between(x, low, high, color="0.88", label="random directions, 95 %")
     axes.plot(x, median, "--", color=_RANDOM, label="…median")
     for name, style, colour, label in (

@@ -26,7 +26,7 @@ _PAIRS, _RESTARTS = 2**18, (4, 64)
 """Pairs of vectors in all restarts of a size together, and the least and greatest number of restarts."""
 
 _QUANTILES = 0.025, 0.5, 0.975
-_MEASURES = ("represented_coherence", "represented_rms", "packed_coherence", "bound_coherence", "random_coherence")
+_MEASURES = ("represented_coherence", "represented_rms", "packed_coherence", "bound_coherence")
 
 Coherences = dict[tuple[int, int], np.ndarray]
 """The coherences that all restarts reach, by (m, number of vectors)."""
@@ -59,9 +59,7 @@ def packing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 def restarts(pairs: Collection[tuple[int, int]], devices: Sequence[jax.Device] | None = None) -> Coherences:
     """Coherences that descent reaches from several starts, for all (m, number of vectors).
-
-    Numbers between two powers of two share a program.
-    """
+    Numbers between two powers of two share a program."""
     coherences: Coherences = {}
     padded = {pair: 1 << max(1, pair[1] - 1).bit_length() for pair in pairs}
     for columns in sorted(set(padded.values())):
@@ -102,23 +100,17 @@ def _between(coherences: Coherences, m: int, epsilon: float) -> set[int]:
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The most vectors, and the coherence of every cell's features beside that of optimised and random vectors."""
     for epsilon, counts in zip(EPSILONS, dataset["packing_vectors"].values.T, strict=True):
-        words = (_count(m, size, epsilon) for m, size in zip(dataset["packing_m"].values.tolist(), counts.tolist(), strict=True))
+        words = []
+        for m, size in zip(dataset["packing_m"].values.tolist(), counts.tolist(), strict=True):
+            most = bounds.most_vectors(m, epsilon, 2 * MOST)
+            words.append(f"{'≥ ' * (size >= MOST)}{size}{f' ({most})' * (most < 2 * MOST)} for m = {m}")
         yield f"most vectors found with |cos| ≤ {epsilon:.3g} (and upper bound): {', '.join(words)}"
-    for place, cell in select.ok_cells(dataset, "represented", *_MEASURES):
+    for place, cell in select.ok_cells(dataset, "represented", "random_coherence", *_MEASURES):
         low, high = (float(cell["random_coherence"].isel(packing_quantile=k).mean()) for k in (0, -1))
-        greatest, rms, packed, bound = (
-            mean_error(cell[name].values, ".3f")
-            for name in ("represented_coherence", "represented_rms", "packed_coherence", "bound_coherence")
-        )
+        greatest, rms, packed, bound = (mean_error(cell[name].values, ".3f") for name in _MEASURES)
         welch = bounds.welch(cell["represented"].values, int(select.leaf(dataset, "model.n_hidden", place)))
         yield (
             f"{labels.place(dataset, place, ', ')}median of {float(cell['represented'].median()):g} features: greatest |cos| "
             f"{greatest}, of as many random vectors {low:.3f} to {high:.3f}, optimised {packed}, bound {bound}; "
             f"root mean square {rms}, bound {mean_error(welch, '.3f')}"
         )
-
-
-def _count(m: int, size: int, epsilon: float) -> str:
-    most = bounds.most_vectors(m, epsilon, 2 * MOST)
-    known = f" ({most})" if most < 2 * MOST else ""
-    return f"{'≥ ' if size >= MOST else ''}{size}{known} for m = {m}"

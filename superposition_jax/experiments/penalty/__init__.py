@@ -2,9 +2,9 @@
 
 from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 
-_VARIABLES = {"superposed": Variable("number of represented features with Σ_{j≠i} (Ŵ_i·W_j)² > ½")}
+_SUPERPOSED = Variable("number of represented features with Σ_{j≠i} (Ŵ_i·W_j)² > ½")
 
 EXPERIMENT = Declared(
-    tables={"superposed": Table(f"{__name__}.table", variables=_VARIABLES)},
+    tables={"superposed": Table(f"{__name__}.table", {"superposed": _SUPERPOSED})},
     figures={"superposed": Figure(f"{__name__}.figure", table="superposed")},
 )

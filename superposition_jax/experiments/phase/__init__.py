@@ -34,29 +34,21 @@ def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
 
 
 _CANDIDATE = {"dims": ("candidate",), "per": "cell", "nan": "the candidates are not known there", "optional": True}
-
+_OPTIMISED = "loss of the candidate after training from it: the best norms and biases for its arrangement"
 _VARIABLES = {
     "best_loss": Variable("least loss over seeds", per="cell", nan="all seeds diverged"),
     "reached": Variable(f"share of seeds within {REACHED:.0%} of best_loss", per="cell", nan="all seeds diverged"),
     "phase": Variable(f"phase of the extra feature in the best seed's W: {_PHASES}", per="cell"),
     "phase_mean": Variable(f"the same for means over all seeds but the worst: {_PHASES}", per="cell"),
     "candidate_loss": Variable("loss of the paper's candidate solution, in closed form", **_CANDIDATE),
-    "optimised_loss": Variable(
-        "loss of the candidate after training from it: the best norms and biases for its arrangement", **_CANDIDATE
-    ),
+    "optimised_loss": Variable(_OPTIMISED, **_CANDIDATE),
     "optimised_norm": Variable("‖W_i‖ of the extra feature in the optimised candidate", **_CANDIDATE),
     "optimised_superposition": Variable("Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE),
 }
 
+_PLANE = Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane)
+
 EXPERIMENT = Declared(
-    tables={
-        "phase": Table(
-            f"{__name__}.table",
-            variables=_VARIABLES,
-            needs=(
-                Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane),
-            ),
-        )
-    },
+    tables={"phase": Table(f"{__name__}.table", _VARIABLES, (_PLANE,))},
     figures={"phase": Figure(f"{__name__}.figure", table="phase")},
 )

@@ -9,7 +9,6 @@ Laws with negative values have no antipodal candidates; the functions raise a Va
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,11 +25,12 @@ PAIR_SQUARE: dict[str, Callable[[float], float]] = {
 """E min(v, v')² of two values, by law and exponent: the loss when two antipodal features are both on."""
 
 
-def _pair(p: ArrayLike, law: str, exponent: float) -> Real:
-    """Loss p²·E min(v, v')² of each of two antipodal features of unit norm and importance 1."""
+def _losses(p: ArrayLike, r: ArrayLike, law: str, exponent: float) -> tuple[Real, Real, Real]:
+    """r, the loss Var x of a dropped feature, and p²·E min(v, v')² of each of two antipodal ones of importance 1, broadcast."""
     if law not in PAIR_SQUARE:
         raise ValueError(f"law {law!r}: antipodal features need values ≥ 0; there are: {', '.join(PAIR_SQUARE)}")
-    return np.asarray(p, float) ** 2 * PAIR_SQUARE[law](exponent)
+    p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))
+    return r, variance(p, law, exponent), p**2 * PAIR_SQUARE[law](exponent)
 
 
 def candidates_n2m1(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: float = 1.0) -> dict[str, Real]:
@@ -43,8 +43,7 @@ def candidates_n2m1(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: 
     >>> {name: round(float(loss), 3) for name, loss in candidates_n2m1(0.1, 1.0).items()}
     {'last dropped': 0.031, 'first dropped': 0.031, 'antipodal': 0.003}
     """
-    p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
+    r, drop, pair = _losses(p, r, law, exponent)
     return {"last dropped": r * drop, "first dropped": drop, "antipodal": (1 + r) * pair}
 
 
@@ -55,8 +54,7 @@ def candidates_n3m2(p: ArrayLike, r: ArrayLike, law: str = "uniform", exponent: 
     - `last antipodal`: (1 + r)·p²·E min²; the last feature is antipodal to one of the others.
     - `others antipodal`: 2·p²·E min²; the last feature has a dimension of its own.
     """
-    p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))
-    drop, pair = variance(p, law, exponent), _pair(p, law, exponent)
+    r, drop, pair = _losses(p, r, law, exponent)
     return {"last dropped": r * drop, "first dropped": drop, "last antipodal": (1 + r) * pair, "others antipodal": 2 * pair}
 
 
@@ -74,13 +72,8 @@ def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, fl
     return second / (first**2 + 2 * PAIR_SQUARE[law](exponent)), 1.0
 
 
-EXTRA = {
-    "last dropped": (0, 0),
-    "first dropped": (1, 0),
-    "antipodal": (1, 1),
-    "last antipodal": (1, 1),
-    "others antipodal": (1, 0),
-}
+_DROPPED = {"last dropped": (0, 0), "first dropped": (1, 0)}
+EXTRA = _DROPPED | {"antipodal": (1, 1), "last antipodal": (1, 1), "others antipodal": (1, 0)}
 """Norm and superposition of the extra feature, by candidate."""
 ARRANGEMENTS = {
     (2, 1): {"antipodal": [[1, -1]]},
@@ -90,17 +83,5 @@ ARRANGEMENTS = {
 
 The others are minima: features with dimensions of their own, and a dropped one whose output is its mean.
 """
-
-
-class Diagram(NamedTuple):
-    """The candidates of a phase diagram: their names, and a function (p, r, law, exponent) → losses by name."""
-
-    names: tuple[str, ...]
-    losses: Callable[..., dict[str, Real]]
-
-
-CANDIDATES = {
-    (2, 1): Diagram(("last dropped", "first dropped", "antipodal"), candidates_n2m1),
-    (3, 2): Diagram(("last dropped", "first dropped", "last antipodal", "others antipodal"), candidates_n3m2),
-}
-"""The candidates by (n, m)."""
+CANDIDATES = {(2, 1): candidates_n2m1, (3, 2): candidates_n3m2}
+"""Functions (p, r, law, exponent) → losses of the candidates by name, by (n, m)."""

@@ -22,18 +22,19 @@ def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
     """The dimensions of the density and of the extra feature's importance."""
-    (density, _), (importance, _) = (select.axis(dataset, path) for path in _paths(dataset))
+    density, importance = (dim for dim, _ in _axes(dataset))
     return density, importance
 
 
 def coordinates(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Densities and importances of the extra feature along the plane's axes."""
-    (_, density), (_, importance) = (select.axis(dataset, path) for path in _paths(dataset))
+    density, importance = (values for _, values in _axes(dataset))
     return density, importance
 
 
-def _paths(dataset: xr.Dataset) -> tuple[str, str]:
-    return "data.density", f"data.importance.list.{dataset.sizes['feature'] - 1}"
+def _axes(dataset: xr.Dataset) -> list[tuple[str, np.ndarray]]:
+    extra = f"data.importance.list.{dataset.sizes['feature'] - 1}"
+    return [select.axis(dataset, path) for path in ("data.density", extra)]
 
 
 _PAPERS = {

@@ -36,10 +36,9 @@ def phase(dataset: xr.Dataset) -> Figure:
     """
     settings, seeds = list(diagram.settings(dataset)), layout.seeds_note(dataset)
     if len(settings) == 1:
-        panels = (_TRAINED, *(_THEORY if settings[0][1] else ()), _REACHED)
-        shown = [[(draw, settings[0]) for draw in panels]]
+        shown = [[(panel, settings[0]) for panel in (_TRAINED, *(_THEORY if settings[0][1] else ()), _REACHED)]]
     else:
-        shown = [[(draw, setting) for setting in settings] for draw in (_TRAINED, _REACHED)]
+        shown = [[(panel, setting) for setting in settings] for panel in (_TRAINED, _REACHED)]
     rows, columns = len(shown), len(shown[0])
     figure, grid = layout.panels(rows, columns, (2.2, 2.2), gap=(0.3, (0.35,)), margin=(0.85, 1.9, 1.15, 0.75))
     for axes, (panel, (place, known)) in zip(grid.ravel(), itertools.chain(*shown), strict=True):
@@ -51,14 +50,11 @@ def phase(dataset: xr.Dataset) -> Figure:
             axes.set_ylabel(f"{row[0][0].title.format(seeds=seeds)}\n{axes.get_ylabel()}")
     layout.share_labels(grid)
     _legend(figure, grid, shown)
-    n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    sizes = f"{n} features in {m} hidden dimension{'s' * (m > 1)}"
-    fixed = [f"{key} {select.leaf(dataset, path, {})}" for key, path in _NAMED.items() if not select.varies(dataset, path)]
-    layout.set_title(figure, dataset, ", ".join([sizes, *fixed]))
+    n, m = diagram.shape(dataset)
+    named = {"activation": "model.activation", "law": "data.values.law"}
+    fixed = [f", {key} {select.leaf(dataset, path, {})}" for key, path in named.items() if not select.varies(dataset, path)]
+    layout.set_title(figure, dataset, f"{n} features in {m} hidden dimension{'s' * (m > 1)}{''.join(fixed)}")
     return figure
-
-
-_NAMED = {"activation": "model.activation", "law": "data.values.law"}
 
 
 class _Panel(NamedTuple):
@@ -80,11 +76,7 @@ def _trained(dataset: xr.Dataset) -> np.ndarray:
 
 
 def _candidates(which: str) -> Callable[[xr.Dataset], np.ndarray]:
-    def of_least(dataset: xr.Dataset) -> np.ndarray:
-        least = diagram.least(dataset, which)
-        return colours(*_on_plane(dataset, least["norm"], least["superposition"]))
-
-    return of_least
+    return lambda dataset: colours(*_on_plane(dataset, *diagram.least(dataset, which)[["norm", "superposition"]].values()))
 
 
 _EXCESS_BAR = layout.COLOURS, Normalize(-1, 1), "% above the optimised candidates", "both"
@@ -104,9 +96,8 @@ def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
     axes.pcolormesh(left, low, panel.colours(dataset), rasterized=True)
     (loss,) = _on_plane(dataset, select.best_seed(dataset[["loss"]])["loss"])
     for row, column in zip(*np.nonzero(~np.isfinite(loss)), strict=True):
-        corner = left[column], low[row]
-        size = left[column + 1] - left[column], low[row + 1] - low[row]
-        axes.add_patch(Rectangle(corner, *size, **layout.DIVERGED))
+        size = np.diff(left)[column], np.diff(low)[row]
+        axes.add_patch(Rectangle((left[column], low[row]), *size, **layout.DIVERGED))
     for axis, values, name in ((axes.xaxis, x, "density 1 − S"), (axes.yaxis, y, "importance of the extra feature")):
         layout.set_log(axis, values)
         axis.set_label_text(name)
@@ -117,26 +108,22 @@ def _draw(axes, panel: _Panel, dataset: xr.Dataset, known: bool) -> None:
 
 
 def _on_plane(dataset: xr.Dataset, *values: xr.DataArray) -> list[np.ndarray]:
-    across, up = diagram.plane(dataset)
-    return [value.transpose(up, across).values for value in values]
+    return [value.transpose(*diagram.plane(dataset)[::-1]).values for value in values]
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
     """Edges of cells around log-spaced centres."""
     logs = np.log(centres)
-    if len(logs) == 1:
-        return np.exp(logs + np.array([-0.1, 0.1]))
-    middle = (logs[1:] + logs[:-1]) / 2
-    return np.exp(np.concatenate([[2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]]]))
+    half = np.diff(logs) / 2 if len(logs) > 1 else np.array([0.1])
+    return np.exp(np.concatenate([[logs[0] - half[0]], logs[:-1] + half, [logs[-1] + half[-1]]]))
 
 
 def _boundaries(axes, dataset: xr.Dataset, x: np.ndarray, y: np.ndarray) -> None:
     """Lines where the least losses of two phases' candidates are equal, and the third phase's is not lower."""
-    across, up = diagram.plane(dataset)
     if min(len(x), len(y)) < _FEWEST:
         return
     for which, (style, colour, width) in _LINES.items():
-        theory = diagram.theory(dataset, which).transpose("candidate", up, across)
+        theory = diagram.theory(dataset, which).transpose("candidate", *diagram.plane(dataset)[::-1])
         loss, phases = theory["loss"].values, theory["phase"].values
         by_phase = np.stack([np.where(phases == k, loss, np.inf).min(axis=0) for k in range(len(PHASES))])
         for one, other in itertools.combinations(range(len(PHASES)), 2):
@@ -167,15 +154,11 @@ def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
         scale.text(x, y, text, ha="center", va="center", fontsize=6.5, color="white" if text.startswith("dedi") else "black")
     if any(known and panel.boundaries for row in shown for panel, (_, known) in row):
         lines = [Line2D([], [], color=colour, lw=width, ls=style) for style, colour, width in _LINES.values()]
-        words = ["boundary, optimised", "boundary, paper's"]
-        place = (corner.x1 + 0.1 / width, scale.get_position().y0 - 0.4 / height)
+        words, place = ["boundary, optimised", "boundary, paper's"], (corner.x1 + 0.1 / width, corner.y1 - 1.5 / height)
         figure.legend(lines, words, loc="upper left", bbox_to_anchor=place, fontsize=8, frameon=False)
-    drawn = set()
-    for axes, (panel, _) in zip(grid[-1], shown[-1], strict=True):
-        if panel.bar and panel.title not in drawn:
-            drawn.add(panel.title)
-            cmap, norm, text, extend = panel.bar
-            box = axes.get_position()
-            bar = figure.add_axes((box.x0, 0.42 / height, box.width, 0.1 / height))
-            figure.colorbar(mpl.cm.ScalarMappable(norm, cmap), cax=bar, orientation="horizontal", extend=extend)
-            bar.set_xlabel(text, fontsize=8)
+    bars = {panel.title: (axes, panel.bar) for axes, (panel, _) in [*zip(grid[-1], shown[-1], strict=True)][::-1] if panel.bar}
+    for axes, (cmap, norm, text, extend) in bars.values():
+        box = axes.get_position()
+        bar = figure.add_axes((box.x0, 0.42 / height, box.width, 0.1 / height))
+        figure.colorbar(mpl.cm.ScalarMappable(norm, cmap), cax=bar, orientation="horizontal", extend=extend)
+        bar.set_xlabel(text, fontsize=8)

@@ -1,7 +1,5 @@
 """The phase diagram in numbers: the phase of the last, extra feature in every cell, beside the paper's candidates.
-
-Elhage et al. 2022, "Superposition as a Phase Change".
-"""
+Elhage et al. 2022, "Superposition as a Phase Change"."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,8 +54,8 @@ def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     """`_THEORY` for every cell and candidate, NaN where the candidates are not known, and the candidates' names."""
     across, up = diagram.plane(dataset)
     others = [dim for dim in select.cell_dims(dataset) if dim not in (across, up)]
-    names, cells = candidates.CANDIDATES[diagram.shape(dataset)].names, (dataset.sizes[across], dataset.sizes[up])
-    unknown = np.full((len(_THEORY), *cells, len(names)), np.nan)
+    names = [*candidates.CANDIDATES[diagram.shape(dataset)](0.5, 1.0)]
+    unknown = np.full((len(_THEORY), dataset.sizes[across], dataset.sizes[up], len(names)), np.nan)
     values = [_candidates(dataset, place, trainer) if known else unknown for place, known in diagram.settings(dataset)]
     arrays = np.stack(values, axis=1).reshape(len(_THEORY), *(dataset.sizes[d] for d in others), *unknown.shape[1:])
     dims = (*others, across, up, "candidate")
@@ -67,18 +65,16 @@ def _theory(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 def _candidates(dataset: xr.Dataset, place: dict[str, int], trainer: Trainer) -> np.ndarray:
     """`_THEORY` in one setting (4, density, importance, candidate); candidates that are not minima are trained."""
-    across, up = diagram.plane(dataset)
-    sweep = dataset["status"]
-    points = xr.DataArray(np.arange(sweep.size).reshape(sweep.shape), dims=sweep.dims).isel(place)
-    points = points.isel({dim: 0 for dim in points.dims if dim not in (across, up)}).transpose(across, up).values
+    plane, shape, sweep = diagram.plane(dataset), diagram.shape(dataset), dataset["status"]
+    points = sweep.copy(data=np.arange(sweep.size).reshape(sweep.shape)).isel(place)
+    points = points.isel({dim: 0 for dim in points.dims if dim not in plane}).transpose(*plane).values
     p, r = np.meshgrid(*diagram.coordinates(dataset), indexing="ij")
     law = [select.leaf(dataset, f"data.values.{name}", place) for name in ("law", "exponent")]
     columns = []
-    for name, loss in candidates.CANDIDATES[diagram.shape(dataset)].losses(p, r, *law).items():
-        norm, superposition = (np.full(loss.shape, value) for value in candidates.EXTRA[name])
-        optimised = [loss, norm, superposition]
-        if name in candidates.ARRANGEMENTS[diagram.shape(dataset)]:
-            w = np.array(candidates.ARRANGEMENTS[diagram.shape(dataset)][name], np.float32)
+    for name, loss in candidates.CANDIDATES[shape](p, r, *law).items():
+        optimised = [loss, *(np.full(loss.shape, value) for value in candidates.EXTRA[name])]
+        if name in candidates.ARRANGEMENTS[shape]:
+            w = np.array(candidates.ARRANGEMENTS[shape][name], np.float32)
             start = {"W": np.tile(w, (points.size, 1, 1)), "b": np.zeros((points.size, w.shape[1]), np.float32)}
             trained = per_model.train_on(trainer, points.ravel(), start, ("loss", "feature_norm", "superposition"))
             optimised = [trained["loss"], trained["feature_norm"][:, -1], trained["superposition"][:, -1]]
@@ -107,11 +103,9 @@ def _agreement(dataset: xr.Dataset) -> Iterator[str]:
     def share(holds: xr.DataArray, among: xr.DataArray = trained) -> str:
         return f"{float(holds.where(among).mean()):.1%}"
 
-    near, below, most = share(abs(off) <= _CLOSE), share(off < -_CLOSE), max(0.0, -float(off.min()))
-    yield (
-        f"best loss within 0.1 % of the least optimised candidate's in {near} of {int(trained.sum()):,} cells, "
-        f"lower in {below}, by up to {most:.1%}"
-    )
+    near = f"{share(abs(off) <= _CLOSE)} of {int(trained.sum()):,} cells"
+    below = f"{share(off < -_CLOSE)}, by up to {max(0.0, -float(off.min())):.1%}"
+    yield f"best loss within 0.1 % of the least optimised candidate's in {near}, lower in {below}"
     relative = dataset["loss_stderr"] / dataset["loss"]
     if (error := float(relative.where(dataset["loss"] > select.floor(dataset)).median())) > _CLOSE:
         yield f"but losses are themselves uncertain by {error:.1%} (median): quadrature of this law is coarse"

@@ -11,4 +11,4 @@ _VARIABLES = {
     "across_square": Variable("mean of (Ŵ_i·Ŵ_j)² over represented pairs of different sets", nan=_NO_PAIR),
 }
 
-EXPERIMENT = Declared(tables={"partners": Table(f"{__name__}.table", variables=_VARIABLES, needs=(TIED, IN_SETS))})
+EXPERIMENT = Declared(tables={"partners": Table(f"{__name__}.table", _VARIABLES, (TIED, IN_SETS))})

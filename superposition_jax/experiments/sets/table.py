@@ -25,11 +25,8 @@ def _cosines(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[st
     pairs = np.outer(norm > REPRESENTED, norm > REPRESENTED) & np.triu(np.ones_like(same_set), 1)
     cosine = (w.T @ w) / np.maximum(np.outer(norm, norm), 1e-12)
     within, across = cosine[pairs & same_set], cosine[pairs & ~same_set]
-    return {"within": _mean(within), "within_square": _mean(within**2), "across_square": _mean(across**2)}
-
-
-def _mean(values: np.ndarray) -> np.float32:
-    return np.float32(values.mean() if values.size else np.nan)
+    cosines = {"within": within, "within_square": within**2, "across_square": across**2}
+    return {name: np.float32(values.mean() if values.size else np.nan) for name, values in cosines.items()}
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
@@ -49,7 +46,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         shares = ", ".join(f"{name} in {share_of_seeds(holds)}" for name, holds in positions.items() if holds.any())
         best = within[np.argmin(np.nan_to_num(loss, nan=np.inf))]
         inside, across = (median(cell[name].values) for name in ("within_square", "across_square"))
-        yield (
-            f"{words}partners {shares or 'in no regular position'}; best seed's cosine {best:.2f}; "
-            f"median squared cosine {inside:.3f} within sets, {across:.3f} across"
-        )
+        squares = f"median squared cosine {inside:.3f} within sets, {across:.3f} across"
+        yield f"{words}partners {shares or 'in no regular position'}; best seed's cosine {best:.2f}; {squares}"

@@ -4,9 +4,7 @@ from superposition_jax.experiments.declare import Declared, Figure, Table, Varia
 from superposition_jax.experiments.needs import NOT_NEGATIVE, RECONSTRUCTION
 
 _ERROR = "relative error E‖y − ŷ‖²/E‖y − E y‖² of a large network's outputs"
-
 STREAM = 4
-"""Number of this folder's stream of random numbers."""
 
 _VARIABLES = {
     "simulation_error": Variable(f"{_ERROR}, its neurons' activations passed through the model"),
@@ -17,7 +15,7 @@ _VARIABLES = {
 }
 
 EXPERIMENT = Declared(
-    tables={"simulation": Table(f"{__name__}.table", variables=_VARIABLES, needs=(RECONSTRUCTION, NOT_NEGATIVE))},
+    tables={"simulation": Table(f"{__name__}.table", _VARIABLES, (RECONSTRUCTION, NOT_NEGATIVE))},
     figures={"simulation": Figure(f"{__name__}.figure", table="simulation")},
     stream=STREAM,
 )

@@ -17,9 +17,7 @@ _LINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def simulation(dataset: xr.Dataset) -> Figure:
-    """Error against the density (or else the longest axis), a panel for each value of the longest other axis.
-
-    Means over seeds with standard errors.
+    """Error against the density (or else the longest axis), a panel for each value of the longest other axis, means over seeds.
 
     Elhage et al. 2022: a small network noisily simulates a larger, highly sparse one.
     """
@@ -33,13 +31,13 @@ def simulation(dataset: xr.Dataset) -> Figure:
         for name, (label, style) in _LINES.items():
             along.draw_means(axes, x, cell[name], select.seed_dim(cell), label=label, ms=4, **style)
         layout.set_log(axes.yaxis, errors.values)
-        axes.set_ylim(0.8 * least, 1.5)
         axes.axhline(1, color="0.8", lw=0.8, zorder=0)
         axes.tick_params(labelsize=8)
-        axes.set_ylabel("error of the outputs, E‖y − ŷ‖² / Var y")
+        axes.set(ylim=(0.8 * least, 1.5), ylabel="error of the outputs, E‖y − ŷ‖² / Var y")
         axes.set_title(title, fontsize=9)
     layout.share_labels(grid)
     layout.legend(figure)
-    note = f"{dataset.sizes['feature']} neurons in m = n_hidden dimensions, mean and standard error"
-    layout.set_title(figure, dataset, f"{note}, {layout.seeds_note(dataset)}{fixed_at}", size=10)
+    n, m = layout.sizes(dataset)
+    note = f"{n} neurons in m = {m} dimensions, mean and standard error, {layout.seeds_note(dataset)}{fixed_at}"
+    layout.set_title(figure, dataset, note, size=10)
     return figure

@@ -18,8 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from superposition_jax.core import data, geometry, model
-from superposition_jax.core.linalg import eigenvalues
+from superposition_jax.core import data, geometry, linalg, model
 from superposition_jax.types import EVALUATION, INIT, Batch, Hparams, Params, Spec
 
 INPUTS = 4
@@ -87,8 +86,7 @@ def errors(key: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[
     net, stream = network(key, hparams, spec=spec), jax.random.fold_in(key, EVALUATION)
     x, weight = inputs(jax.random.fold_in(stream, _INPUTS), hparams, spec=spec)
     neurons = Batch(jax.nn.relu(net.v @ x - net.threshold[:, None]), weight)
-    drawn = _batch(jax.random.fold_in(stream, _FEATURES), hparams, spec=spec)
-    spread = covariance(neurons)
+    drawn, spread = _batch(jax.random.fold_in(stream, _FEATURES), hparams, spec=spec), covariance(neurons)
     return {
         "error": simulated(params, net.u, neurons, spec=spec) / variance(net.u, spread),
         "independent": simulated(params, net.u, drawn, spec=spec) / variance(net.u, covariance(drawn)),
@@ -111,23 +109,17 @@ def variance(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neur
 
 def simulated(params: Params, u: Float[Array, "output neuron"], neurons: Batch, *, spec: Spec) -> Float[Array, ""]:
     """E‖U(a − â)‖² with â the model's outputs."""
-    _, a = model.forward(params, neurons.x, spec=spec)
-    return jnp.sum((u @ (neurons.x - a)) ** 2, axis=0) @ neurons.weight
+    return jnp.sum((u @ (neurons.x - model.forward(params, neurons.x, spec=spec)[1])) ** 2, axis=0) @ neurons.weight
 
 
 def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
     """The error with the `m` neurons of greatest I_i Var a_i exact and the others replaced by their mean.
-
-    It is Σ I_i Var a_i over the others if these are independent. The same inputs choose the neurons and measure the error.
-    """
+    It is Σ I_i Var a_i over the others if these are independent. The same inputs choose the neurons and measure the error."""
     rank = jnp.argsort(jnp.argsort(-jnp.sum(u * u, axis=0) * jnp.diagonal(spread)))
     return variance(jnp.where(rank < m, 0.0, u), spread)
 
 
 def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
     """The least error of a linear code of `m` numbers: the sum of all but the greatest `m` eigenvalues of Cov y.
-
-    The code is fitted to the inputs that measure it, so the error is somewhat too low where neurons are rarely active.
-    """
-    values = eigenvalues(u @ spread @ u.T)
-    return jnp.maximum(values[: max(0, u.shape[0] - m)], 0.0).sum()
+    The code is fitted to the inputs that measure it, so the error is somewhat too low where neurons are rarely active."""
+    return jnp.maximum(linalg.eigenvalues(u @ spread @ u.T)[: max(0, u.shape[0] - m)], 0.0).sum()

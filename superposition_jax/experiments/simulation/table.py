@@ -30,12 +30,8 @@ def _errors(seed, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The four errors of every cell."""
-    names = {
-        "error": "error",
-        "independent": "with neurons as in training",
-        "dedicated": "without superposition",
-        "linear": "best linear code",
-    }
-    for place, cell in select.ok_cells(dataset, *(f"simulation_{name}" for name in names)):
-        words = (f"{text} {mean_error(cell[f'simulation_{name}'].values, '.3g')}" for name, text in names.items())
+    texts = ("error", "with neurons as in training", "without superposition", "best linear code")
+    names = dict(zip((f"simulation_{name}" for name in ("error", "independent", "dedicated", "linear")), texts, strict=True))
+    for place, cell in select.ok_cells(dataset, *names):
+        words = (f"{text} {mean_error(cell[name].values, '.3g')}" for name, text in names.items())
         yield f"{labels.place(dataset, place, ': ')}{', '.join(words)}"

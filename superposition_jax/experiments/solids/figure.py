@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
 
-_DRAWN, _COLUMNS = 8, 4
-_SKIPPED = ("single", "digon", "other")
+_DRAWN, _COLUMNS, _SKIPPED = 8, 4, ("single", "digon", "other")
 _HATCHES = ("", "//", "..", "\\\\", "xx", "--", "oo")
 
 
@@ -26,24 +25,20 @@ def solids(dataset: xr.Dataset) -> Figure:
         panel = figure.add_axes(box, projection="3d")
         _draw(panel, select.directions(model).fillna(0.0).values[:, members])
         panel.set_title(f"{kind}\n{labels.place(dataset, place)}", fontsize=7, y=0.98)
-    n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
+    n, m = layout.sizes(dataset)
     layout.set_title(figure, dataset, f"solids, n = {n}, m = {m}, {layout.seeds_note(dataset)}")
     return figure
 
 
 def _shares(axes, dataset: xr.Dataset) -> None:
     """A bar for each cell, features stacked by kind of solid."""
-    seed = select.seed_dim(dataset)
-    counts = dataset["solid_features"] if seed is None else dataset["solid_features"].mean(seed)
-    places = [place for place, _ in select.cells(dataset)]
-    bottom, names = np.zeros(len(places)), [str(name) for name in dataset["solid"].values]
-    for number, name in enumerate(names):
-        values = np.array([float(counts.isel(place).sel(solid=name)) for place in places])
+    counts, places = dataset["solid_features"].mean(select.seed_dim(dataset) or []), [place for place, _ in select.cells(dataset)]
+    columns = counts.fillna(0.0).transpose("solid", *select.cell_dims(dataset)).values.reshape(counts.sizes["solid"], -1)
+    for number, (name, values) in enumerate(zip(dataset["solid"].values, columns, strict=True)):
         if values.any():
-            hatch = _HATCHES[number % len(_HATCHES)]
-            look = {"color": layout.colour(number, len(names)), "hatch": hatch, "edgecolor": "white", "lw": 0.5}
-            axes.bar(np.arange(len(places)), values, 0.85, bottom, label=name, **look)
-        bottom += values
+            look = {"color": layout.colour(number, len(columns)), "hatch": _HATCHES[number % len(_HATCHES)]}
+            bottom = columns[:number].sum(axis=0)
+            axes.bar(range(len(places)), values, 0.85, bottom, label=name, edgecolor="white", lw=0.5, **look)
     layout.set_cells(axes, dataset, places)
     axes.set_ylabel("represented features, mean over seeds")
     axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -52,23 +47,21 @@ def _shares(axes, dataset: xr.Dataset) -> None:
 def _examples(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Dataset, np.ndarray]]:
     """Kinds of solids in two or more dimensions, each with the cell's place and the model that have most features in it, and the
     features of one of the model's components of this kind."""
-    sweep, seed, counts = dataset["status"], select.seed_dim(dataset), dataset["solid_features"].fillna(0)
+    dims, counts = dataset["status"].dims, dataset["solid_features"].fillna(0)
     names = (str(name) for name in dataset["solid"].values if counts.sel(solid=name).any())  # a selection may have fewer kinds
     for kind in [name for name in names if name not in _SKIPPED][:_DRAWN]:
-        features = counts.sel(solid=kind).transpose(*sweep.dims).values
-        indices = dict(zip(map(str, sweep.dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
-        model = dataset.isel(indices)
+        features = counts.sel(solid=kind).transpose(*dims).values
+        indices = dict(zip(map(str, dims), map(int, np.unravel_index(features.argmax(), features.shape)), strict=True))
+        model, place = dataset.isel(indices), {dim: indices[dim] for dim in select.cell_dims(dataset)}
         rows = zip(*(model[name].values.tolist() for name in components.VARIABLES[1:]), strict=True)
         member = next(i for i, row in enumerate(rows) if row[0] > 0 and components.name(*map(int, row)) == kind)
-        place = {dim: k for dim, k in indices.items() if dim != seed}
         yield kind, place, model, np.flatnonzero(model["component"] == model["component"][member])
 
 
 def _draw(axes, w: np.ndarray) -> None:
     """Columns of w as points, joined where they interfere, in their first three principal directions."""
     unit = w / np.linalg.norm(w, axis=0)
-    points = np.linalg.svd(w)[0].T[:3] @ w
-    points = np.pad(points, ((0, 3 - len(points)), (0, 0)))
+    points = np.pad(np.linalg.svd(w)[0].T[:3] @ w, ((0, max(0, 3 - len(w))), (0, 0)))
     for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > components.EDGE, 1)), strict=True):
         style = "-" if unit[:, i] @ unit[:, j] > 0 else ":"
         axes.plot(*points[:, [i, j]], style, color="0.45", lw=0.8)

@@ -21,21 +21,16 @@ def solids(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
     Elhage et al. 2022, "Geometry of Features".
     """
-
-    def graph(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.ndarray]:
-        return dict(zip(components.VARIABLES, components.components(results["W"]), strict=True))
-
-    arrays = per_model.on_host(dataset, trainer, graph, "W")
-    return arrays | _counts(*(arrays[name] for name in components.VARIABLES[1:]))
-
-
-def _counts(*kinds: np.ndarray) -> dict[str, Any]:
-    """Number of features in each kind of solid (model, solid), commonest kinds first; `other` has all further kinds."""
-    models = [zip(*rows, strict=True) for rows in zip(*kinds, strict=True)]
-    counts = [Counter(components.name(*map(int, kind)) for kind in model if kind[0] > 0) for model in models]
+    arrays = per_model.on_host(dataset, trainer, _components, "W")
+    models = zip(*(arrays[name] for name in components.VARIABLES[1:]), strict=True)
+    counts = [Counter(components.name(*map(int, kind)) for kind in zip(*kinds, strict=True) if kind[0] > 0) for kinds in models]
     names = [name for name, _ in sum(counts, Counter()).most_common(_MOST_KINDS)]
     columns = [[*(count[name] for name in names), sum(count[k] for k in count if k not in names)] for count in counts]
-    return {"solid_features": np.array(columns), "solid": [*names, "other"]}
+    return arrays | {"solid_features": np.array(columns), "solid": [*names, "other"]}
+
+
+def _components(spec: Spec, hparams: Hparams, results: per_model.Arrays) -> dict[str, np.ndarray]:
+    return dict(zip(components.VARIABLES, components.components(results["W"]), strict=True))
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:

@@ -9,9 +9,6 @@ NEAR = 0.03
 _VARIABLES = {"plateau": Variable(f"1 or ½, where D* is within {NEAR} of it", nan="D* is on neither plateau")}
 
 EXPERIMENT = Declared(
-    tables={"plateaus": Table(f"{__name__}.table", variables=_VARIABLES)},
-    figures={
-        "uniform": Figure(f"{__name__}.figure", needs=(DENSITY_AXIS,)),
-        "dimensionality": Figure(f"{__name__}.figure", needs=(DENSITY_AXIS,)),
-    },
+    tables={"plateaus": Table(f"{__name__}.table", _VARIABLES)},
+    figures={name: Figure(f"{__name__}.figure", needs=(DENSITY_AXIS,)) for name in ("uniform", "dimensionality")},
 )

@@ -12,11 +12,10 @@ from superposition_jax.results import select
 def uniform(dataset: xr.Dataset) -> Figure:
     """D* = m/‖W‖²_F against 1/(1 − S): every seed, their median, and the best. Elhage et al. 2022, "Uniform Superposition"."""
     dim, density = select.axis(dataset, "data.density")
-    dataset, seed, x = along.at_first(dataset, dim), select.seed_dim(dataset), 1 / density
-    figure, ((axes,),) = layout.panels(1, 1, (5.2, 3.2), margin=(0.75, 0.3, 0.6, 0.5))
+    seed, x, figure = select.seed_dim(dataset), 1 / density, _figure(dataset, dim, "dimensions per feature", (5.2, 3.2), 0.3)
+    dataset, (axes,) = along.at_first(dataset, dim), figure.axes
     stars = dataset["dims_per_feature"]
-    rows = stars if seed is None else stars.transpose(seed, dim)
-    for number, values in enumerate(np.atleast_2d(rows.values)):
+    for number, values in enumerate(np.atleast_2d(stars.transpose(..., dim).values)):
         axes.plot(x, values, "o", ms=3, color="0.6", label="one seed" if number == 0 else None)
     if seed is not None:
         axes.plot(x, stars.median(seed), color="#123a7a", label=f"median of {layout.seeds_note(dataset)}")
@@ -27,7 +26,6 @@ def uniform(dataset: xr.Dataset) -> Figure:
     layout.set_log(axes.xaxis, x)
     axes.set(xlabel="1 / (1 − S)", ylabel="D* = m / ‖W‖²", ylim=(0, 1.15))
     axes.legend(fontsize=8, frameon=False)
-    axes.set_title(_title(dataset, "dimensions per feature"), fontsize=10)
     return figure
 
 
@@ -37,16 +35,13 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
     Features that are not represented are grey. Elhage et al. 2022, "The Geometry of Superposition".
     """
     dim, density = select.axis(dataset, "data.density")
-    best, x = along.at_first(select.best_seed(dataset), dim), 1 / density
-    figure, ((axes,),) = layout.panels(1, 1, (8.5, 4.2), margin=(0.75, 1.6, 0.6, 0.5))
+    x, figure = 1 / density, _figure(dataset, dim, "dimensionality of every feature", (8.5, 4.2), 1.6)
+    best, (axes,) = select.best_seed(along.at_first(dataset, dim)), figure.axes
     wide, rng = np.log(x.max() / x.min()) / max(1, len(x)) if len(x) > 1 else 0.1, np.random.default_rng(0)
-    for number, value in enumerate(x):
-        model = best.isel({dim: number})
-        d, is_represented = model["dimensionality"].values, model["feature_norm"].values > REPRESENTED
-        shaken = value * np.exp(wide * 0.3 * (rng.random(d.size) - 0.5))
-        names = ("not represented", "represented (‖Wᵢ‖ > ½)") if number == 0 else (None, None)
-        axes.scatter(shaken[~is_represented], d[~is_represented], s=4, color="0.75", linewidths=0, label=names[0])
-        axes.scatter(shaken[is_represented], d[is_represented], s=9, color="#123a7a", linewidths=0, alpha=0.7, label=names[1])
+    d, norm = (best[name].transpose(dim, "feature").values for name in ("dimensionality", "feature_norm"))
+    shaken, is_represented = x[:, None] * np.exp(wide * 0.3 * (rng.random(d.shape) - 0.5)), norm > REPRESENTED
+    axes.scatter(shaken[~is_represented], d[~is_represented], s=4, color="0.75", lw=0, label="not represented")
+    axes.scatter(shaken[is_represented], d[is_represented], s=9, color="#123a7a", lw=0, alpha=0.7, label="represented (‖Wᵢ‖ > ½)")
     layout.draw_levels(axes, "-")
     axes.plot(x, best["dims_per_feature"], color="black", lw=1, label="D* = m / ‖W‖²")
     layout.set_log(axes.xaxis, x)
@@ -54,10 +49,13 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
     if len(x) <= 12:
         axes.set_xticks(x, [f"{value:.3g}" for value in x], rotation=60, fontsize=8)
     axes.legend(loc="center right", fontsize=8, frameon=False, bbox_to_anchor=(1.0, 0.22))
-    axes.set_title(_title(dataset, "dimensionality of every feature"), fontsize=10)
     return figure
 
 
-def _title(dataset: xr.Dataset, what: str) -> str:
-    n, m = dataset.sizes["feature"], dataset.sizes["hidden"]
-    return layout.titled(dataset, f"{what}, n = {n}, m = {m}, best of {layout.seeds_note(dataset)}")
+def _figure(dataset: xr.Dataset, dim: str, what: str, size: tuple[float, float], right: float) -> Figure:
+    """A titled figure of one panel."""
+    figure, _ = layout.panels(1, 1, size, margin=(0.75, right, 0.6, 0.5))
+    n, m = layout.sizes(along.at_first(dataset, dim))
+    note = f"{what}, n = {n}, m = {m}, best of {layout.seeds_note(dataset)}{along.fixed(dataset, dim)}"
+    layout.set_title(figure, dataset, note, size=10)
+    return figure

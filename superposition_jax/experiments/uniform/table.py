@@ -10,13 +10,11 @@ from superposition_jax.experiments.uniform import NEAR
 from superposition_jax.experiments.wording import mean_error
 from superposition_jax.results import labels, select
 
-_LEVELS = (1.0, 0.5)
-
 
 def plateaus(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
     """The plateau that a model is on, D* = 1 or ½; NaN if on neither. Elhage et al. 2022, "Uniform Superposition"."""
     stars = dataset["dims_per_feature"]
-    level = sum(xr.where(np.abs(stars - level) <= NEAR, level, 0.0) for level in _LEVELS)
+    level = sum(xr.where(np.abs(stars - level) <= NEAR, level, 0.0) for level in (1.0, 0.5))
     return {"plateau": level.where(level > 0)}
 
 
