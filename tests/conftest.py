@@ -43,28 +43,16 @@ def pytest_configure(config):
     jax.devices()
 
 
+DEFAULTS = {"value_exponent": 0.5, "init_scale": 1.0, "init_bias": 1.0, "penalty_weight": 0.0, "attack_size": 0.1}
+DEFAULTS |= {"learning_rate": 0.02, "weight_decay": 0.01, "momentum": 0.9, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+DEFAULTS |= {"warmup": 0.0, "final_rate": 0.0}
+
+
 def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
     """Numbers of one model, or on the host those of many where `points` is given: defaults, with any of them replaced."""
-    defaults = {
-        "density": np.full(spec.n_features, 0.3),
-        "importance": 0.7 ** np.arange(spec.n_features),
-        "value_exponent": 0.5,
-        "init_scale": 1.0,
-        "init_bias": 1.0,
-        "learning_rate": 0.02,
-        "weight_decay": 0.01,
-        "momentum": 0.9,
-        "b1": 0.9,
-        "b2": 0.999,
-        "eps": 1e-8,
-        "warmup": 0.0,
-        "final_rate": 0.0,
-        "penalty_weight": 0.0,
-        "attack_size": 0.1,
-    }
-    arrays = {}
-    for name, value in (defaults | given).items():
-        shape = (*points, spec.n_features) if name in ("density", "importance") else points
+    arrays, of_features = {}, {"density": np.full(spec.n_features, 0.3), "importance": 0.7 ** np.arange(spec.n_features)}
+    for name, value in (of_features | DEFAULTS | given).items():
+        shape = (*points, spec.n_features) if name in of_features else points
         array = np.broadcast_to(np.asarray(value, np.float32), shape)
         arrays[name] = array if points else jax.numpy.asarray(array)
     return Hparams(**arrays)

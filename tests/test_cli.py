@@ -3,38 +3,26 @@
 import csv
 import importlib.metadata
 import json
-import os
-import subprocess
 import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from shell import run_here
+from shell import run, run_here
 
 import superposition_jax
 from superposition_jax.config.compose import conf_dir
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
-COMMAND = ["-m", "superposition_jax.run"]
 TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
-
-
-def python(*arguments, cwd, program=(sys.executable,), timeout=300):
-    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")}
-    return subprocess.run(
-        [*program, *arguments], cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=timeout
-    )
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """A tiny sweep: its shell output and its folder."""
     cwd = tmp_path_factory.mktemp("elsewhere")
-    done = python(*COMMAND, *TINY, "hydra.run.dir=out", cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done, cwd / "out"
+    return run(*TINY, "hydra.run.dir=out", cwd=cwd, status=0), cwd / "out"
 
 
 @pytest.fixture(scope="module")
@@ -118,15 +106,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, override, words):
 
 
 def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
-    module = python("-X", "importtime", *COMMAND, "--help", cwd=tmp_path)
-    assert module.returncode == 0
+    module = run("--help", cwd=tmp_path, status=0, PYTHONPROFILEIMPORTTIME="1")
     assert "sweep=sparsity" in module.stdout
     assert "sweep: hidden, importance, learning_rate, none, sparsity" in module.stdout
     imported = {line.rpartition("|")[2].strip() for line in module.stderr.splitlines()}
     assert "superposition_jax.config.compose" in imported
     assert not imported & {"jax", "jaxlib", "matplotlib", "xarray"}
 
-    script = python("--help", cwd=tmp_path, program=(Path(sys.executable).parent / "superposition-jax",))
+    script = run("--help", cwd=tmp_path, program=(Path(sys.executable).parent / "superposition-jax",))
     assert (script.returncode, script.stdout) == (0, module.stdout)
     assert list(tmp_path.iterdir()) == []
 
@@ -144,7 +131,7 @@ except superposition_jax.errors.ConfigError as error:
 
 
 def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
-    done = python("-c", IMPORTS, cwd=tmp_path)
+    done = run(cwd=tmp_path, program=(sys.executable, "-c", IMPORTS))
     assert done.stderr == ""
     light, still_light, refusal = done.stdout.splitlines()
     assert (light, still_light) == ("False", "False True")

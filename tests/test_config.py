@@ -33,15 +33,8 @@ def test_full_sizes_are_those_of_an_experiment(file):
 
 
 def test_options_of_every_group_are_found():
-    assert {option.partition("=")[0] for option in OPTIONS} == {
-        "model",
-        "data",
-        "target",
-        "train",
-        "sweep",
-        "runtime",
-        "experiment",
-    }
+    groups = {"model", "data", "target", "train", "sweep", "runtime", "experiment"}
+    assert {option.partition("=")[0] for option in OPTIONS} == groups
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -54,26 +47,12 @@ def test_option_reads_into_groups_that_cover_the_grid(option):
 
 def test_paper_is_the_published_recipe():
     (group,) = load(["train=paper"]).groups
-    assert (
-        vars(group.spec).items()
-        >= {
-            "estimator": "iid",
-            "batch_size": 1024,
-            "steps": 10_000,
-            "optimizer": "adamw",
-            "schedule": "constant",
-            "reduction": "mean",
-            "init": "xavier",
-            "law": "uniform",
-            "activation": "relu",
-            "bias": True,
-        }.items()
-    )
+    words = {"estimator": "iid", "optimizer": "adamw", "schedule": "constant", "reduction": "mean", "init": "xavier"}
+    words |= {"law": "uniform", "activation": "relu", "bias": True, "batch_size": 1024, "steps": 10_000}
+    assert vars(group.spec).items() >= words.items()
     numbers = {"learning_rate": 1e-3, "weight_decay": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "warmup": 0.0}
-    numbers |= {"init_scale": 1.0, "init_bias": 0.0}
-    assert {name: getattr(group.hparams, name).tolist() for name in numbers} == {
-        name: [np.float32(number)] for name, number in numbers.items()
-    }
+    for name, number in (numbers | {"init_scale": 1.0, "init_bias": 0.0}).items():
+        assert getattr(group.hparams, name).tolist() == [np.float32(number)], name
 
 
 @pytest.mark.parametrize(("n", "batch"), [(1, 32), (5, 32), (6, 64), (20, 128), (21, 128), (22, 256), (1000, 256)])
@@ -105,11 +84,8 @@ def test_a_leaf_may_matter_with_any_of_several_others(on):
 @pytest.mark.parametrize(
     ("form", "values"),
     [
-        ("values: [0.1, 0.997, 0]", (0.1, 0.997, 0)),
-        ("range: 3", (0, 1, 2)),
-        ("range: [2, 5]", (2, 3, 4)),
-        ("range: [7, 2, -2]", (7, 5, 3)),
-        ("linspace: [0, 1], num: 5", (0.0, 0.25, 0.5, 0.75, 1.0)),
+        *(("values: [0.1, 0.997, 0]", (0.1, 0.997, 0)), ("linspace: [0, 1], num: 5", (0.0, 0.25, 0.5, 0.75, 1.0))),
+        *(("range: 3", (0, 1, 2)), ("range: [2, 5]", (2, 3, 4)), ("range: [7, 2, -2]", (7, 5, 3))),
         ("logspace: [-3, -1], num: 3", (1e-3, 1e-2, 1e-1)),
         ("geomspace: [1, 8], num: 4", (1.0, 2.0, 4.0, 8.0)),
     ],
@@ -152,15 +128,11 @@ def test_zipped_axes_advance_together():
 @pytest.mark.parametrize(
     ("path", "field", "values"),
     [
-        ("model.n_features", "n_features", [3, 7, 5]),
-        ("model.n_hidden", "n_hidden", [5, 2, 3]),
-        ("model.activation", "activation", ["relu", "gelu"]),
+        *(("model.n_features", "n_features", [3, 7, 5]), ("model.n_hidden", "n_hidden", [5, 2, 3])),
+        *(("model.activation", "activation", ["relu", "gelu"]), ("model.init.kind", "init", ["xavier", "polygon"])),
+        *(("data.values.law", "law", ["signed", "binary"]), ("train.schedule.kind", "schedule", ["linear", "cosine"])),
+        *(("train.estimator", "estimator", ["iid", "active"]), ("train.batch_size", "batch_size", [64, 32])),
         ("model.bias", "bias", [True, False]),
-        ("model.init.kind", "init", ["xavier", "polygon"]),
-        ("data.values.law", "law", ["signed", "binary"]),
-        ("train.estimator", "estimator", ["iid", "active"]),
-        ("train.batch_size", "batch_size", [64, 32]),
-        ("train.schedule.kind", "schedule", ["linear", "cosine"]),
     ],
 )
 def test_static_axis_has_one_group_per_value(path, field, values):
@@ -244,36 +216,22 @@ def test_density_keeps_the_digits_of_sparsity():
 
 
 @pytest.mark.parametrize(
-    ("given", "density"),
+    ("given", "field", "values"),
     [
-        ("data.sparsity=null", [1, 1, 1]),
-        ("data.sparsity=0.5", [0.5, 0.5, 0.5]),
-        ("data.density=0.25", [0.25, 0.25, 0.25]),
-        ("data.sparsity=[0, 0.5, 0.75]", [1, 0.5, 0.25]),
-        ("data.density=[1, 0.5, 0.25]", [1, 0.5, 0.25]),
+        *(("data.sparsity=null", "density", [1] * 4), ("data.sparsity=0.5", "density", [0.5] * 4)),
+        *(("data.density=0.25", "density", [0.25] * 4), ("data.density=[1, 0.5, 0.25, 1]", "density", [1, 0.5, 0.25, 1])),
+        ("data.sparsity=[0, 0.5, 0.75, 0.5]", "density", [1, 0.5, 0.25, 0.5]),
+        ("data.importance.kind=uniform", "importance", [1, 1, 1, 1]),
+        ("data.importance.kind=geometric", "importance", [1, 0.5, 0.25, 0.125]),
+        ("data.importance.kind=power", "importance", [1, 2**-0.5, 3**-0.5, 0.5]),
+        ("data.importance.kind=linear", "importance", [1, 0.875, 0.75, 0.625]),
+        ("data.importance.list=[4, 3, 0, 1]", "importance", [4, 3, 0, 1]),  # instead of the kind
     ],
 )
-def test_density_of_every_feature(given, density):
-    assert load(["model.n_features=3", given]).groups[0].hparams.density.tolist() == [density]
-
-
-@pytest.mark.parametrize(
-    ("kind", "importance"),
-    [
-        ("uniform", [1, 1, 1, 1]),
-        ("geometric", [1, 0.5, 0.25, 0.125]),
-        ("power", [1, 2**-0.5, 3**-0.5, 0.5]),
-        ("linear", [1, 0.875, 0.75, 0.625]),
-    ],
-)
-def test_importance_kinds(kind, importance):
-    chosen = [f"data.importance.kind={kind}", "data.importance.decay=0.5"]
-    assert load(["model.n_features=4", *chosen]).groups[0].hparams.importance == pytest.approx(np.array([importance]), rel=1e-6)
-
-
-def test_a_list_of_importances_stands_instead_of_the_kind():
-    (group,) = load(["model.n_features=4", "data.importance.list=[4, 3, 0, 1]"]).groups
-    assert group.hparams.importance.tolist() == [[4, 3, 0, 1]]
+def test_numbers_of_every_feature(given, field, values):
+    decay = [] if field == "density" or "list" in given else ["data.importance.decay=0.5"]
+    (group,) = load(["model.n_features=4", *decay, given]).groups
+    np.testing.assert_allclose(getattr(group.hparams, field), [values], rtol=1e-6 if "kind" in given else 0)
 
 
 @pytest.mark.parametrize(

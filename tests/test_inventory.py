@@ -108,15 +108,10 @@ def test_multiruns_and_folders_of_runs(tmp_path, finished):
     assert all(text.startswith("finished, ") for text in above.values())
 
 
-def spoil(folder, name, change):
-    (folder / name).write_bytes(change((folder / name).read_bytes()))
-
-
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("results.nc", lambda content: content[:-100]),
-        ("manifest.json", lambda content: content[:-100]),
+        *((name, lambda content: content[:-100]) for name in ("results.nc", "manifest.json")),
         ("manifest.json", lambda content: b"[]"),
         ("manifest.json", lambda content: content.replace(b'"finished"', b'"running"').replace(b'"axes"', b'"other"')),
         ("manifest.json", lambda content: content.replace(b'"all"', b'"none"')),
@@ -127,7 +122,7 @@ def test_what_is_damaged_is_one_line(finished, tmp_path, name, change):
     folder.mkdir()
     for file in ("results.nc", "manifest.json"):
         (folder / file).write_bytes((finished[0] / file).read_bytes())
-    spoil(folder, name, change)
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
     with pytest.raises(ConfigError, match="damaged") as refused:
         folder_commands.answer([f"info={folder}"])
     assert "\n" not in str(refused.value)

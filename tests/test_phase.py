@@ -136,13 +136,9 @@ def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
         (["tables=[phases]"], "tables = .*phase"),
         (["sweep.repair=1"], "sweep.repair = 1: must be true or false"),
         ([*PHASE, "+sweep.axes.importance.zip=density"], "phase draws this axis by itself: .*sweep.axes.*zip = "),
-        (
-            [*PHASE, "+sweep.axes.m={path: model.n_hidden, values: [1, 2]}"],
-            "phase compares equal models: .*sweep.axes.m.path = 'model.n_hidden'",
-        ),
-        (
-            [*PHASE, "+sweep.axes.i={path: data.importance.list.0, values: [1, 2]}"],
-            "phase compares equal models: .*sweep.axes.i.path",
+        *(
+            ([*PHASE, f"+sweep.axes.m={{path: {path}, values: [1, 2]}}"], f"phase compares equal models: .*m.path = '{path}'")
+            for path in ("model.n_hidden", "data.importance.list.0")
         ),
         ([*PHASE, *UNSET, "+sweep.axes.importance.values=[0, 1]"], "above 0, not sweep.axes.importance = 0"),
         ([*PHASE, *UNSET, "+sweep.axes.importance.values=[1, 0.1, 10]"], "in order, not sweep.axes.importance"),

@@ -25,14 +25,9 @@ def antiprism():
 
 
 SOLIDS = {
-    "single": np.ones((1, 1)),
-    "digon": np.array([[1.0, -1.0]]),
-    "triangle": losses.polygon(3),
-    "pentagon": losses.polygon(5),
-    "hexagon": losses.polygon(6),
-    "tetrahedron": simplex(3),
-    "4-simplex": simplex(4),
-    "square antiprism": antiprism(),
+    **{"single": np.ones((1, 1)), "digon": np.array([[1.0, -1.0]]), "square antiprism": antiprism()},
+    **{"triangle": losses.polygon(3), "pentagon": losses.polygon(5), "hexagon": losses.polygon(6)},
+    **{"tetrahedron": simplex(3), "4-simplex": simplex(4)},
 }
 
 

@@ -12,8 +12,8 @@ from superposition_jax.types import Spec
 DEFINITIONS = {
     "identity": lambda x: x,
     "abs": np.abs,
-    "square": lambda x: x * x,
-    "max": lambda x: np.maximum(x, x[np.r_[1 : len(x), 0]]),
+    "square": np.square,
+    "max": lambda x: np.maximum(x, np.roll(x, -1, axis=0)),
 }
 
 
@@ -59,14 +59,8 @@ def test_results_are_in_the_standard_gauge_and_compute_the_same():
 
 
 def test_architectures_as_an_axis_share_a_dataset():
-    dataset = superposition_jax.run(
-        [
-            "model.n_features=4",
-            "model.n_hidden=3",
-            "train.steps=50",
-            "+sweep.axes.kind={path: model.kind, values: [tied, untied]}",
-        ]
-    )
+    kinds = "+sweep.axes.kind={path: model.kind, values: [tied, untied]}"
+    dataset = superposition_jax.run(["model.n_features=4", "model.n_hidden=3", "train.steps=50", kinds])
     assert np.isfinite(dataset["W"].sel(kind="tied")).all()
     assert np.isnan(dataset["W"].sel(kind="untied")).all()
     assert np.isfinite(dataset["W_out"].sel(kind="untied")).all()
