@@ -39,6 +39,13 @@ def run(*arguments, status=None, **given):
     return done
 
 
+def forked(arguments, environment):
+    """The command in a process that a fork server has started: at once, since all is imported."""
+    sys.argv[1:] = arguments
+    os.environ.update(environment)
+    main()
+
+
 def run_here(*arguments, cwd):
     """The same without a new process, which takes two seconds to start; the state of Hydra and of logging is put back.
 

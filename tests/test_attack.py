@@ -11,13 +11,13 @@ from superposition_jax.engine import tuning
 from superposition_jax.types import Batch, Spec
 
 SPEC = Spec(12, 4, batch_size=512)
+SMALL = ["model.n_features=12", "model.n_hidden=4", "data.importance.kind=uniform", "data.density=0.05"]
 
 
 @pytest.fixture(scope="module")
 def trained():
     """Numbers, parameters and a batch of a model with superposition."""
-    overrides = ["model.n_features=12", "model.n_hidden=4", "data.importance.kind=uniform", "data.density=0.05"]
-    return superposition_jax.run(overrides)
+    return superposition_jax.run(SMALL)
 
 
 @pytest.fixture
@@ -75,13 +75,9 @@ def test_it_beats_a_gradient_step_of_the_same_length_which_cannot_leave_the_empt
 
 def test_adversarial_training_withstands_the_attack_and_superposes_less():
     """Over eight seeds, all differences by more than four standard errors."""
-    dataset = superposition_jax.run(
-        [
-            *("model.n_features=12", "model.n_hidden=4", "data.importance.kind=uniform", "data.density=0.05", "attack.size=1.0"),
-            *("measures=[attacked_loss, attack_radius, hidden_l1]", "+sweep.axes.seed={path: seed, range: 8}"),
-            "+sweep.axes.adversarial={path: train.adversarial, values: [false, true]}",
-        ]
-    )
+    given = [*SMALL, "attack.size=1.0", "measures=[attacked_loss, attack_radius, hidden_l1]"]
+    axes = ["+sweep.axes.adversarial={path: train.adversarial, values: [false, true]}", "+sweep.axes.seed={path: seed, range: 8}"]
+    dataset = superposition_jax.run([*given, *axes])
     plain, trained = dataset.sel(adversarial=False), dataset.sel(adversarial=True)
     for name, sign in (("attacked_loss", -1), ("loss", 1), ("dims_per_feature", 1)):
         difference = sign * (trained[name] - plain[name])

@@ -89,15 +89,16 @@ def test_metrics_have_one_row_a_model(ran):
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("option", "override", "words"),
     [
-        ("train.steps=0", "train.steps = 0"),
-        ("model=cubic", "linear, privileged, relu, untied"),
-        ("+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
+        ("sweep=sparsity", "model=cubic", "linear, privileged, relu, untied"),
+        ("sweep=sparsity", "+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
+        ("sweep=sparsity", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
+        ("experiment=all", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, override, words):
-    done = run_here("sweep=sparsity", override, cwd=tmp_path)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, option, override, words):
+    done = run_here(option, override, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("superposition_jax: ")
@@ -136,13 +137,6 @@ def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
     light, still_light, refusal = done.stdout.splitlines()
     assert (light, still_light) == ("False", "False True")
     assert refusal.startswith("train.steps = 0")
-
-
-def test_a_value_that_any_experiment_refuses_is_refused_before_all_of_them(tmp_path):
-    done = run_here("experiment=all", "train.steps=0", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "superposition_jax: train.steps = 0: must be a whole number in [1, 2147483647] or null\n"
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import resource
 import shutil
 import sys
+from contextlib import contextmanager
 
 import jax
 import numpy as np
@@ -25,8 +26,9 @@ def whole():
     return superposition_jax.run(SWEEP)
 
 
-def fail_after(monkeypatch, writes, error):
-    """Let the disk fail after so many parts."""
+@contextmanager
+def failing_after(writes, error, words=""):
+    """In this context the disk fails after so many parts, and what runs says so."""
     write, done = store.RunStore.write, []
 
     def failing(*arguments):
@@ -34,15 +36,16 @@ def fail_after(monkeypatch, writes, error):
             raise error
         done.append(write(*arguments))
 
-    monkeypatch.setattr(store.RunStore, "write", failing)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.RunStore, "write", failing)
+        with pytest.raises(StorageError, match=words):
+            yield
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
-def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, monkeypatch, error):
-    with monkeypatch.context() as patch:
-        fail_after(patch, 1, error)
-        with pytest.raises(StorageError, match=rf"{error.strerror}; what is finished is kept, go on with: .* resume={tmp_path}"):
-            superposition_jax.run(SWEEP, directory=tmp_path)
+def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, error):
+    with failing_after(1, error, rf"{error.strerror}; what is finished is kept, go on with: .* resume={tmp_path}"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
     there = superposition_jax.load(tmp_path)
     finished = there["status"] == 1
     assert 0 < int(finished.sum()) < finished.size
@@ -50,12 +53,10 @@ def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, 
     same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
 
 
-def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monkeypatch, capsys):
+def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, capsys):
     """At every 1 kB, and with every kind of byte flipped."""
-    with monkeypatch.context() as patch:
-        fail_after(patch, 1, OSError(28, "No space left on device"))
-        with pytest.raises(StorageError):
-            superposition_jax.run(SWEEP, directory=tmp_path)
+    with failing_after(1, OSError(28, "No space left on device")):
+        superposition_jax.run(SWEEP, directory=tmp_path)
     (tmp_path / "parts" / "foreign.npz").write_bytes(b"not of this run")
     part = next(path for path in (tmp_path / "parts").iterdir() if path.name != "foreign.npz")
     content = part.read_bytes()

@@ -20,9 +20,8 @@ from superposition_jax.storage.checkpoint import RunStore
 
 def contents(folder):
     """Every file with its content and times."""
-    return {
-        path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in [folder, *sorted(folder.rglob("*"))]
-    }
+    paths = [folder, *sorted(folder.rglob("*"))]
+    return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in paths}
 
 
 def rows_of(folder):
@@ -82,10 +81,8 @@ def test_who_trains_and_who_has_left(tmp_path):
         assert "go on" not in rows
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for pid, host, words in (
-        (gone.pid, platform.node(), "has left it unfinished"),
-        (os.getpid(), "elsewhere", "trains, or has left: its machine is not this one"),
-    ):
+    elsewhere = (os.getpid(), "elsewhere", "trains, or has left: its machine is not this one")
+    for pid, host, words in ((gone.pid, platform.node(), "has left it unfinished"), elsewhere):
         (folder / "state").mkdir(exist_ok=True)
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
         rows = rows_of(folder)

@@ -79,7 +79,7 @@ def test_optimised_candidates_are_minima():
     """The trained antipodal pair against a minimum of its exact loss that another method found."""
     small = ["sweep.axes.density.geomspace=[0.4, 0.03]", "sweep.axes.density.num=3", "sweep.axes.importance.num=3"]
     small += ["sweep.axes.seed.range=2", "train.order=16", "figures=[]"]
-    dataset = superposition_jax.run(["experiment=phase_n2m1", *small])
+    dataset = superposition_jax.run([*PHASE, *small])
     for p in dataset["density"].values:
         for r in dataset["importance"].values:
 

@@ -118,6 +118,13 @@ REFUSED = [
     (["train.estimator=quadrature", "model.n_features=5", "train.order=9999"], ["train.order = 9999", "GiB"]),
     (["train.batch_size=2000000000", "model.n_features=1000"], ["train.batch_size = 2000000000", "GiB"]),
     (["model.n_hidden=2000000000", "model.n_features=1000"], ["model.n_hidden", "GiB"]),
+    # sets of features
+    (["data.sets.kind=correlated"], ["data.sets.sizes = None: must be one size"]),
+    (["data.sets.kind=correlated", "data.sets.sizes=3"], ["data.sets.sizes = 3: must be one size that divides"]),
+    (["data.sets.kind=correlated", "data.sets.sizes=[10, 9]"], ["data.sets.sizes", "sum to it"]),
+    (["data.sets.kind=correlated", "data.sets.sizes=[10, 0, 10]"], ["data.sets.sizes = 0: must be a whole number"]),
+    (["data.sets.kind=anticorrelated", "data.sets.sizes=10", "data.density=0.2"], ["anticorrelated set sum to 2"]),
+    (["data.sets.kind=random"], ["data.sets.kind = 'random': must be one of independent"]),
     # axes: values
     ([axis("path: seed, values: []")], ["sweep.axes.x.values = []", "at least one"]),
     ([axis("path: seed, values: 3")], ["sweep.axes.x.values = 3", "list"]),

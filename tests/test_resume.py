@@ -1,16 +1,17 @@
 """A run that is stopped, killed, or started twice gives what it would have given, or says what is wrong."""
 
 import json
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from bits import same
-from shell import run, start
+from shell import forked, run, start
 
 import superposition_jax
 from superposition_jax import version
@@ -29,8 +30,9 @@ def whole():
     return superposition_jax.run([*SWEEP, *OFTEN])
 
 
-def stop_after(monkeypatch, count):
-    """Ask to stop after so many segments, as a signal does."""
+@contextmanager
+def stopped_after(count):
+    """What runs in this context is asked to stop after so many segments, as a signal does."""
     asked, advance = [], segments._advance
 
     def counted(programs, group, tile, report, store, start):
@@ -41,33 +43,31 @@ def stop_after(monkeypatch, count):
 
         return advance(programs, group, tile, told, store, start)
 
-    monkeypatch.setattr(segments, "_advance", counted)
-    monkeypatch.setattr(stopping, "asked", lambda: len(asked) == count)
-
-    def check():
+    def stop_if_asked():
         if len(asked) == count:
             raise stopping.Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr(stopping, "stop_if_asked", check)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "_advance", counted)
+        patch.setattr(stopping, "asked", lambda: len(asked) == count)
+        patch.setattr(stopping, "stop_if_asked", stop_if_asked)
+        with pytest.raises(stopping.Stopped):
+            yield
 
 
 @pytest.mark.parametrize("count", [1, 3, 6, 7, 12])
-def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, count):
-    with monkeypatch.context() as patch:
-        stop_after(patch, count)
-        with pytest.raises(stopping.Stopped):
-            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, count):
+    with stopped_after(count):
+        superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
     same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
     assert not (tmp_path / "parts").exists()
     assert not (tmp_path / "state").exists()
 
 
-def test_a_damaged_state_is_not_used(whole, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        stop_after(patch, 3)
-        with pytest.raises(stopping.Stopped):
-            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+def test_a_damaged_state_is_not_used(whole, tmp_path):
+    with stopped_after(3):
+        superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     [state] = (tmp_path / "state").glob("*.npz")
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 4
@@ -162,22 +162,20 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
     kills, runs, source = 0, 0, random.Random(0)
     sweep = [*SWEEP, *OFTEN, "train.steps=1500", "train.batch_size=512"]
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    run(*sweep, f"hydra.run.dir={tmp_path / 'alone'}", **environment)
+    run(*sweep, f"hydra.run.dir={tmp_path / 'alone'}", status=0, **environment)
     alone = superposition_jax.load(tmp_path / "alone")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline"])
     while kills < 50:
-        folder, here = tmp_path / f"run{runs}", 0
-        while True:
-            process = start(*sweep, f"hydra.run.dir={folder}", **environment)
-            until(lambda: (folder / "state").exists(), process)  # noqa: B023
-            try:
-                process.wait(timeout=source.uniform(0.0, 1.2) if here < 12 else 300)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                kills, here = kills + 1, here + 1
-            told = process.communicate()
-            if process.returncode == 0:
-                break
-            assert process.returncode == -signal.SIGKILL, told
+        folder, status = tmp_path / f"run{runs}", -signal.SIGKILL
+        while status == -signal.SIGKILL:
+            process = context.Process(target=forked, args=([*sweep, f"hydra.run.dir={folder}"], environment))
+            process.start()
+            process.join(timeout=source.uniform(0.0, 1.2))
+            process.kill()
+            process.join()
+            status, kills = process.exitcode, kills + (process.exitcode == -signal.SIGKILL)
+        assert status == 0
         same(superposition_jax.load(folder), alone)
         runs += 1
     tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")

@@ -8,13 +8,16 @@ import psutil
 import pytest
 
 import superposition_jax
+from superposition_jax.config import run_config
+from superposition_jax.config.compose import compose
 from superposition_jax.storage import checkpoint as store
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, tell):
+def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, monkeypatch, tell):
     """Memory and live programs after 200 runs against those after 40, with three Specs in turn, some of which write."""
     process, found = psutil.Process(), {}
+    monkeypatch.setattr(run_config, "compose", compose)  # Hydra's own
     for number in range(1, 201):
         sweep = ["model.n_features=5", f"model.n_hidden={1 + number % 3}", "train.steps=20", "figures=[]"]
         sweep += ["+sweep.axes.seed={path: seed, range: 4}"]

@@ -68,7 +68,7 @@ def _fast_batch_size(n: int) -> int:
 def _fast_steps(n: int) -> int:
     """1,000 steps up to n = 20, then growing as n to the power 0.3, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
 
-    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
+    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_science.py).
     """
     return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
 
