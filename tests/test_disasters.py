@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 import pytest
-from bits import same
 from shell import run, run_here
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax.config import run_config
@@ -50,7 +50,7 @@ def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, 
     finished = there["status"] == 1
     assert 0 < int(finished.sum()) < finished.size
     np.testing.assert_array_equal(there["W"].where(finished), whole["W"].where(finished))
-    same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
+    assert_equal(superposition_jax.run(SWEEP, directory=tmp_path), whole)
 
 
 def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, capsys):
@@ -66,7 +66,7 @@ def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, caps
     for damage in damages:
         part.write_bytes(damage)
         assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) == 0
-    same(superposition_jax.run(SWEEP, directory=tmp_path, progress=True), whole)
+    assert_equal(superposition_jax.run(SWEEP, directory=tmp_path, progress=True), whole)
     assert f"damaged  {part}: trained again" in capsys.readouterr().out
 
 
@@ -85,7 +85,7 @@ def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):
     (tmp_path / "results.nc").write_bytes(content)
     with pytest.raises(ConfigError, match=r"results\.nc: is damaged; runtime\.overwrite=true trains it again"):
         superposition_jax.run(SWEEP, directory=tmp_path)
-    same(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
 
 
 LIMITED = """
@@ -106,7 +106,7 @@ def test_a_disk_that_is_really_full(tmp_path):
     assert "File too large; what is finished is kept" in done.stderr
     assert not [*tmp_path.glob("out/parts/*")]
     run("resume=out", cwd=tmp_path, status=0)
-    same(superposition_jax.load(tmp_path / "out"), superposition_jax.run(SWEEP))
+    assert_equal(superposition_jax.load(tmp_path / "out"), superposition_jax.run(SWEEP))
 
 
 @pytest.mark.parametrize("place", ["/proc/out", "/dev/null/out"])

@@ -1,5 +1,6 @@
 """Phase diagrams: classes, optimised candidates, and the agreement of training with theory."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_candidates_are_what_their_names_say(shape):
     """Norm and superposition of the extra feature, measured on the arrangements, and the phase that follows."""
     expected = {"antipodal": 2, "last antipodal": 2, "others antipodal": 1}
     for candidate, w in candidates.ARRANGEMENTS[shape].items():
-        measured = geometry.measure(jnp.array(w, jnp.float32))
+        measured = jax.jit(geometry.measure)(jnp.array(w, jnp.float32))
         extra = tuple(float(measured[name][-1]) for name in ("feature_norm", "superposition"))
         assert extra == pytest.approx(candidates.EXTRA[candidate])
         assert diagram.classify(*map(np.array, extra)) == expected[candidate]

@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-from bits import same
 from shell import run, start
+from xarray.testing import assert_equal
 
 import superposition_jax
 
@@ -27,7 +27,7 @@ def test_two_processes_with_one_mesh_give_the_bits_of_one(tmp_path):
     assert [process.returncode for process in (alone, *both)] == [0, 0, 0], output
     assert "open     superposition_jax.load" in output[0][0]
     assert "superposition_jax" not in output[1][0]
-    same(superposition_jax.load(tmp_path / "two"), superposition_jax.load(tmp_path / "one"))
+    assert_equal(superposition_jax.load(tmp_path / "two"), superposition_jax.load(tmp_path / "one"))
 
 
 def test_without_a_cluster_it_is_said_what_to_set(tmp_path):

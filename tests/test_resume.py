@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bits import same
 from shell import forked, run, start
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax import version
@@ -60,7 +60,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, count):
     with stopped_after(count):
         superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
-    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
     assert not (tmp_path / "parts").exists()
     assert not (tmp_path / "state").exists()
 
@@ -72,7 +72,7 @@ def test_a_damaged_state_is_not_used(whole, tmp_path):
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 4
     state.write_bytes(content)
-    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
 
 
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path, capsys):
@@ -140,7 +140,7 @@ def test_a_signal_stops_with_its_status_and_the_command_that_goes_on(tmp_path, n
     assert complaint == ""
     assert "before" in run(f"resume={folder}").stdout
     run(*sweep, f"hydra.run.dir={alone}")
-    same(superposition_jax.load(folder), superposition_jax.load(alone))
+    assert_equal(superposition_jax.load(folder), superposition_jax.load(alone))
 
 
 @pytest.mark.slow
@@ -176,7 +176,7 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
             process.join()
             status, kills = process.exitcode, kills + (process.exitcode == -signal.SIGKILL)
         assert status == 0
-        same(superposition_jax.load(folder), alone)
+        assert_equal(superposition_jax.load(folder), alone)
         runs += 1
     tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")
 
@@ -208,7 +208,7 @@ def test_a_run_that_died_while_it_drew_is_drawn_without_training(whole, tmp_path
         with pytest.raises(ZeroDivisionError):
             superposition_jax.run(draws, directory=tmp_path)
     monkeypatch.setattr(segments, "_advance", lambda *_: 1 / 0)
-    same(superposition_jax.run(draws, directory=tmp_path), whole)
+    assert_equal(superposition_jax.run(draws, directory=tmp_path), whole)
     assert (tmp_path / "figures" / "summary.png").exists()
     assert not (tmp_path / "parts").exists()
 
@@ -233,6 +233,6 @@ def test_a_multirun_goes_on_and_refuses_others(tmp_path):
     assert "train.steps = 15000 there, 3000 here" in run(*jobs, "train.steps=3000", status=2).stderr
     assert parts == [*folder.glob("unfinished/*/parts/*.npz")]
     assert "steps before" in run(*jobs, status=0).stdout
-    same(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
+    assert_equal(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
     assert not (folder / "unfinished").exists()
     assert "has results" in run(*jobs, status=2).stderr

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from bits import same
 from shell import run, start
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax.command import shards
@@ -38,8 +38,8 @@ def test_shards_in_any_order_are_one_run_bit_for_bit(whole, folder):
     assert 0 < there.sum() < there.size
     np.testing.assert_array_equal(partial["W"].where(there), whole["W"].where(there))
     superposition_jax.run([*SWEEP, "runtime.shard=1/3"], directory=folder)
-    same(shards.merge(folder), whole)
-    same(superposition_jax.load(folder), whole)
+    assert_equal(shards.merge(folder), whole)
+    assert_equal(superposition_jax.load(folder), whole)
 
 
 def test_missing_and_unfinished_shards_are_named(folder):
@@ -60,7 +60,7 @@ def test_damaged_parts_are_named_and_trained_again(whole, folder):
             shards.merge(folder)
     for index in (0, 1):
         superposition_jax.run([*SWEEP, f"runtime.shard={index}/3"], directory=folder)
-    same(shards.merge(folder), whole)
+    assert_equal(shards.merge(folder), whole)
 
 
 def test_what_is_there_is_not_trained_again(folder, capsys):
@@ -152,4 +152,4 @@ def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path)
     assert "shard 1/4 has" in run(f"merge={folder}", status=2).stderr
     run(*sweep, "runtime.shard=1/4", status=0, **environment)
     run(f"merge={folder}", status=0)
-    same(superposition_jax.load(tmp_path / "one"), superposition_jax.load(folder))
+    assert_equal(superposition_jax.load(tmp_path / "one"), superposition_jax.load(folder))

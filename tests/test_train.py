@@ -129,11 +129,11 @@ def test_diverged_models_stop_at_their_last_finite_state(rate, numbers):
     assert run(jax.random.key(0), numbers(SPEC), SPEC).diverged_at == -1
 
 
-def test_features_without_importance_get_no_gradient(numbers):
+def test_features_without_importance_get_no_gradient(numbers, sample):
     hparams = numbers(SPEC, importance=[1, 1, 0, 1, 0, 1])
-    params = model.init(jax.random.key(0), hparams, spec=SPEC)
-    batch = data.sampler(hparams, spec=SPEC)(jax.random.key(1))
-    grads = jax.grad(objective.loss, argnums=1)(hparams, params, batch, spec=SPEC)
+    params = jax.jit(partial(model.init, spec=SPEC))(jax.random.key(0), hparams)
+    batch = sample(hparams, jax.random.key(1), spec=SPEC)
+    grads = jax.jit(jax.grad(partial(objective.loss, spec=SPEC), argnums=1))(hparams, params, batch)
     np.testing.assert_array_equal(grads["b"][np.array([2, 4])], 0)
     assert np.all(grads["b"][np.array([0, 1, 3, 5])] != 0)
 
@@ -143,10 +143,11 @@ def test_features_without_importance_get_no_gradient(numbers):
 def test_dropping_everything_costs_the_closed_form(n, density, numbers):
     """I (p/3 − p²/4) a feature, and nothing more for features that are represented alone: the paper's candidate losses."""
     spec = Spec(n_features=n, n_hidden=1)
-    hparams = numbers(spec, density=[density] * n)
+    hparams, evaluate = numbers(spec, density=[density] * n), jax.jit(partial(evaluation.evaluate, spec=spec))
     for kept in (0, 1):
-        params = {"W": jnp.zeros((1, n)).at[0, :kept].set(1.0), "b": jnp.full(n, density / 2).at[:kept].set(0.0)}
-        found = evaluation.evaluate(hparams, params, spec=spec)
+        dropped = np.arange(n) >= kept
+        params = {"W": np.where(dropped, 0, np.ones((1, n), np.float32)), "b": np.where(dropped, np.float32(density / 2), 0)}
+        found = evaluate(hparams, params)
         expected = 0.7 ** np.arange(kept, n) @ np.full(n - kept, density / 3 - density**2 / 4)
         assert abs(found["loss"] - expected) <= 4.5 * found["loss_stderr"] + 1e-4 * expected
         everything = 0.7 ** np.arange(n) @ np.full(n, density / 3 - density**2 / 4)
