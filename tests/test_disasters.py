@@ -27,7 +27,7 @@ def whole():
 
 
 @contextmanager
-def failing_after(writes, error, words=""):
+def failing_after(writes, error, words=None):
     """In this context the disk fails after so many parts, and what runs says so."""
     write, done = store.RunStore.write, []
 
