@@ -90,19 +90,23 @@ def sample():
 
 
 @pytest.fixture
-def short_descents(monkeypatch):
+def short_descents():
     """Few steps of programs that are not optimised, where it is asked what a table holds and not how good it is."""
     from superposition_jax.experiments.autoencoder import numeric, table
     from superposition_jax.experiments.packing import table as packing
     from superposition_jax.experiments.recovery import numeric as decoders
     from superposition_jax.experiments.recovery import table as recovery
 
-    monkeypatch.setattr(tuning, "compiler_options", unoptimised(tuning.compiler_options))
-    monkeypatch.setattr(table, "KINDS", {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
-    monkeypatch.setattr(table, "SIZES", (1.0, 2.0))
-    monkeypatch.setattr(numeric, "learn", partial(numeric.learn, steps=20))
-    for module, name in ((packing, "_STEPS"), (recovery, "_STEPS"), (decoders, "_STEPS"), (decoders, "_ITERATIONS")):
-        monkeypatch.setattr(module, name, 20)
+    kinds = {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")}
+    with (
+        mock.patch.object(tuning, "compiler_options", unoptimised(tuning.compiler_options)),
+        mock.patch.multiple(table, KINDS=kinds, SIZES=(1.0, 2.0)),
+        mock.patch.object(numeric, "learn", partial(numeric.learn, steps=20)),
+        mock.patch.multiple(packing, _STEPS=20, MOST=16, _RESTARTS=(2, 2)),
+        mock.patch.object(recovery, "_STEPS", 20),
+        mock.patch.multiple(decoders, _STEPS=20, _ITERATIONS=20),
+    ):
+        yield
 
 
 @pytest.fixture
