@@ -167,11 +167,15 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline"])
     while kills < 50:
-        folder, status = tmp_path / f"run{runs}", -signal.SIGKILL
+        folder, starts, status = tmp_path / f"run{runs}", 0, -signal.SIGKILL
+        holder = folder / "state" / "0-of-1.json"
         while status == -signal.SIGKILL:
             process = context.Process(target=forked, args=([*sweep, f"hydra.run.dir={folder}"], environment))
             process.start()
-            process.join(timeout=source.uniform(0.0, 1.2))
+            while process.exitcode is None and not (holder.exists() and f'"pid": {process.pid}' in holder.read_text()):
+                time.sleep(0.005)
+            starts += 1
+            process.join(timeout=source.uniform(0.0, 0.6) if starts <= 12 else 300)
             process.kill()
             process.join()
             status, kills = process.exitcode, kills + (process.exitcode == -signal.SIGKILL)

@@ -149,6 +149,7 @@ def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path)
     finally:
         for process in started:
             process.kill()
+            process.communicate()
     assert "shard 1/4 has" in run(f"merge={folder}", status=2).stderr
     run(*sweep, "runtime.shard=1/4", status=0, **environment)
     run(f"merge={folder}", status=0)
