@@ -12,8 +12,6 @@ from superposition_jax.experiments.hierarchy import numeric as representation
 from superposition_jax.types import Batch, Spec
 
 N, M = 6, 4
-
-
 DESCRIBE = jax.jit(representation.describe, static_argnames="spec")
 
 

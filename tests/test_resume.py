@@ -19,6 +19,7 @@ from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
+from superposition_jax.storage.checkpoint import holders
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
@@ -167,19 +168,19 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline"])
     while kills < 50:
-        folder, starts, status = tmp_path / f"run{runs}", 0, -signal.SIGKILL
-        holder = folder / "state" / "0-of-1.json"
-        while status == -signal.SIGKILL:
+        folder = tmp_path / f"run{runs}"
+        for patience in (*(source.uniform(0.0, 0.6) for _ in range(12)), 300):
             process = context.Process(target=forked, args=([*sweep, f"hydra.run.dir={folder}"], environment))
             process.start()
-            while process.exitcode is None and not (holder.exists() and f'"pid": {process.pid}' in holder.read_text()):
+            while process.exitcode is None and f"process {process.pid} on " not in str(holders(folder)):
                 time.sleep(0.005)
-            starts += 1
-            process.join(timeout=source.uniform(0.0, 0.6) if starts <= 12 else 300)
+            process.join(timeout=patience)
             process.kill()
             process.join()
-            status, kills = process.exitcode, kills + (process.exitcode == -signal.SIGKILL)
-        assert status == 0
+            if process.exitcode == 0:
+                break
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
         assert_equal(superposition_jax.load(folder), alone)
         runs += 1
     tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")

@@ -10,13 +10,9 @@ from superposition_jax.core import data, objective, random, sets
 from superposition_jax.types import Spec
 
 SIGMA = 5
-CASES = {
-    "correlated": ([0.3, 0.3, 0.05, 0.05], (2, 2)),
-    "correlated, unequal": ([0.3, 0.1, 0.2, 0.6], (3, 1)),
-    "anticorrelated": ([0.3, 0.3, 0.05, 0.6], (2, 2)),
-    "anticorrelated, always on": ([0.3, 0.7, 0.5, 0.5], (2, 2)),
-    "correlated, always on": ([1.0, 1.0, 0.2, 0.2], (2, 2)),
-}
+CASES = {"correlated": ([0.3, 0.3, 0.05, 0.05], (2, 2)), "correlated, unequal": ([0.3, 0.1, 0.2, 0.6], (3, 1))}
+CASES |= {"anticorrelated": ([0.3, 0.3, 0.05, 0.6], (2, 2)), "anticorrelated, always on": ([0.3, 0.7, 0.5, 0.5], (2, 2))}
+CASES |= {"correlated, always on": ([1.0, 1.0, 0.2, 0.2], (2, 2))}
 
 
 def numpy_masks(kind, density, sizes, count, rng):
