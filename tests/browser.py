@@ -9,13 +9,9 @@ import superposition_jax
 
 _OWN = ("file:", "data:", "blob:")
 SMALL = ["model.n_features=8", "model.n_hidden=3", "train.steps=200", "train.snapshots=12"]
-AXES = [
-    "sweep=sparsity",
-    "sweep.axes.sparsity.values=[0.0, 0.7, 0.9, 0.97, 0.99]",
-    "sweep.axes.seed.range=4",
-    "+sweep.axes.rate={path: train.learning_rate, values: [0.01, 0.03, 1e30]}",
-    "+sweep.axes.decay={path: data.importance.decay, values: [0.8, 1.0]}",
-]
+AXES = ["sweep=sparsity", "sweep.axes.sparsity.values=[0.0, 0.7, 0.9, 0.97, 0.99]", "sweep.axes.seed.range=4"]
+AXES += ["+sweep.axes.rate={path: train.learning_rate, values: [0.01, 0.03, 1e30]}"]
+AXES += ["+sweep.axes.decay={path: data.importance.decay, values: [0.8, 1.0]}"]
 
 
 @pytest.fixture(scope="session")

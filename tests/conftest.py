@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from functools import partial
+from unittest import mock
 
 import jax
 import numpy as np
@@ -20,7 +21,12 @@ QUICK_TO_COMPILE = [
     "--xla_cpu_parallel_codegen_split_count=1",
     *(["--xla_cpu_use_fusion_emitters=false"] if jax.__version_info__ < (0, 11) else []),  # XLA dies of flags that it lacks
 ]
-UNOPTIMISED = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+UNOPTIMISED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+def unoptimised(options):
+    """`tuning.compiler_options` for programs that are compiled for longer than they run."""
+    return lambda *given, **named: options(*given, **named) | UNOPTIMISED
 
 
 def pytest_configure(config):
@@ -32,11 +38,11 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
         config.add_cleanup(lambda: shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True))
-        level = UNOPTIMISED if brief else ["--xla_backend_optimization_level=1"]
-        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE, *level])
+        flags = UNOPTIMISED if brief else {"xla_backend_optimization_level": 1}
+        flags = [f"--{name}={value}".lower() for name, value in flags.items()]
+        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE, *flags])
     if brief:
-        options = tuning.compiler_options
-        tuning.compiler_options = lambda *given, **named: options(*given, **named) | {"xla_backend_optimization_level": 0}
+        tuning.compiler_options = unoptimised(tuning.compiler_options)
     gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -44,31 +50,30 @@ def pytest_configure(config):
     jax.devices()
 
 
+DEFAULTS = {"value_exponent": 0.5, "init_scale": 1.0, "init_bias": 1.0, "penalty_weight": 0.0, "attack_size": 0.1}
+DEFAULTS |= {"learning_rate": 0.02, "weight_decay": 0.01, "momentum": 0.9, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+DEFAULTS |= {"warmup": 0.0, "final_rate": 0.0}
+
+
 def make_numbers(spec: Spec, *points: int, **given) -> Hparams:
     """Numbers of one model, or on the host those of many where `points` is given: defaults, with any of them replaced."""
-    defaults = {
-        "density": np.full(spec.n_features, 0.3),
-        "importance": 0.7 ** np.arange(spec.n_features),
-        "value_exponent": 0.5,
-        "init_scale": 1.0,
-        "init_bias": 1.0,
-        "learning_rate": 0.02,
-        "weight_decay": 0.01,
-        "momentum": 0.9,
-        "b1": 0.9,
-        "b2": 0.999,
-        "eps": 1e-8,
-        "warmup": 0.0,
-        "final_rate": 0.0,
-        "penalty_weight": 0.0,
-        "attack_size": 0.1,
-    }
-    arrays = {}
-    for name, value in (defaults | given).items():
-        shape = (*points, spec.n_features) if name in ("density", "importance") else points
+    arrays, of_features = {}, {"density": np.full(spec.n_features, 0.3), "importance": 0.7 ** np.arange(spec.n_features)}
+    for name, value in (of_features | DEFAULTS | given).items():
+        shape = (*points, spec.n_features) if name in of_features else points
         array = np.broadcast_to(np.asarray(value, np.float32), shape)
         arrays[name] = array if points else jax.numpy.asarray(array)
     return Hparams(**arrays)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_configs():
+    """Configs that Hydra composes once for each choice of options; the command has its own."""
+    from composed import quick
+
+    from superposition_jax.config import run_config  # not before jaxtyping has set its hook
+
+    with mock.patch.object(run_config, "compose", quick):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -77,16 +82,32 @@ def numbers():
     return make_numbers
 
 
+@pytest.fixture(scope="session")
+def sample():
+    """The inputs that `data.sampler` draws, as one program."""
+    from superposition_jax.core import data
+
+    return jax.jit(lambda hparams, key, *, spec: data.sampler(hparams, spec=spec)(key), static_argnames="spec")
+
+
 @pytest.fixture
-def short_descents(monkeypatch):
-    """Few steps, where it is asked what a table holds and not how good it is."""
+def short_descents():
+    """Few steps of programs that are not optimised, where it is asked what a table holds and not how good it is."""
     from superposition_jax.experiments.autoencoder import numeric, table
     from superposition_jax.experiments.packing import table as packing
+    from superposition_jax.experiments.recovery import numeric as decoders
+    from superposition_jax.experiments.recovery import table as recovery
 
-    monkeypatch.setattr(table, "KINDS", {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")})
-    monkeypatch.setattr(table, "SIZES", (1.0, 2.0))
-    monkeypatch.setattr(numeric, "learn", partial(numeric.learn, steps=20))
-    monkeypatch.setattr(packing, "_STEPS", 20)
+    kinds = {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")}
+    with (
+        mock.patch.object(tuning, "compiler_options", unoptimised(tuning.compiler_options)),
+        mock.patch.multiple(table, KINDS=kinds, SIZES=(1.0, 2.0)),
+        mock.patch.object(numeric, "learn", partial(numeric.learn, steps=20)),
+        mock.patch.multiple(packing, _STEPS=20, MOST=16, _RESTARTS=(2, 2)),
+        mock.patch.object(recovery, "_STEPS", 20),
+        mock.patch.multiple(decoders, _STEPS=20, _ITERATIONS=20),
+    ):
+        yield
 
 
 @pytest.fixture

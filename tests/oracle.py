@@ -3,12 +3,13 @@
 import itertools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from superposition_jax.core import data, model
 from superposition_jax.theory import losses
 from superposition_jax.types import Spec
+
+FORWARD = jax.jit(model.forward, static_argnames="spec")
 
 
 def expected_loss(*arguments, points=(5000, 500, 40)):
@@ -30,7 +31,7 @@ def midpoint(p, w, b, importance, law="uniform", exponent=1.0, *, points):
             values = np.asarray(data.LAWS[law].quantile(u, exponent))
             x = np.zeros((n, size**k))
             x[np.flatnonzero(active)] = np.stack([g.ravel() for g in np.meshgrid(*[values] * k)]) if k else 0
-            out = np.asarray(model.forward({"W": jnp.asarray(w), "b": jnp.asarray(b)}, jnp.asarray(x), spec=spec)[1])
+            out = np.asarray(FORWARD({"W": w, "b": b}, x, spec=spec)[1])
             total += p**k * (1 - p) ** (n - k) * (importance @ (x - out) ** 2).mean()
     return total
 

@@ -20,12 +20,30 @@ COMMAND = [sys.executable, "-m", "superposition_jax.run"]
 TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
 
-def run(*arguments, cwd, **environment):
-    """The command as a user starts it."""
+def start(*arguments, program=COMMAND, cwd=None, **environment):
+    """The command as a user starts it, while it runs."""
     plain = {name: value for name, value in os.environ.items() if name not in TERMINAL}
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=cwd, env=plain | environment, capture_output=True, encoding="utf-8", timeout=300
-    )
+    command, env = [str(word) for word in (*program, *arguments)], plain | environment
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+
+def run(*arguments, status=None, **given):
+    """The command when it has ended, with this status if one is given."""
+    process = start(*arguments, **given)
+    try:
+        done = subprocess.CompletedProcess(arguments, None, *process.communicate(timeout=600))
+    finally:
+        process.kill()
+    done.returncode = process.returncode
+    assert status in (None, done.returncode), done.stderr
+    return done
+
+
+def forked(arguments, environment):
+    """The command in a process that a fork server has started: at once, since all is imported."""
+    sys.argv[1:] = arguments
+    os.environ.update(environment)
+    main()
 
 
 def run_here(*arguments, cwd):

@@ -1,11 +1,11 @@
-"""The benchmarks measure what they say: the same models on all sides, the same recipe, a table from numbers."""
+"""The benchmarks measure what they say: the same models on all sides, the same recipe, a table from numbers, rooflines."""
 
 import json
 
 import numpy as np
 import pytest
 
-from benchmarks import peers, plain_jax, published, report, worker
+from benchmarks import peers, plain_jax, published, report, scale, worker
 from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from superposition_jax.config import run_config
 
@@ -91,6 +91,26 @@ def test_losses_of_a_diagram_are_compared_cell_by_cell():
     np.testing.assert_allclose(ours["error"], np.log(2) / 19**0.5)
 
 
+def test_a_step_has_the_operations_of_its_products_and_a_few_more():
+    cost = scale.counted("n=20, m=5")
+    assert 1 < cost["operations"] / cost["products"] < 3
+    assert cost["state_bytes"] == 2 * 3 * 4 * (20 * 5 + 20)
+    assert cost["bytes"] > cost["state_bytes"]
+
+
+@pytest.mark.parametrize("chip", scale.CHIPS, ids=lambda chip: chip.name)
+def test_the_ends_of_a_roofline_are_in_order_and_no_faster_than_the_peaks(chip):
+    low, high = scale.seconds_a_step("n=20, m=5", chip)
+    assert scale.counted("n=20, m=5")["products"] / chip.matrix <= low <= high
+
+
+def test_words_for_times_and_sizes():
+    assert scale._time(90) == "90 s"
+    assert scale._time(3 * 365 * 86400) == "3 years"
+    assert scale._bytes(1.19e12) == "1.19 TB"
+    assert scale._number(7123.0) == "7,100"
+
+
 @pytest.mark.slow
 def test_torchs_recipe_finds_what_train_paper_finds():
     pytest.importorskip("torch")
@@ -100,12 +120,9 @@ def test_torchs_recipe_finds_what_train_paper_finds():
     density, importance = np.repeat([1.0, 0.1], 8), np.tile(0.9 ** np.arange(5), (16, 1))
     theirs = torch_recipe.train(density, importance, 2, steps=3000, seed=0)
     losses = published.evaluate("n=5, m=2", density, importance, theirs.W, theirs.b).reshape(2, 8)
-    ours = superposition_jax.run(
-        [
-            *("model.n_features=5", "model.n_hidden=2", "data.importance.decay=0.9", "train=paper", "train.steps=3000"),
-            *("+sweep.axes.density={path: data.density, values: [1.0, 0.1]}", "+sweep.axes.seed={path: seed, range: 8}"),
-        ]
-    )["loss"].values
+    given = ["model.n_features=5", "model.n_hidden=2", "data.importance.decay=0.9", "train=paper", "train.steps=3000"]
+    axes = ["+sweep.axes.density={path: data.density, values: [1.0, 0.1]}", "+sweep.axes.seed={path: seed, range: 8}"]
+    ours = superposition_jax.run([*given, *axes])["loss"].values
     error = np.hypot(losses.std(1, ddof=1), ours.std(1, ddof=1)) / np.sqrt(8)
     assert np.all(np.abs(losses.mean(1) - ours.mean(1)) < 4 * error + 1e-3 * ours.mean(1))
 

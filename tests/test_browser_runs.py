@@ -24,15 +24,10 @@ def test_what_a_run_says_cannot_act(visit, sweep, tmp_path):
     assert page.locator("#findings").inner_text() == bad
 
 
-_FOREIGN = (
-    "#x=none&y=%00&at=rate:99,foo:1&pin=sparsity:-1&time=1e9&feature=-3",
-    "#%E0%A4%A",
-    "#cursor=sparsity:x",
-    "#measure=constructor",
-)
+_FOREIGN = "#x=none&y=%00&at=rate:99,foo:1&pin=sparsity:-1&time=1e9&feature=-3"
 
 
-@pytest.mark.parametrize("hash", _FOREIGN)
+@pytest.mark.parametrize("hash", [_FOREIGN, "#%E0%A4%A", "#cursor=sparsity:x", "#measure=constructor"])
 def test_links_of_other_pages_do_no_harm(visit, sweep, hash):
     assert len(headings(visit(sweep[1], hash))) >= 1
 

@@ -1,13 +1,12 @@
 """Compiled programs on disk: the same results without tracing, and nothing wrong from a damaged or foreign file."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
+from shell import run
 
 from superposition_jax.core import targets
 from superposition_jax.engine import population, program_cache
@@ -82,10 +81,8 @@ def test_a_damaged_file_is_compiled_anew(numbers, compilations, damage):
 @pytest.mark.slow
 def test_a_new_process_can_use_programs_of_orthogonal_starts(tmp_path):
     """It used to end by a segmentation fault, when they called LAPACK."""
-    command = [sys.executable, "-m", "superposition_jax.run", "model.init.kind=orthogonal", "train.steps=1", "figures=[]"]
     for _ in range(2):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        run("model.init.kind=orthogonal", "train.steps=1", "figures=[]", cwd=tmp_path, status=0)
     assert len(list(program_cache.folder().iterdir())) == 1
 
 

@@ -32,9 +32,8 @@ def test_candidates_of_three_features(p, r):
         "others antipodal": ([[1, -1, 0], [0, 0, 1]], [0, 0, 0]),
     }
     for name, (w, b) in solutions.items():
-        np.testing.assert_allclose(
-            fixed[name], expected_loss(p, w, b, [1, 1, r], points=(5000, 500, 64)), rtol=1e-6, err_msg=name
-        )
+        expected = expected_loss(p, w, b, [1, 1, r], points=(5000, 500, 64))
+        np.testing.assert_allclose(fixed[name], expected, rtol=1e-6, err_msg=name)
 
 
 STEEP = {("exponential", 1.0), ("power", 0.5)}

@@ -17,16 +17,10 @@ from superposition_jax.command import completion
 from superposition_jax.config.compose import conf_dir
 from superposition_jax.errors import ConfigError
 
-OURS = {
-    "'+sweep.axes.r={path: seed, va": [],
-    "info=": ["info=out/"],
-    "info=out/": ["info=out/first", "info=out/other/"],
-    "sweep=sparsity resume=out/f": ["resume=out/first"],
-    "--li": ["--list"],
-    "--list ex": [],
-    "data.values.law=u": ["data.values.law=uniform", "data.values.law=upper"],
-    "train.adversarial=": ["train.adversarial=true", "train.adversarial=false"],
-}
+OURS = {"'+sweep.axes.r={path: seed, va": [], "--li": ["--list"], "--list ex": [], "info=": ["info=out/"]}
+OURS |= {"info=out/": ["info=out/first", "info=out/other/"], "sweep=sparsity resume=out/f": ["resume=out/first"]}
+OURS |= {"data.values.law=u": ["data.values.law=uniform", "data.values.law=upper"]}
+OURS |= {"train.adversarial=": ["train.adversarial=true", "train.adversarial=false"]}
 
 
 def asking(line, monkeypatch):

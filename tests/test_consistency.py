@@ -74,13 +74,10 @@ def test_tables_names_are_reserved():
 @pytest.mark.parametrize("estimator", ["active", "iid"])
 def test_repair_of_several_groups_with_seeds_and_noise(estimator):
     """Two sizes, two lengths of training; all models with three hidden dimensions are spoilt after training."""
-    experiment = run_config.load(
-        [
-            *("model.n_features=4", "data.importance.kind=uniform", f"train.estimator={estimator}", "train.batch_size=64"),
-            *("data.density=0.2", "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}", "train.curve_points=7"),
-            *("+sweep.axes.steps={path: train.steps, values: [200, 300]}", "+sweep.axes.seed={path: seed, range: 2}"),
-        ]
-    )
+    given = ["model.n_features=4", "data.importance.kind=uniform", f"train.estimator={estimator}", "train.batch_size=64"]
+    given += ["data.density=0.2", "train.curve_points=7", "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}"]
+    axes = ["+sweep.axes.steps={path: train.steps, values: [200, 300]}", "+sweep.axes.seed={path: seed, range: 2}"]
+    experiment = run_config.load([*given, *axes])
     trainer = engine.Trainer(experiment.groups, devices=None, chunk=None)
     trained = trainer.train(lambda report: None)
     for group, part in zip(experiment.groups, trained, strict=True):

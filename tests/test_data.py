@@ -22,13 +22,8 @@ NUMPY_LAWS = {
     "power": lambda rng, shape, a: rng.power(a, shape),
     "binary": lambda rng, shape, a: np.ones(shape),
 }
-DENSITIES = {
-    "dense": [1.0] * 4,
-    "half": [0.5] * 4,
-    "sparse": [0.02] * 4,
-    "per feature": [0.9, 0.05, 0.3, 0.04],
-    "first always on": [1.0, 0.3, 0.2, 0.05],
-}
+DENSITIES = {"dense": [1.0] * 4, "half": [0.5] * 4, "sparse": [0.02] * 4}
+DENSITIES |= {"per feature": [0.9, 0.05, 0.3, 0.04], "first always on": [1.0, 0.3, 0.2, 0.05]}
 
 
 @partial(jax.jit, static_argnames=("function", "spec", "batches"))
@@ -86,10 +81,10 @@ def test_sampled_moments_are_those_of_the_law(estimator, density, numbers):
 
 
 @pytest.mark.parametrize("law", data.LAWS)
-def test_laws_have_their_moments_and_numpys_distribution(law, numbers):
+def test_laws_have_their_moments_and_numpys_distribution(law, numbers, sample):
     spec = Spec(n_features=2, n_hidden=1, law=law, estimator="quadrature", order=24)
     hparams = numbers(spec, density=[0.3, 0.8])
-    x, weight = data.sampler(hparams, spec=spec)(jax.random.key(0))
+    x, weight = map(np.asarray, sample(hparams, jax.random.key(0), spec=spec))
     first, second = data.moments(hparams, spec=spec)
     np.testing.assert_allclose(x @ weight, first, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose((x * x) @ weight, second, rtol=2e-3)
@@ -127,42 +122,42 @@ def test_active_draws_are_less_noisy_than_independent_ones_when_sparse(numbers):
 
 
 @pytest.mark.parametrize("estimator", data.ESTIMATORS)
-def test_weights_are_a_probability(estimator, numbers):
+def test_weights_are_a_probability(estimator, numbers, sample):
     spec = Spec(n_features=3, n_hidden=1, estimator=estimator, batch_size=32, order=4)
     density = np.array([*itertools.product([1.0, 0.4, 1e-5], repeat=3)])
     many = numbers(spec, len(density), density=density)
-    x, weight = jax.vmap(lambda h: data.sampler(h, spec=spec)(jax.random.key(0)))(many)
-    assert np.all(np.asarray(weight) >= 0)
-    np.testing.assert_allclose(np.asarray(weight, np.float64).sum(1), 1, rtol=1e-5)
-    assert np.all((np.asarray(x) >= 0) & (np.asarray(x) <= 1))
+    x, weight = map(np.asarray, jax.vmap(lambda h: sample(h, jax.random.key(0), spec=spec))(many))
+    assert np.all(weight >= 0)
+    np.testing.assert_allclose(weight.sum(1, np.float64), 1, rtol=1e-5)
+    assert np.all((x >= 0) & (x <= 1))
 
 
 def test_first_active_feature_has_its_probability():
     p = np.array([0.2, 0.001, 0.7], np.float32)
-    first, some = data.first_active(jnp.asarray(p))
+    first_active = jax.jit(data.first_active)
+    first, some = first_active(p)
     s = 1 - p.astype(np.float64)
     np.testing.assert_allclose(first, [p[0], s[0] * p[1], s[0] * s[1] * p[2]], rtol=1e-6)
     np.testing.assert_allclose(some, 1 - s.prod(), rtol=1e-6)
-    _tiny, total = data.first_active(jnp.full(4, 1e-7))
+    _tiny, total = first_active(np.full(4, 1e-7, np.float32))
     np.testing.assert_allclose(total, 4e-7, rtol=1e-5)
 
 
-def test_values_stay_fine_grained_at_tiny_densities(numbers):
+def test_values_stay_fine_grained_at_tiny_densities(numbers, sample):
     spec = Spec(n_features=1, n_hidden=1, estimator="iid", batch_size=2**21)
-    x, _ = data.sampler(numbers(spec, density=[2.0**-13]), spec=spec)(jax.random.key(0))
-    active = np.asarray(x[x > 0])
+    x = np.asarray(sample(numbers(spec, density=[2.0**-13]), jax.random.key(0), spec=spec).x)
+    active = x[x > 0]
     assert abs(len(active) - 256) < SIGMA * 16
     assert len(np.unique(active)) >= len(active) - 2  # of 2¹⁸ levels
 
 
-def test_quadrature_is_exact_for_polynomials(numbers):
+def test_quadrature_is_exact_for_polynomials(numbers, sample):
     spec = Spec(n_features=3, n_hidden=1, estimator="quadrature", order=4)
     p = np.array([0.3, 0.9, 0.05])
-    x, weight = data.sampler(numbers(spec, density=p), spec=spec)(jax.random.key(0))
+    x, weight = (np.asarray(values, np.float64) for values in sample(numbers(spec, density=p), jax.random.key(0), spec=spec))
     for powers in itertools.product(range(4), repeat=3):
         expected = np.prod([1.0 if k == 0 else q / (k + 1) for q, k in zip(p, powers, strict=True)])
-        value = (np.asarray(weight, np.float64) * np.prod(np.asarray(x, np.float64) ** np.array(powers)[:, None], axis=0)).sum()
-        np.testing.assert_allclose(value, expected, rtol=1e-5)
+        np.testing.assert_allclose(weight @ np.prod(x ** np.array(powers)[:, None], axis=0), expected, rtol=1e-5)
 
 
 def test_the_first_active_feature_is_chosen_apart_from_its_value(numbers):
@@ -189,7 +184,8 @@ def test_model_and_data_mix_no_dtypes(numbers):
 
 def test_draws_depend_on_the_key_alone(numbers):
     spec = Spec(n_features=4, n_hidden=2, batch_size=16)
-    draws = [data.ESTIMATORS["active"].draw(jax.random.key(seed), spec) for seed in (0, 0, 1)]
+    draw = jax.jit(data.ESTIMATORS["active"].draw, static_argnums=1)
+    draws = [draw(jax.random.key(seed), spec) for seed in (0, 0, 1)]
     for same, other in zip(draws[0], draws[1], strict=True):
         np.testing.assert_array_equal(same, other)
     assert np.all(np.asarray(draws[0][1]) != np.asarray(draws[2][1]))

@@ -94,12 +94,12 @@ def test_top_one_finds_features_that_are_active_one_at_a_time(numbers):
 
 def test_explained_variance_is_zero_for_the_mean_and_one_for_the_input(numbers):
     sample = one_at_a_time(numbers, some_directions(3, 6))
-    h, weight = sample(dictionary._evaluation())
+    evaluate = jax.jit(lambda sae: dictionary.evaluate(sae, sample, ALL))
+    h, weight = jax.jit(lambda: sample(dictionary._evaluation()))()
     pairs = np.hstack([np.eye(3), -np.eye(3)]).astype(np.float32)
     sae = {"E": jnp.asarray(pairs), "D": jnp.asarray(pairs), "e": jnp.zeros(6), "c": h @ weight}
-    np.testing.assert_allclose(dictionary.evaluate(sae, sample, ALL)["explained"], 1, atol=1e-6)
-    off = sae | {"e": jnp.full(6, -100.0)}
-    measures = dictionary.evaluate(off, sample, ALL)
+    np.testing.assert_allclose(evaluate(sae)["explained"], 1, atol=1e-6)
+    measures = evaluate(sae | {"e": jnp.full(6, -100.0)})
     np.testing.assert_allclose(measures["explained"], 0, atol=1e-6)
     assert (int(measures["latents"]), float(measures["dead"])) == (0, 1)
 
@@ -111,11 +111,10 @@ def test_latents_of_one_direction_count_once_and_dead_ones_not():
 
 
 def test_activations_have_mean_zero_and_unit_variance(numbers):
-    hparams = numbers(SPEC, density=np.full(6, 0.05))
-    sample = dictionary.activations(hparams, {"W": jnp.asarray(some_directions(3, 6)), "b": jnp.zeros(6)}, spec=SPEC, batches=1)
-    h, weight = jax.jit(jax.vmap(sample))(jax.vmap(random.key)(jnp.arange(64)))
-    h, weight = jnp.hstack([*h]), weight.ravel() / 64
-    mean, variance = dictionary._moments(h, weight)
+    hparams, params = numbers(SPEC, density=np.full(6, 0.05)), {"W": jnp.asarray(some_directions(3, 6)), "b": jnp.zeros(6)}
+    sample = jax.jit(lambda key: dictionary.activations(hparams, params, spec=SPEC, batches=1)(key))
+    h, weight = (np.asarray(values) for values in jax.vmap(lambda seed: sample(random.key(seed)))(jnp.arange(64)))
+    mean, variance = jax.jit(dictionary._moments)(np.hstack([*h]), weight.ravel() / 64)
     np.testing.assert_allclose(mean, 0, atol=0.05)
     np.testing.assert_allclose(variance, 1, atol=0.05)
 

@@ -1,17 +1,19 @@
 """Full and failing disks, damaged files, too little memory: a clear word, and nothing lost that was finished."""
 
-import os
 import resource
-import subprocess
+import shutil
 import sys
+from contextlib import contextmanager
 
+import jax
 import numpy as np
 import pytest
-from bits import same
-from shell import run_here
+from shell import run, run_here
+from xarray.testing import assert_equal
 
 import superposition_jax
-from superposition_jax.engine import memory
+from superposition_jax.config import run_config
+from superposition_jax.engine import memory, segments
 from superposition_jax.engine import trainer as engine
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.storage import checkpoint as store
@@ -24,8 +26,9 @@ def whole():
     return superposition_jax.run(SWEEP)
 
 
-def fail_after(monkeypatch, writes, error):
-    """Let the disk fail after so many parts."""
+@contextmanager
+def failing_after(writes, error, words=None):
+    """In this context the disk fails after so many parts, and what runs says so."""
     write, done = store.RunStore.write, []
 
     def failing(*arguments):
@@ -33,28 +36,27 @@ def fail_after(monkeypatch, writes, error):
             raise error
         done.append(write(*arguments))
 
-    monkeypatch.setattr(store.RunStore, "write", failing)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.RunStore, "write", failing)
+        with pytest.raises(StorageError, match=words):
+            yield
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
-def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, monkeypatch, error):
-    with monkeypatch.context() as patch:
-        fail_after(patch, 1, error)
-        with pytest.raises(StorageError, match=rf"{error.strerror}; what is finished is kept, go on with: .* resume={tmp_path}"):
-            superposition_jax.run(SWEEP, directory=tmp_path)
+def test_a_disk_that_fails_is_named_and_what_is_finished_stays(whole, tmp_path, error):
+    with failing_after(1, error, rf"{error.strerror}; what is finished is kept, go on with: .* resume={tmp_path}"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
     there = superposition_jax.load(tmp_path)
     finished = there["status"] == 1
     assert 0 < int(finished.sum()) < finished.size
     np.testing.assert_array_equal(there["W"].where(finished), whole["W"].where(finished))
-    same(superposition_jax.run(SWEEP, directory=tmp_path), whole)
+    assert_equal(superposition_jax.run(SWEEP, directory=tmp_path), whole)
 
 
-def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monkeypatch, capsys):
+def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, capsys):
     """At every 1 kB, and with every kind of byte flipped."""
-    with monkeypatch.context() as patch:
-        fail_after(patch, 1, OSError(28, "No space left on device"))
-        with pytest.raises(StorageError):
-            superposition_jax.run(SWEEP, directory=tmp_path)
+    with failing_after(1, OSError(28, "No space left on device")):
+        superposition_jax.run(SWEEP, directory=tmp_path)
     (tmp_path / "parts" / "foreign.npz").write_bytes(b"not of this run")
     part = next(path for path in (tmp_path / "parts").iterdir() if path.name != "foreign.npz")
     content = part.read_bytes()
@@ -64,7 +66,7 @@ def test_a_part_cut_anywhere_is_detected_and_trained_again(whole, tmp_path, monk
     for damage in damages:
         part.write_bytes(damage)
         assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) == 0
-    same(superposition_jax.run(SWEEP, directory=tmp_path, progress=True), whole)
+    assert_equal(superposition_jax.run(SWEEP, directory=tmp_path, progress=True), whole)
     assert f"damaged  {part}: trained again" in capsys.readouterr().out
 
 
@@ -83,7 +85,7 @@ def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):
     (tmp_path / "results.nc").write_bytes(content)
     with pytest.raises(ConfigError, match=r"results\.nc: is damaged; runtime\.overwrite=true trains it again"):
         superposition_jax.run(SWEEP, directory=tmp_path)
-    same(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
 
 
 LIMITED = """
@@ -95,23 +97,16 @@ runpy.run_module("superposition_jax.run", run_name="__main__")
 """
 
 
-def command(cwd, *arguments, limit=None):
-    program = ["-c", LIMITED, *map(str, limit)] if limit else ["-m", "superposition_jax.run"]
-    run, env = [sys.executable, *program, *arguments], dict(os.environ)
-    return subprocess.run(run, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300)
-
-
 @pytest.mark.slow
 def test_a_disk_that_is_really_full(tmp_path):
     """Files may have 6 kB at most: no part fits, and the first that does not is named in one line."""
     sweep = [*SWEEP, "hydra.run.dir=out", "hydra.output_subdir=null", "runtime.keep_programs=false"]
-    done = command(tmp_path, *sweep, limit=(resource.RLIMIT_FSIZE, 6000))
-    assert done.returncode == 1
+    done = run(*sweep, cwd=tmp_path, program=[sys.executable, "-c", LIMITED, resource.RLIMIT_FSIZE, 6000], status=1)
     assert done.stderr.count("\n") == 1
     assert "File too large; what is finished is kept" in done.stderr
     assert not [*tmp_path.glob("out/parts/*")]
-    assert command(tmp_path, "resume=out").returncode == 0
-    same(superposition_jax.load(tmp_path / "out"), superposition_jax.run(SWEEP))
+    run("resume=out", cwd=tmp_path, status=0)
+    assert_equal(superposition_jax.load(tmp_path / "out"), superposition_jax.run(SWEEP))
 
 
 @pytest.mark.parametrize("place", ["/proc/out", "/dev/null/out"])
@@ -123,8 +118,6 @@ def test_a_folder_that_cannot_be_made(tmp_path, place):
 
 
 def test_a_folder_that_vanishes_is_named(tmp_path, monkeypatch):
-    import shutil
-
     write = store.RunStore.write
 
     def vanish(self, *arguments):
@@ -142,9 +135,6 @@ def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
     """The compiled program says what it takes; the free memory is pretended."""
     reports = []
     monkeypatch.setattr(memory, "free", lambda device: 4e6)
-    from superposition_jax.config import run_config
-    from superposition_jax.engine import segments
-
     experiment = run_config.load([*SWEEP, "runtime.chunk=1000"])
     [results] = engine.Trainer(experiment.groups, devices=1, chunk=1000).train(reports.append)
     shrunk = [report for report in reports if isinstance(report, segments.ChunkReduced)]
@@ -155,9 +145,6 @@ def test_rectangles_shrink_to_the_free_memory(whole, monkeypatch):
 
 @pytest.mark.slow
 def test_rectangles_halve_when_memory_runs_out(whole, monkeypatch):
-    from superposition_jax.config import run_config
-    from superposition_jax.engine import segments
-
     advance, reports = segments._advance, []
 
     def small_machine(programs, group, tile, *rest):
@@ -180,8 +167,7 @@ def test_a_chunk_that_would_die_under_a_limit_finishes(tmp_path):
     """Under this limit on addresses XLA fails with the chunk that is asked for."""
     big = ["sweep=sparsity", "sweep.axes.seed.range=100", "train=exact", "train.order=8", "train.steps=2", "figures=[]"]
     big += ["model.n_features=5", "runtime.chunk=700", "runtime.keep_programs=false", "hydra.run.dir=out", "runtime.devices=1"]
-    done = command(tmp_path, *big, limit=(resource.RLIMIT_AS, 4 * 2**30))
-    assert done.returncode == 0, done.stderr
+    done = run(*big, cwd=tmp_path, program=[sys.executable, "-c", LIMITED, resource.RLIMIT_AS, 4 * 2**30], status=0)
     assert "GiB are free" in done.stdout
     assert superposition_jax.load(tmp_path / "out")["loss"].size == 700
 
@@ -193,8 +179,6 @@ def test_results_that_do_not_fit_are_refused_before_training(monkeypatch, tmp_pa
 
 
 def test_free_memory_is_the_least_of_machine_groups_and_limits(tmp_path, monkeypatch):
-    import jax
-
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("400000\n")
     monkeypatch.setattr(memory, "_cgroups", lambda: [tmp_path])

@@ -37,9 +37,8 @@ def test_what_each_model_loses():
     for model in (linear, relu):
         np.testing.assert_allclose(model["linear_share"], 1, atol=1e-3)
         np.testing.assert_allclose(model["interaction_share"], 0, atol=1e-3)
-        np.testing.assert_allclose(
-            model["basis_loss"].sel(basis="rotated") / model["basis_loss"].sel(basis="trained"), 1, rtol=1e-4
-        )
+        rotated, trained = (model["basis_loss"].sel(basis=basis) for basis in ("rotated", "trained"))
+        np.testing.assert_allclose(rotated / trained, 1, rtol=1e-4)
     assert np.all(linear["on_level"].sel(level="not superposed") == 1)
     assert np.all(relu["on_level"].sel(level="not superposed", sparsity=slice(0.9, None)) == 0)
     trained = hidden.sel(basis="trained")

@@ -1,26 +1,22 @@
 """What users install and open: a wheel with its YAML files that runs from any folder, notebooks that run."""
 
-import os
-import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from omegaconf import OmegaConf
+from shell import run
 
 from superposition_jax.config.compose import compose, conf_dir
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def python(*arguments, cwd, **environment):
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, encoding="utf-8", timeout=600)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+python = partial(run, program=[sys.executable], status=0)
 
 
 @pytest.mark.slow
@@ -39,9 +35,9 @@ def test_wheel_has_the_configs_and_runs_elsewhere(tmp_path):
     site = tmp_path / "site"
     python("-m", "pip", "install", "--no-deps", "--target", site, wheel, cwd=tmp_path)
     path = {"PYTHONPATH": str(site)}  # before the checkout, even where that is installed as editable
-    where = python("-P", "-c", "import superposition_jax; print(superposition_jax.__file__)", cwd=tmp_path, **path)
+    where = python("-P", "-c", "import superposition_jax; print(superposition_jax.__file__)", cwd=tmp_path, **path).stdout
     assert Path(where.strip()).is_relative_to(site)
-    composed = python("-P", "-m", "superposition_jax.run", "--cfg", "job", "sweep=sparsity", cwd=tmp_path, **path)
+    composed = python("-P", "-m", "superposition_jax.run", "--cfg", "job", "sweep=sparsity", cwd=tmp_path, **path).stdout
     assert OmegaConf.to_container(OmegaConf.create(composed), resolve=True) == compose(["sweep=sparsity"])
 
 

@@ -20,9 +20,8 @@ from superposition_jax.storage.checkpoint import RunStore
 
 def contents(folder):
     """Every file with its content and times."""
-    return {
-        path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in [folder, *sorted(folder.rglob("*"))]
-    }
+    paths = [folder, *sorted(folder.rglob("*"))]
+    return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in paths}
 
 
 def rows_of(folder):
@@ -82,10 +81,8 @@ def test_who_trains_and_who_has_left(tmp_path):
         assert "go on" not in rows
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for pid, host, words in (
-        (gone.pid, platform.node(), "has left it unfinished"),
-        (os.getpid(), "elsewhere", "trains, or has left: its machine is not this one"),
-    ):
+    elsewhere = (os.getpid(), "elsewhere", "trains, or has left: its machine is not this one")
+    for pid, host, words in ((gone.pid, platform.node(), "has left it unfinished"), elsewhere):
         (folder / "state").mkdir(exist_ok=True)
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
         rows = rows_of(folder)
@@ -108,15 +105,10 @@ def test_multiruns_and_folders_of_runs(tmp_path, finished):
     assert all(text.startswith("finished, ") for text in above.values())
 
 
-def spoil(folder, name, change):
-    (folder / name).write_bytes(change((folder / name).read_bytes()))
-
-
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("results.nc", lambda content: content[:-100]),
-        ("manifest.json", lambda content: content[:-100]),
+        *((name, lambda content: content[:-100]) for name in ("results.nc", "manifest.json")),
         ("manifest.json", lambda content: b"[]"),
         ("manifest.json", lambda content: content.replace(b'"finished"', b'"running"').replace(b'"axes"', b'"other"')),
         ("manifest.json", lambda content: content.replace(b'"all"', b'"none"')),
@@ -127,7 +119,7 @@ def test_what_is_damaged_is_one_line(finished, tmp_path, name, change):
     folder.mkdir()
     for file in ("results.nc", "manifest.json"):
         (folder / file).write_bytes((finished[0] / file).read_bytes())
-    spoil(folder, name, change)
+    (folder / name).write_bytes(change((folder / name).read_bytes()))
     with pytest.raises(ConfigError, match="damaged") as refused:
         folder_commands.answer([f"info={folder}"])
     assert "\n" not in str(refused.value)

@@ -1,21 +1,13 @@
 """Hydra's other launchers and sweepers, as their users start them."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import yaml
+from shell import run
 
 import superposition_jax
 
-
-def multirun(cwd, *overrides):
-    command = [sys.executable, "-m", "superposition_jax.run", "-m", "hydra.sweep.dir=out", "figures=[]", *overrides]
-    done = subprocess.run(command, cwd=cwd, env=dict(os.environ), capture_output=True, encoding="utf-8", timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done
+MULTIRUN = ["-m", "hydra.sweep.dir=out", "figures=[]"]
 
 
 @pytest.mark.slow
@@ -23,10 +15,9 @@ def test_optuna_trains_64_trials_in_one_program(tmp_path):
     """Two batches of 64 trials; the second learns from the first, and the best is the least of all losses."""
     rate = "train.learning_rate=tag(log,interval(0.00001,0.3))"
     optuna = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=128", "hydra.sweeper.n_jobs=64", "hydra.sweeper.sampler.seed=0"]
-    done = multirun(tmp_path, *optuna, rate, "train.steps=200")
-    assert [line.split(",")[0] for line in done.stdout.splitlines() if line.startswith("program")] == [
-        "program 1/1: 64 models"
-    ] * 2
+    done = run(*MULTIRUN, *optuna, rate, "train.steps=200", cwd=tmp_path, status=0)
+    programs = [line.split(",")[0] for line in done.stdout.splitlines() if line.startswith("program")]
+    assert programs == ["program 1/1: 64 models"] * 2
     results = superposition_jax.load(tmp_path / "out")
     assert results["loss"].size == 128
     found = yaml.safe_load((tmp_path / "out" / "optimization_results.yaml").read_text())
@@ -38,10 +29,10 @@ def test_optuna_trains_64_trials_in_one_program(tmp_path):
 @pytest.mark.slow
 def test_submitit_trains_shards_that_make_one_run(tmp_path):
     sweep = ["sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=50", "runtime.chunk=7"]
-    multirun(tmp_path, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep)
+    shards = [*MULTIRUN, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep]
+    run(*shards, cwd=tmp_path, status=0)
     part = next((tmp_path / "out" / "parts").glob("1-of-3*"))
     part.unlink()  # as if that shard had died: the same line goes on
-    multirun(tmp_path, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep)
-    merged = [sys.executable, "-m", "superposition_jax.run", "merge=out"]
-    assert subprocess.run(merged, cwd=tmp_path, env=dict(os.environ)).returncode == 0
+    run(*shards, cwd=tmp_path, status=0)
+    run("merge=out", cwd=tmp_path, status=0)
     np.testing.assert_array_equal(superposition_jax.load(tmp_path / "out")["W"], superposition_jax.run(sweep)["W"])

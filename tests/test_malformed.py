@@ -14,25 +14,8 @@ from superposition_jax.errors import ConfigError
 RULES = {key: rule for key, rule in (LEAVES | RUNTIME).items() if isinstance(rule, (Choice, Integer, Number))}
 pytestmark = pytest.mark.slow
 
-NEVER = st.sampled_from(
-    [
-        "nan",
-        ".nan",
-        "inf",
-        "-inf",
-        "1e400",
-        "{a: 1}",
-        "[[1]]",
-        "'../../x'",
-        "/etc/passwd",
-        "∞",
-        "'𝟙'",
-        "日本",
-        "$(id)",
-        "'a b'",
-        "''",
-    ]
-)
+NEVER = ["nan", ".nan", "inf", "-inf", "1e400", "{a: 1}", "[[1]]", "'../../x'", "/etc/passwd", "∞", "'𝟙'", "日本"]
+NEVER += ["$(id)", "'a b'", "''"]
 """Values that no leaf of a number, a whole number or a name allows."""
 
 
@@ -40,7 +23,7 @@ NEVER = st.sampled_from(
 def bad(draw):
     """A key and a value that is not allowed for it."""
     key = draw(st.sampled_from(sorted(RULES)))
-    rule, wrong = RULES[key], NEVER
+    rule, wrong = RULES[key], st.sampled_from(NEVER)
     if isinstance(rule, Number) and np.isfinite(rule.low):
         wrong = wrong | st.floats(max_value=rule.low - 1e-3, min_value=-1e30).map(repr)
     if isinstance(rule, Number) and np.isfinite(rule.high):
@@ -76,16 +59,16 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
 @pytest.mark.parametrize(
     "given",
     [
+        *("train.steps=nan", "model.n_features=10000000000", "model.n_features=1000000", "model.n_hidden=[1]", "data.sparsity=2"),
         *(
-            "train.steps=nan",
-            "model.n_features=10000000000",
             "name='../../x'",
             "seed=∞",
             "runtime.shard=2/1",
-            "model.n_hidden=[1]",
+            "nosuch=1",
+            "sweep.axes.x.y=1",
+            "train.learning_rate='${oc.env:HOME}'",
         ),
-        *("nosuch=1", "sweep.axes.x.y=1", "data.sparsity=2", "train.learning_rate='${oc.env:HOME}'", "figures=[../../x]"),
-        *("model.n_features=1000000", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere", "runtime.devices=9999"),
+        *("figures=[../../x]", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere", "runtime.devices=9999"),
     ],
 )
 def test_the_command_refuses_with_2_and_writes_nothing(tmp_path, given):

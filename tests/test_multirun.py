@@ -25,23 +25,13 @@ def multirun(cwd, *overrides, expected=0):
 
 
 JOBS = [
-    ["data.sparsity=0.5", "model.n_hidden=2", "seed=1"],
-    ["data.sparsity=0.9", "model.n_hidden=3", "seed=2"],
-    ["data.sparsity=[0.5,0.6]", "model.n_hidden=2", "seed=3"],
-    ["data.sparsity=null", "model.n_hidden=2", "seed=3"],
-    ["name=a b", "seed=1"],
-    ["name='c=d'", "seed=1"],
-    ["name='${sweep.name}'", "seed=1"],
-    ["model=linear", "seed=1"],
-    ["model=linear", "seed=2"],
-    ["train=paper", "seed=1"],
-    ["+sweep.axes.x={path: seed, range: 3}", "seed=1"],
-    ["+sweep.axes.x={path: seed, range: 2}", "seed=1"],
-    ["model={n_hidden: 3}", "seed=1"],
-    ["model={n_hidden: 4}", "seed=1"],
-    ["hydra.job.chdir=false", "seed=1"],
-    ["hydra.job.chdir=false", "seed=2"],
-    [],
+    *(["data.sparsity=0.5", "model.n_hidden=2", "seed=1"], ["data.sparsity=0.9", "model.n_hidden=3", "seed=2"]),
+    *([f"data.sparsity={values}", "model.n_hidden=2", "seed=3"] for values in ("[0.5,0.6]", "null")),
+    *([f"name={name}", "seed=1"] for name in ("a b", "'c=d'", "'${sweep.name}'")),
+    *([given, f"seed={seed}"] for given in ("model=linear", "hydra.job.chdir=false") for seed in (1, 2)),
+    *([f"+sweep.axes.x={{path: seed, range: {count}}}", "seed=1"] for count in (3, 2)),
+    *([f"model={{n_hidden: {hidden}}}", "seed=1"] for hidden in (3, 4)),
+    *(["train=paper", "seed=1"], []),
 ]
 
 
@@ -50,10 +40,9 @@ def test_composition_is_hydras_own():
     with initialize_config_dir(conf_dir(), **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", overrides=[], run_mode=RunMode.MULTIRUN)
-        compose = Composer(loader)
-        for overrides in [*JOBS, *JOBS]:
-            ours, own = compose(master, list(overrides)), loader.load_sweep_config(master, list(overrides))
-            assert OmegaConf.to_container(ours) == OmegaConf.to_container(own), overrides
+        compose, own = Composer(loader), [loader.load_sweep_config(master, list(overrides)) for overrides in JOBS]
+        for overrides, expected in [*zip(JOBS, own, strict=True)] * 2:  # again, with what the first has left
+            assert OmegaConf.to_container(compose(master, list(overrides))) == OmegaConf.to_container(expected), overrides
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +55,8 @@ def ran(tmp_path_factory):
 
 def test_jobs_share_one_program_a_spec(ran):
     done, _ = ran
-    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("program")] == [
-        "program 1/2",
-        "program 2/2",
-    ]
+    programs = [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("program")]
+    assert programs == ["program 1/2", "program 2/2"]
 
 
 def test_every_job_has_an_ordinary_folder_with_what_a_single_run_gives(ran):

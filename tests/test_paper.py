@@ -135,14 +135,9 @@ def test_triangles_save_more_than_digons_where_features_are_denser():
     """Loss that a dimension saves, of the best of 32 seeds without noise: digons up to 1 − S about 0.64, triangles above."""
     saved = {}
     for n, density in ((2, 0.62), (2, 0.66), (3, 0.62), (3, 0.66)):
-        overrides = [
-            "train=exact",
-            f"model.n_features={n}",
-            f"model.n_hidden={n - 1}",
-            f"data.density={density}",
-            "train.steps=2000",
-        ]
-        dataset = superposition_jax.run([*overrides, "data.importance.kind=uniform", "+sweep.axes.seed={path: seed, range: 32}"])
+        overrides = ["train=exact", f"model.n_features={n}", f"model.n_hidden={n - 1}", f"data.density={density}"]
+        overrides += ["train.steps=2000", "data.importance.kind=uniform"]
+        dataset = superposition_jax.run([*overrides, "+sweep.axes.seed={path: seed, range: 32}"])
         saved[n, density] = n / (n - 1) * (1 - float(dataset["loss_relative"].min()))
     assert saved[2, 0.62] > saved[3, 0.62] + 5e-3
     assert saved[3, 0.66] > saved[2, 0.66] + 5e-3

@@ -11,8 +11,6 @@ import yaml
 from superposition_jax.config import run_config
 
 RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
-
-
 NUMBERS = {"SLURM_ARRAY_TASK_ID": 3, "JOB_COMPLETION_INDEX": 3, "SKYPILOT_NODE_RANK": 3, "SKYPILOT_NUM_NODES": 4}
 """What a cluster puts in the place of its variables."""
 

@@ -37,11 +37,8 @@ def test_one_feature_is_found_by_pursuit_whatever_w_without_parallel_columns(m):
 def test_all_decoders_are_exact_for_an_orthogonal_w():
     w, x = jnp.asarray(ortho_group.rvs(8, random_state=0), jnp.float32), sparse(8, 3, 100)
     a, c = recovery.least_squares(np.asarray(w), np.full(8, 0.3), np.full(8, 0.2))
-    for estimate in (
-        recovery.relu(w.T @ (w @ x), jnp.ones(8), jnp.zeros(8)),
-        a @ (w @ x) + c[:, None],
-        recovery.matching_pursuit(w, w @ x),
-    ):
+    by_relu = recovery.relu(w.T @ (w @ x), jnp.ones(8), jnp.zeros(8))
+    for estimate in (by_relu, a @ (w @ x) + c[:, None], recovery.matching_pursuit(w, w @ x)):
         np.testing.assert_allclose(estimate, x, atol=1e-4)
     np.testing.assert_allclose(recovery.l1(w, w @ x), x, atol=2e-3)  # a penalty of a thousandth
 
@@ -152,11 +149,8 @@ def test_l1_recovers_below_its_threshold_and_not_above():
 @pytest.mark.slow
 def test_the_table_agrees_with_the_loss():
     """The trained model's own decoder has its relative loss; errors over seeds and inputs."""
-    axes = [
-        "+sweep.axes.n_hidden={path: model.n_hidden, values: [3, 6]}",
-        "+sweep.axes.density={path: data.density, values: [0.2, 0.02]}",
-        "+sweep.axes.seed={path: seed, range: 3}",
-    ]
+    axes = ["+sweep.axes.n_hidden={path: model.n_hidden, values: [3, 6]}", "+sweep.axes.seed={path: seed, range: 3}"]
+    axes += ["+sweep.axes.density={path: data.density, values: [0.2, 0.02]}"]
     dataset = superposition_jax.run([*GIVEN, *axes])
     relu = dataset["recovery_error"].sel(recovery_matrix="trained", recovery_decoder="relu")
     np.testing.assert_allclose(relu.mean("seed"), dataset["loss_relative"].mean("seed"), rtol=0.2, atol=0.005)

@@ -1,23 +1,18 @@
 """Measures of hidden activations against closed forms."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from superposition_jax.core import data, model
+from superposition_jax.core import model
 from superposition_jax.experiments.hierarchy import numeric as representation
 from superposition_jax.types import Batch, Spec
 
 N, M = 6, 4
-
-
 DESCRIBE = jax.jit(representation.describe, static_argnames="spec")
-
-
-def batch_of(numbers, p=0.3, points=2**14, **fields):
-    spec = Spec(N, M, batch_size=points, **fields)
-    return data.sampler(numbers(spec, density=np.full(N, p)), spec=spec)(jax.random.key(1))
 
 
 def describe(numbers, params, p=0.3, **fields):
@@ -60,23 +55,24 @@ def test_half_of_a_signed_feature_is_decomposable_but_not_linear(numbers, p):
     np.testing.assert_allclose(measures["interaction_share"][0], 0, atol=1e-4)
 
 
-def test_interactions_of_two_bits_have_their_closed_form(numbers):
+def test_interactions_of_two_bits_have_their_closed_form(numbers, sample):
     """h = ReLU(x_0 − x_1) = x_0 (1 − x_1): Var h = pq (1 − pq), of which q²·pq and p²·pq are single features'."""
     p = 0.4
     spec = Spec(N, 1, hidden_activation="relu", law="binary", batch_size=2**16, estimator="iid")
     hparams = numbers(spec, density=np.full(N, p))
-    batch, other = (data.sampler(hparams, spec=spec)(jax.random.key(k)) for k in (1, 2))
+    batch, other = (sample(hparams, jax.random.key(k), spec=spec) for k in (1, 2))
     params = {"W": jnp.zeros((1, N)).at[0, :2].set(jnp.array([1.0, -1.0])), "b": jnp.zeros(N)}
-    variances, rest = representation.first_order(lambda x: model.forward(params, x, spec=spec)[0], batch, other.x)
+    hidden = partial(model.forward, params, spec=spec)
+    variances, rest = jax.jit(partial(representation.first_order, lambda x: hidden(x)[0]))(batch, other.x)
     q = 1 - p
     np.testing.assert_allclose(variances[0, :3], [p * q**3, q * p**3, 0], atol=4 / 2**8 * p * q)
     np.testing.assert_allclose(rest, (p * q) ** 2, atol=4 / 2**8 * p * q)
 
 
-def test_neurons_of_one_feature_know_its_activity_and_shared_ones_less(numbers):
-    batch = batch_of(numbers)
-    on = batch_of(numbers).x != 0
-    p = np.asarray(on @ batch.weight)[:M]
+def test_neurons_of_one_feature_know_its_activity_and_shared_ones_less(numbers, sample):
+    spec = Spec(N, M, batch_size=2**14)
+    batch = sample(numbers(spec, density=np.full(N, 0.3)), jax.random.key(1), spec=spec)
+    p = ((np.asarray(batch.x) != 0) @ np.asarray(batch.weight))[:M]
     bits = -p * np.log2(p) - (1 - p) * np.log2(1 - p)
     information, share = jax.jit(representation.information), jax.jit(representation.information_share)
     np.testing.assert_allclose(np.diagonal(information(batch.x[:M], batch)), bits, rtol=1e-4)

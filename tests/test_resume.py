@@ -1,17 +1,17 @@
 """A run that is stopped, killed, or started twice gives what it would have given, or says what is wrong."""
 
 import json
-import os
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bits import same
+from shell import forked, run, start
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax import version
@@ -19,9 +19,11 @@ from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
+from superposition_jax.storage.checkpoint import holders
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
+LONG = [*SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024"]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,9 @@ def whole():
     return superposition_jax.run([*SWEEP, *OFTEN])
 
 
-def stop_after(monkeypatch, count):
-    """Ask to stop after so many segments, as a signal does."""
+@contextmanager
+def stopped_after(count):
+    """What runs in this context is asked to stop after so many segments, as a signal does."""
     asked, advance = [], segments._advance
 
     def counted(programs, group, tile, report, store, start):
@@ -41,38 +44,36 @@ def stop_after(monkeypatch, count):
 
         return advance(programs, group, tile, told, store, start)
 
-    monkeypatch.setattr(segments, "_advance", counted)
-    monkeypatch.setattr(stopping, "asked", lambda: len(asked) == count)
-
-    def check():
+    def stop_if_asked():
         if len(asked) == count:
             raise stopping.Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr(stopping, "stop_if_asked", check)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "_advance", counted)
+        patch.setattr(stopping, "asked", lambda: len(asked) == count)
+        patch.setattr(stopping, "stop_if_asked", stop_if_asked)
+        with pytest.raises(stopping.Stopped):
+            yield
 
 
 @pytest.mark.parametrize("count", [1, 3, 6, 7, 12])
-def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, monkeypatch, count):
-    with monkeypatch.context() as patch:
-        stop_after(patch, count)
-        with pytest.raises(stopping.Stopped):
-            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, count):
+    with stopped_after(count):
+        superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"
-    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
     assert not (tmp_path / "parts").exists()
     assert not (tmp_path / "state").exists()
 
 
-def test_a_damaged_state_is_not_used(whole, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        stop_after(patch, 3)
-        with pytest.raises(stopping.Stopped):
-            superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+def test_a_damaged_state_is_not_used(whole, tmp_path):
+    with stopped_after(3):
+        superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     [state] = (tmp_path / "state").glob("*.npz")
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 4
     state.write_bytes(content)
-    same(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+    assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
 
 
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path, capsys):
@@ -118,12 +119,6 @@ def test_a_run_may_go_on_with_other_tables_but_not_with_other_training():
     assert decisive["version of source"] == version.digest(version.TRAINING)
 
 
-def start(folder, *arguments, environment=None, **given):
-    command = [sys.executable, "-m", "superposition_jax.run", *arguments, *([f"hydra.run.dir={folder}"] if folder else [])]
-    env = {**os.environ, **(environment or {})}
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **given)
-
-
 def until(condition, process):
     while not condition() and process.poll() is None:
         time.sleep(0.005)
@@ -134,7 +129,7 @@ def until(condition, process):
 def test_a_signal_stops_with_its_status_and_the_command_that_goes_on(tmp_path, number, status):
     sweep = [*SWEEP, *OFTEN, "train.steps=4000", "train.batch_size=1024"]
     folder, alone = tmp_path / "run", tmp_path / "alone"
-    process = start(folder, *sweep)
+    process = start(*sweep, f"hydra.run.dir={folder}")
     until(lambda: [*folder.glob("state/*.npz")], process)
     asked = time.perf_counter()
     process.send_signal(number)
@@ -144,15 +139,14 @@ def test_a_signal_stops_with_its_status_and_the_command_that_goes_on(tmp_path, n
     again = f"python -m superposition_jax.run resume={folder}"
     assert again in told
     assert complaint == ""
-    resumed = start(None, f"resume={folder}")
-    assert "before" in resumed.communicate(timeout=300)[0]
-    start(alone, *sweep).communicate(timeout=300)
-    same(superposition_jax.load(folder), superposition_jax.load(alone))
+    assert "before" in run(f"resume={folder}").stdout
+    run(*sweep, f"hydra.run.dir={alone}")
+    assert_equal(superposition_jax.load(folder), superposition_jax.load(alone))
 
 
 @pytest.mark.slow
 def test_a_second_signal_stops_at_once_and_loses_no_part(tmp_path):
-    process = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024", "sweep.axes.seed.range=50")
+    process = start(*LONG, "sweep.axes.seed.range=50", f"hydra.run.dir={tmp_path}")
     until(lambda: [*tmp_path.glob("parts/*.npz")], process)
     parts = {path.name for path in tmp_path.glob("parts/*.npz")}
     process.send_signal(signal.SIGINT)
@@ -169,37 +163,39 @@ def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
     kills, runs, source = 0, 0, random.Random(0)
     sweep = [*SWEEP, *OFTEN, "train.steps=1500", "train.batch_size=512"]
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    start(tmp_path / "alone", *sweep, environment=environment).communicate(timeout=300)
+    run(*sweep, f"hydra.run.dir={tmp_path / 'alone'}", status=0, **environment)
     alone = superposition_jax.load(tmp_path / "alone")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline"])
     while kills < 50:
-        folder, here = tmp_path / f"run{runs}", 0
-        while True:
-            process = start(folder, *sweep, environment=environment)
-            until(lambda: (folder / "state").exists(), process)  # noqa: B023
-            try:
-                process.wait(timeout=source.uniform(0.0, 1.2) if here < 12 else 300)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                kills, here = kills + 1, here + 1
-            told = process.communicate()
-            if process.returncode == 0:
+        folder = tmp_path / f"run{runs}"
+        for patience in (*(source.uniform(0.0, 0.6) for _ in range(12)), 300):
+            process = context.Process(target=forked, args=([*sweep, f"hydra.run.dir={folder}"], environment))
+            process.start()
+            while process.exitcode is None and f"process {process.pid} on " not in str(holders(folder)):
+                time.sleep(0.005)
+            process.join(timeout=patience)
+            process.kill()
+            process.join()
+            if process.exitcode == 0:
                 break
-            assert process.returncode == -signal.SIGKILL, told
-        same(superposition_jax.load(folder), alone)
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
+        assert_equal(superposition_jax.load(folder), alone)
         runs += 1
     tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")
 
 
 @pytest.mark.slow
 def test_two_processes_in_one_folder(tmp_path):
-    first = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024")
+    first = start(*LONG, f"hydra.run.dir={tmp_path}")
     until(lambda: [*tmp_path.glob("state/*.npz")], first)
-    _, complaint = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024").communicate(timeout=100)
+    complaint = run(*LONG, f"hydra.run.dir={tmp_path}").stderr
     assert f"process {first.pid} on " in complaint
     assert complaint.count("\n") == 1
     first.kill()
     first.communicate()
-    goes_on = start(tmp_path, *SWEEP, *OFTEN, "train.steps=20000", "train.batch_size=1024")
+    goes_on = start(*LONG, f"hydra.run.dir={tmp_path}")
     line = goes_on.stdout.readline() + goes_on.stdout.readline()
     assert f"process {first.pid} on " in line
     assert "going on" in line
@@ -217,7 +213,7 @@ def test_a_run_that_died_while_it_drew_is_drawn_without_training(whole, tmp_path
         with pytest.raises(ZeroDivisionError):
             superposition_jax.run(draws, directory=tmp_path)
     monkeypatch.setattr(segments, "_advance", lambda *_: 1 / 0)
-    same(superposition_jax.run(draws, directory=tmp_path), whole)
+    assert_equal(superposition_jax.run(draws, directory=tmp_path), whole)
     assert (tmp_path / "figures" / "summary.png").exists()
     assert not (tmp_path / "parts").exists()
 
@@ -228,31 +224,20 @@ def test_a_multirun_goes_on_and_refuses_others(tmp_path):
     long = [*OFTEN, "model.n_features=5", "train.steps=15000", "train.batch_size=1024", "figures=[]"]
     jobs = ["-m", "data.sparsity=0.5,0.9", "seed=range(12)", *long, "runtime.chunk=1"]
 
-    def multirun(folder, *more):
-        process = start(None, *jobs, f"hydra.sweep.dir={folder}", *more)
-        return process, lambda: process.communicate(timeout=300)
-
-    multirun(tmp_path / "alone")[1]()
+    run(*jobs, f"hydra.sweep.dir={tmp_path / 'alone'}", status=0)
     folder = tmp_path / "stopped"
-    first, wait = multirun(folder)
+    jobs += [f"hydra.sweep.dir={folder}"]
+    first = start(*jobs)
     until(lambda: [*folder.glob("unfinished/*/parts/*.npz")], first)
-    second, told = multirun(folder)
-    assert f"process {first.pid} on " in told()[1]
-    assert second.returncode == 2
+    assert f"process {first.pid} on " in run(*jobs, status=2).stderr
     first.send_signal(signal.SIGTERM)
-    assert f"the same command with hydra.sweep.dir={folder}" in wait()[0]
+    assert f"the same command with hydra.sweep.dir={folder}" in first.communicate(timeout=300)[0]
     assert first.returncode == 143
     parts = [*folder.glob("unfinished/*/parts/*.npz")]
     assert parts
-    other, told = multirun(folder, "train.steps=3000")
-    assert "train.steps = 15000 there, 3000 here" in told()[1]
-    assert other.returncode == 2
+    assert "train.steps = 15000 there, 3000 here" in run(*jobs, "train.steps=3000", status=2).stderr
     assert parts == [*folder.glob("unfinished/*/parts/*.npz")]
-    again, told = multirun(folder)
-    assert "steps before" in told()[0]
-    assert again.returncode == 0
-    same(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
+    assert "steps before" in run(*jobs, status=0).stdout
+    assert_equal(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
     assert not (folder / "unfinished").exists()
-    finished, told = multirun(folder)
-    assert "has results" in told()[1]
-    assert finished.returncode == 2
+    assert "has results" in run(*jobs, status=2).stderr

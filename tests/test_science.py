@@ -1,9 +1,11 @@
-"""What training must find: closed forms within their error, and the failures that a bad start would bring."""
+"""What training must find: closed forms within their error, no failures of a bad start, and the published recipe's losses."""
 
 import numpy as np
 import pytest
 
 import superposition_jax
+from benchmarks import peers
+from benchmarks.settings import PROBLEMS
 
 
 def test_the_linear_model_keeps_exactly_the_most_important_features():
@@ -38,13 +40,20 @@ def test_dense_features_get_a_dimension_each_and_sparse_ones_share():
 @pytest.mark.slow
 def test_a_wide_dense_model_has_no_dead_outputs_and_the_least_loss():
     """n=400, m=30, I=1: (1 − m/n)/12 a feature. With b = 0 and textbook Xavier about 50 outputs die for ever."""
-    ds = superposition_jax.run(
-        [
-            *("model.n_features=400", "model.n_hidden=30", "data.importance.kind=uniform"),
-            *("train.steps=3000", "train.learning_rate=0.01", "+sweep.axes.seed={path: seed, range: 3}"),
-        ]
-    )
+    given = ["model.n_features=400", "model.n_hidden=30", "data.importance.kind=uniform", "train.steps=3000"]
+    ds = superposition_jax.run([*given, "train.learning_rate=0.01", "+sweep.axes.seed={path: seed, range: 3}"])
     np.testing.assert_array_equal(ds["dead_outputs"], 0)
     excess = ds["loss"].mean().item() / 400 / ((1 - 30 / 400) / 12) - 1
     assert -0.001 < excess < 0.01
     np.testing.assert_allclose(ds["dimensionality"].sum("feature"), 30, rtol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", ["n=20, m=5", "n=80, m=20"])
+def test_the_fast_recipe_ends_no_higher_than_the_published(problem):
+    """Median over 16 seeds, at each of the seven sparsities, within two standard errors. Slow runs are kept in published.json."""
+    losses = superposition_jax.run(PROBLEMS[problem].overrides("fast"))["loss"].values
+    assert losses.shape == (7, 16)
+    found = peers.losses(problem, losses)
+    excess = (np.array(found["ratio"]) - 1) / np.array(found["error"])
+    assert np.all((excess < 2) | (np.array(found["ratio"]) < 1.001)), found

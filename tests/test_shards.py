@@ -2,25 +2,21 @@
 
 import hashlib
 import io
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from bits import same
+from shell import run, start
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax.command import shards
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
 
-SWEEP = [
-    *("sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"),
-    "+sweep.axes.m={path: model.n_hidden, values: [2, 3]}",
-]
+SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"]
+SWEEP += ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}"]
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +38,15 @@ def test_shards_in_any_order_are_one_run_bit_for_bit(whole, folder):
     assert 0 < there.sum() < there.size
     np.testing.assert_array_equal(partial["W"].where(there), whole["W"].where(there))
     superposition_jax.run([*SWEEP, "runtime.shard=1/3"], directory=folder)
-    same(shards.merge(folder), whole)
-    same(superposition_jax.load(folder), whole)
+    assert_equal(shards.merge(folder), whole)
+    assert_equal(superposition_jax.load(folder), whole)
 
 
 def test_missing_and_unfinished_shards_are_named(folder):
     part = next((folder / "parts").glob("0-of-3*"))
     part.unlink()
-    with pytest.raises(
-        ConfigError, match=r"\d+ of 56 models are missing: shard 0/3 has \d+ of its 19, shard 1/3 has 0 of its 18"
-    ):
+    words = r"\d+ of 56 models are missing: shard 0/3 has \d+ of its 19, shard 1/3 has 0 of its 18"
+    with pytest.raises(ConfigError, match=words):
         shards.merge(folder)
     assert not (folder / "results.nc").exists()
 
@@ -65,7 +60,7 @@ def test_damaged_parts_are_named_and_trained_again(whole, folder):
             shards.merge(folder)
     for index in (0, 1):
         superposition_jax.run([*SWEEP, f"runtime.shard={index}/3"], directory=folder)
-    same(shards.merge(folder), whole)
+    assert_equal(shards.merge(folder), whole)
 
 
 def test_what_is_there_is_not_trained_again(folder, capsys):
@@ -137,18 +132,14 @@ def test_a_part_does_not_grow_with_the_sweep(tmp_path):
     assert sizes[1] <= sizes[0] + 100
 
 
-def command(folder, *arguments):
-    return [sys.executable, "-m", "superposition_jax.run", *arguments, *([f"hydra.run.dir={folder}"] if folder else [])]
-
-
 @pytest.mark.slow
 def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path):
     """Four processes side by side, of which one dies by SIGKILL after its first part, as the command does it."""
     sweep = [*SWEEP, "sweep.axes.seed.range=16", "train.steps=400", "runtime.devices=1"]
-    run = {"env": dict(os.environ, XDG_CACHE_HOME=str(tmp_path)), "timeout": 300, "check": True, "capture_output": True}
-    subprocess.run(command(tmp_path / "one", *sweep), **run)
-    folder = tmp_path / "four"
-    started = [subprocess.Popen(command(folder, *sweep, f"runtime.shard={k}/4"), env=run["env"]) for k in range(4)]
+    folder, environment = tmp_path / "four", {"XDG_CACHE_HOME": str(tmp_path)}
+    run(*sweep, f"hydra.run.dir={tmp_path / 'one'}", status=0, **environment)
+    sweep += [f"hydra.run.dir={folder}"]
+    started = [start(*sweep, f"runtime.shard={k}/4", **environment) for k in range(4)]
     try:
         victim = started[1]
         while not [*folder.glob("parts/1-of-4*")] and victim.poll() is None:
@@ -158,9 +149,8 @@ def test_a_killed_shard_that_is_run_again_gives_what_one_process_gives(tmp_path)
     finally:
         for process in started:
             process.kill()
-    refused = subprocess.run(command(None, f"merge={folder}"), capture_output=True, encoding="utf-8", env=run["env"])
-    assert refused.returncode == 2
-    assert "shard 1/4 has" in refused.stderr
-    subprocess.run(command(folder, *sweep, "runtime.shard=1/4"), **run)
-    subprocess.run(command(None, f"merge={folder}"), **run)
-    same(superposition_jax.load(tmp_path / "one"), superposition_jax.load(folder))
+            process.communicate()
+    assert "shard 1/4 has" in run(f"merge={folder}", status=2).stderr
+    run(*sweep, "runtime.shard=1/4", status=0, **environment)
+    run(f"merge={folder}", status=0)
+    assert_equal(superposition_jax.load(tmp_path / "one"), superposition_jax.load(folder))

@@ -50,13 +50,14 @@ def test_without_superposition_the_error_is_its_closed_form(density, numbers):
     """Independent neurons: Σ I_i Var a_i of those that are not kept. Within four standard errors of 16 estimates."""
     hparams = numbers(SPEC, density=np.full(12, density))
     terms = np.asarray(hparams.importance) * (density / 3 - density**2 / 4)
-    u = simulation.network(random.key(0), hparams, spec=SPEC).u
+    u = jax.jit(partial(simulation.network, spec=SPEC))(random.key(0), hparams).u
+    dedicated = jax.jit(lambda spread: simulation.dedicated(u, spread, 4))
     draw = data.sampler(hparams, spec=SPEC)
     spreads = jax.jit(jax.vmap(lambda seed: simulation.covariance(draw(random.key(seed)))))(jnp.arange(16))
-    estimates = np.array([simulation.dedicated(u, spread, 4) for spread in spreads])
+    estimates = np.array([dedicated(spread) for spread in np.asarray(spreads)])
     assert abs(estimates.mean() - terms[4:].sum()) < 4 * estimates.std(ddof=1) / 4
-    spread = jnp.diag(terms / np.asarray(hparams.importance))
-    np.testing.assert_allclose(simulation.dedicated(u, spread, 4), terms[4:].sum(), rtol=1e-5)
+    spread = np.diag(terms / np.asarray(hparams.importance))
+    np.testing.assert_allclose(dedicated(spread), terms[4:].sum(), rtol=1e-5)
 
 
 def test_errors_are_those_of_their_definitions():

@@ -8,21 +8,20 @@ import psutil
 import pytest
 
 import superposition_jax
+from superposition_jax.config import run_config
+from superposition_jax.config.compose import compose
 from superposition_jax.storage import checkpoint as store
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, tell):
+def test_two_hundred_runs_keep_no_memory_and_no_programs(tmp_path, monkeypatch, tell):
     """Memory and live programs after 200 runs against those after 40, with three Specs in turn, some of which write."""
     process, found = psutil.Process(), {}
+    monkeypatch.setattr(run_config, "compose", compose)  # Hydra's own
     for number in range(1, 201):
-        sweep = [
-            "model.n_features=5",
-            f"model.n_hidden={1 + number % 3}",
-            "train.steps=20",
-            "+sweep.axes.seed={path: seed, range: 4}",
-        ]
-        superposition_jax.run([*sweep, "figures=[]"], directory=tmp_path / str(number) if number % 10 == 0 else None)
+        sweep = ["model.n_features=5", f"model.n_hidden={1 + number % 3}", "train.steps=20", "figures=[]"]
+        sweep += ["+sweep.axes.seed={path: seed, range: 4}"]
+        superposition_jax.run(sweep, directory=tmp_path / str(number) if number % 10 == 0 else None)
         if number in (40, 200):
             gc.collect()
             found[number] = process.memory_info().rss, len(jax.devices()[0].client.live_executables())
@@ -51,14 +50,8 @@ def test_saving_takes_less_than_two_percent(tmp_path, monkeypatch, tell):
     for name in ("write", "save_state", "__enter__", "remove"):
         monkeypatch.setattr(store.RunStore, name, timed(getattr(store.RunStore, name)))
     began = time.perf_counter()
-    sweep = [
-        "sweep=sparsity",
-        "sweep.axes.seed.range=100",
-        "train=paper",
-        "train.steps=1000",
-        "figures=[]",
-        "runtime.save_every=2",
-    ]
+    sweep = ["sweep=sparsity", "sweep.axes.seed.range=100", "train=paper", "train.steps=1000", "figures=[]"]
+    sweep += ["runtime.save_every=2"]
     superposition_jax.run(sweep, directory=tmp_path)
     share = sum(spent) / (time.perf_counter() - began)
     tell(f"saving takes {share:.2%} of {time.perf_counter() - began:.0f} s, in {len(spent)} calls")

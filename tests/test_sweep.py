@@ -44,10 +44,8 @@ def test_tiles_cover_any_part_of_a_group(data):
 @given(counts=st.lists(st.integers(1, 30), min_size=1, max_size=4), shards=st.integers(1, 20))
 @settings(max_examples=100, deadline=None)
 def test_shards_have_every_model_once_and_cost_about_the_same(counts, shards):
-    groups = [
-        Group(Spec(n_features=2, n_hidden=1, steps=10 * (k + 1)), None, np.arange(count) % 3, np.arange(count))
-        for k, count in enumerate(counts)
-    ]
+    specs = [Spec(n_features=2, n_hidden=1, steps=10 * (k + 1)) for k in range(len(counts))]
+    groups = [Group(spec, None, np.arange(k) % 3, np.arange(k)) for spec, k in zip(specs, counts, strict=True)]
     by_shard = [shard_places(groups, index, shards) for index in range(shards)]
     for number, group in enumerate(groups):
         assert sorted(np.concatenate([places[number] for places in by_shard])) == [*range(len(group.points))]
@@ -76,12 +74,8 @@ def test_every_device_has_something_to_do():
 
 
 def test_points_run_through_the_last_axis_first_and_zipped_axes_together():
-    axes = (
-        Axis("a", "model.n_hidden", (2, 3), "a"),
-        Axis("b", "data.sparsity", (0.1, 0.2, 0.3), "z"),
-        Axis("c", "train.learning_rate", (1.0, 2.0, 3.0), "z"),
-        Axis("d", "seed", (0, 1), "d"),
-    )
+    axes = (Axis("a", "model.n_hidden", (2, 3), "a"), Axis("b", "data.sparsity", (0.1, 0.2, 0.3), "z"))
+    axes += (Axis("c", "train.learning_rate", (1.0, 2.0, 3.0), "z"), Axis("d", "seed", (0, 1), "d"))
     grid = Grid(axes)
     assert grid.sizes == {"a": 2, "z": 3, "d": 2}
     codes = np.stack([grid.codes(axis) for axis in axes])

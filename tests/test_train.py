@@ -50,17 +50,17 @@ def test_optimizers_are_optaxs(name, reference, numbers):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("schedule", "shape"),
-    [("constant", lambda t: 1 + 0 * t), ("linear", lambda t: 1 - t), ("cosine", lambda t: np.cos(np.pi * t / 2) ** 2)],
-)
-def test_schedules_warm_up_then_fall_to_the_final_rate(schedule, shape, numbers):
+SHAPES = {"constant": lambda t: 1 + 0 * t, "linear": lambda t: 1 - t, "cosine": lambda t: np.cos(np.pi * t / 2) ** 2}
+
+
+@pytest.mark.parametrize("schedule", SHAPES)
+def test_schedules_warm_up_then_fall_to_the_final_rate(schedule, numbers):
     spec = replace(SPEC, schedule=schedule, steps=100)
     hparams = numbers(spec, learning_rate=0.3, warmup=0.2, final_rate=0.1)
     rates = np.array([optimizer.learning_rate(hparams, jnp.asarray(step), spec=spec) for step in range(0, 101, 5)])
     step = np.arange(0, 101, 5)
     after = np.clip((step / 100 - 0.2) / 0.8, 0, 1)
-    np.testing.assert_allclose(rates, 0.3 * (0.1 + 0.9 * shape(after)) * np.minimum((step + 1) / 20, 1), rtol=1e-4)
+    np.testing.assert_allclose(rates, 0.3 * (0.1 + 0.9 * SHAPES[schedule](after)) * np.minimum((step + 1) / 20, 1), rtol=1e-4)
 
 
 def test_where_a_run_is_cut_changes_no_bit(numbers):
@@ -76,10 +76,8 @@ def test_slices_change_nothing_but_rounding(estimator, numbers):
     state = train.init_state(key, hparams, spec=spec)
     sliced = jax.jit(partial(train.train_steps, spec=spec, slices=4))(key, hparams, state, spec.steps)
     whole = run(key, hparams, spec)
-    for a, b in zip(
-        jax.tree.leaves((sliced.params, sliced.history)), jax.tree.leaves((whole.params, whole.history)), strict=True
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    pairs = ((sliced.params, whole.params), (sliced.history, whole.history))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *zip(*pairs, strict=True))
 
 
 def test_mean_reduction_is_the_same_loss_scaled_for_the_optimizer(numbers):
@@ -131,11 +129,11 @@ def test_diverged_models_stop_at_their_last_finite_state(rate, numbers):
     assert run(jax.random.key(0), numbers(SPEC), SPEC).diverged_at == -1
 
 
-def test_features_without_importance_get_no_gradient(numbers):
+def test_features_without_importance_get_no_gradient(numbers, sample):
     hparams = numbers(SPEC, importance=[1, 1, 0, 1, 0, 1])
-    params = model.init(jax.random.key(0), hparams, spec=SPEC)
-    batch = data.sampler(hparams, spec=SPEC)(jax.random.key(1))
-    grads = jax.grad(objective.loss, argnums=1)(hparams, params, batch, spec=SPEC)
+    params = jax.jit(partial(model.init, spec=SPEC))(jax.random.key(0), hparams)
+    batch = sample(hparams, jax.random.key(1), spec=SPEC)
+    grads = jax.jit(jax.grad(partial(objective.loss, spec=SPEC), argnums=1))(hparams, params, batch)
     np.testing.assert_array_equal(grads["b"][np.array([2, 4])], 0)
     assert np.all(grads["b"][np.array([0, 1, 3, 5])] != 0)
 
@@ -145,10 +143,11 @@ def test_features_without_importance_get_no_gradient(numbers):
 def test_dropping_everything_costs_the_closed_form(n, density, numbers):
     """I (p/3 − p²/4) a feature, and nothing more for features that are represented alone: the paper's candidate losses."""
     spec = Spec(n_features=n, n_hidden=1)
-    hparams = numbers(spec, density=[density] * n)
+    hparams, evaluate = numbers(spec, density=[density] * n), jax.jit(partial(evaluation.evaluate, spec=spec))
     for kept in (0, 1):
-        params = {"W": jnp.zeros((1, n)).at[0, :kept].set(1.0), "b": jnp.full(n, density / 2).at[:kept].set(0.0)}
-        found = evaluation.evaluate(hparams, params, spec=spec)
+        dropped = np.arange(n) >= kept
+        params = {"W": np.where(dropped, 0, np.ones((1, n), np.float32)), "b": np.where(dropped, np.float32(density / 2), 0)}
+        found = evaluate(hparams, params)
         expected = 0.7 ** np.arange(kept, n) @ np.full(n - kept, density / 3 - density**2 / 4)
         assert abs(found["loss"] - expected) <= 4.5 * found["loss_stderr"] + 1e-4 * expected
         everything = 0.7 ** np.arange(n) @ np.full(n, density / 3 - density**2 / 4)
@@ -163,10 +162,8 @@ def test_dead_outputs_are_those_that_no_corner_of_the_inputs_turns_on(law, numbe
     corners = np.array([*itertools.product(*([low, high] if on else [0, low, high] for on in always))], np.float32).T
     hparams, found = numbers(spec, density=np.where(always, 1.0, 0.2)), []
     for seed in range(8):
-        params = {
-            "W": jax.random.normal(jax.random.key(seed), (2, 5)),
-            "b": 3 * jax.random.normal(jax.random.key(100 + seed), (5,)) - 2,
-        }
+        params = {"W": jax.random.normal(jax.random.key(seed), (2, 5))}
+        params |= {"b": 3 * jax.random.normal(jax.random.key(100 + seed), (5,)) - 2}
         dead = np.all(np.asarray(model.forward(params, jnp.asarray(corners), spec=spec)[1]) == 0, axis=1).sum()
         assert evaluation.dead_outputs(hparams, params, spec=spec) == dead
         found.append(dead)
