@@ -52,11 +52,9 @@ from superposition_jax.types import Measure
 targets.TARGETS["negative"] = targets.Target(lambda x: -x, meaning="y = −x")
 objective.PENALTIES["nothing"] = lambda h: 0 * h.sum(axis=0)
 
-
 def largest_norm(w):
     "A table and a measure."
     return geometry.feature_norm(w).max()
-
 
 geometry.MEASURES[largest_norm] = Measure((), "max of the norms")
 extend.TABLES["largest_norm"] = Table("mine", {})

@@ -24,7 +24,6 @@ from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 
 SMALL = {"steps": 40, "curve_points": 5, "batch_size": 32, "snapshots": 12}
-"""Replacements in the `train` of an experiment's config."""
 
 
 def configs(key, name):
@@ -56,9 +55,7 @@ def shrunk(composed, *, several, seeds):
 
 def two_values(axis):
     """An axis with its first and last value alone."""
-    if "values" in axis:
-        return axis | {"values": [axis["values"][0], axis["values"][-1]]}
-    return axis | {"num": 2}
+    return axis | ({"values": [axis["values"][0], axis["values"][-1]]} if "values" in axis else {"num": 2})
 
 
 @cache
@@ -91,9 +88,7 @@ def holds_what_it_declares(name, dataset, trainer):
     whole = tables.add(dataset, [name], trainer)
     declared, sweep = TABLES[name].variables, dataset["status"].dims
     added = {str(v): whole[v] for v in whole.data_vars if v not in dataset}
-    missing = declared.keys() - added.keys()
-    assert added.keys() <= declared.keys()
-    assert all(declared[v].optional for v in missing), missing
+    assert {v for v, variable in declared.items() if not variable.optional} <= added.keys() <= declared.keys()
     ok = whole["status"] == STATUS.index("ok")
     for variable, values in added.items():
         meaning, dims, per, nan, _ = declared[variable]
@@ -108,12 +103,10 @@ def holds_what_it_declares(name, dataset, trainer):
 
 def has_data(artist):
     """Whether an artist of a panel shows a finite number."""
-    if hasattr(artist, "get_xydata"):
-        return np.isfinite(artist.get_xydata()).all(axis=1).any()
+    if points := getattr(artist, "get_offsets" if isinstance(artist, PathCollection) else "get_xydata", None):
+        return np.isfinite(points()).all(axis=1).any()
     if getattr(artist, "get_array", lambda: None)() is not None:
         return np.isfinite(np.ma.filled(np.ma.asarray(artist.get_array(), float), np.nan)).any()
-    if isinstance(artist, PathCollection):
-        return np.isfinite(artist.get_offsets()).all(axis=1).any()
     paths = artist.get_paths() if hasattr(artist, "get_paths") else [artist.get_path()]
     return any(np.isfinite(path.vertices).all(axis=1).any() for path in paths)
 
@@ -147,8 +140,7 @@ def test_every_folder_declares_itself_once():
     assert folders == {*FOLDERS}
     for key, registry in (("tables", TABLES), ("figures", FIGURES)):
         names = [name for experiment in EXPERIMENTS.values() for name in getattr(experiment, key)]
-        assert len(names) == len({*names})
-        assert {*names} <= registry.keys()
+        assert len(names) == len({*names} & registry.keys())
     variables = [name for experiment in EXPERIMENTS.values() for table in experiment.tables.values() for name in table.variables]
     assert len(variables) == len({*variables})
     streams = [experiment.stream for experiment in EXPERIMENTS.values() if experiment.stream is not None]
@@ -225,7 +217,6 @@ from superposition_jax import extend
 def halves(dataset, trainer):
     return {"half": dataset["loss"].values.ravel() / 2, **({"quarter": [0]} if dataset.sizes["hidden"] > 1 else {})}
 
-
 def lacks(specs, grid):
     return None if specs[0].n_features == 2 else "needs two features"
 
@@ -248,9 +239,3 @@ def test_a_user_s_table_may_declare_itself(tmp_path, monkeypatch):
         run_config.load([*given, "+sweep.axes.half={path: seed, range: 2}"])
     with pytest.raises(ValueError, match="halving: its table has quarter, which is not declared"):
         superposition_jax.run([*given, "model.n_hidden=2"])
-
-
-def test_all_that_a_sweep_lacks_is_said():
-    lacks = r"recovery needs model.activation = relu and needs data.sets.kind = independent$"
-    with pytest.raises(ConfigError, match=lacks):
-        run_config.load(["tables=[recovery]", "model.activation=identity", "data.sets={kind: correlated, sizes: 2}"])

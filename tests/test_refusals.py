@@ -61,6 +61,7 @@ REFUSED = [
     (["tables=[packing]", "model.n_features=2000"], ["tables", "packing", "up to 1024"]),
     *((["data.values.law=signed", f"tables=[{name}]"], ["tables", name, "not negative"]) for name in DECODERS),
     (["tables=[recovery]", "model=linear"], ["tables", "recovery", "model.activation = relu"]),
+    (["tables=[recovery]", "model=linear", "data.sets={kind: correlated, sizes: 2}"], ["relu and needs data.sets.kind = ind"]),
     (["tables=[recovery]", "figures=[recovery]"], ["figures", "recovery", "data.density"]),
     (["tables=[crossing]"], ["tables", "crossing", "n_features = 5"]),
     (["tables=[asymmetry]"], ["tables", "asymmetry", "untied"]),

@@ -16,13 +16,11 @@ import json
 
 from superposition_jax import trackers
 
-
 def mine(sweep):
     """Lines of JSON."""
     with open("log", "a") as log:
         print(json.dumps([sweep.name, sweep.last, len(sweep.rows), [file.name for file in sweep.figures]]), file=log)
     return "cat log"
-
 
 trackers.TRACKERS["mine"] = mine
 trackers.PACKAGES = (*trackers.PACKAGES, "absent")
