@@ -41,7 +41,7 @@ def seeds_note(dataset: xr.Dataset) -> str:
 def set_title(figure: Figure, dataset: xr.Dataset, text: str, size: int = 11) -> Figure:
     """The figure, with the run's name and a text above (`uniform: best of 4 seeds`), in letters that let no line be cut off."""
     lines = f"{dataset.attrs.get('name', '')}: {text}".split("\n")
-    width = max(TextPath((0, 0), line, size=size).get_extents().width for line in lines) / 72
+    width = max(TextPath((0, 0), line, size=size).get_extents().width for line in filter(str.strip, lines)) / 72
     figure.suptitle("\n".join(lines), fontsize=size * min(1, 0.98 * figure.get_figwidth() / width))
     return figure
 
