@@ -43,5 +43,4 @@ def vulnerability_by_packing(dataset: xr.Dataset) -> Figure:
     axes.set(xlabel=_PANELS["features_per_dimension"][0], ylabel=_PANELS["vulnerability"][0], xlim=(0, None), ylim=(0, None))
     layout.legend(figure)
     joined = "" if dim is None else f" along {labels.label(dataset, dim)}"
-    layout.set_title(figure, dataset, f"{layout.seeds_note(dataset)} (dots), medians joined{joined}", size=10)
-    return figure
+    return layout.set_title(figure, dataset, f"{layout.seeds_note(dataset)} (dots), medians joined{joined}", size=10)

@@ -50,5 +50,4 @@ def crossing(dataset: xr.Dataset) -> Figure:
     right.set(xlabel="first hidden dimension", ylabel="second hidden dimension", aspect="equal")
     right.legend(title="feature", fontsize=8, frameon=False, loc="center")
     layout.colour_bar(figure, right, layout.COLOURS, norm, words, "neither")
-    layout.set_title(figure, dataset, f"best of {layout.seeds_note(dataset)}", size=10)
-    return figure
+    return layout.set_title(figure, dataset, f"best of {layout.seeds_note(dataset)}", size=10)

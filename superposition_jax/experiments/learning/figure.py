@@ -42,11 +42,10 @@ def dynamics(dataset: xr.Dataset) -> Figure:
     above.tick_params(labelbottom=False)
     n, m = layout.sizes(model)
     note = f"n = {n}, m = {m}, best of {layout.seeds_note(dataset)}{along.fixed(dataset)}"
-    layout.set_title(figure, dataset, note, size=10)
     shown = model["loss_curve"].values[model["step"].values >= start]
     if np.isfinite(shown).any() and np.nanmin(shown) < np.nanmax(shown):
         below.set_ylim(np.nanmin(shown) * 0.998, np.nanmax(shown) * 1.002)
-    return figure
+    return layout.set_title(figure, dataset, note, size=10)
 
 
 def trajectories(dataset: xr.Dataset) -> Figure:
@@ -59,8 +58,7 @@ def trajectories(dataset: xr.Dataset) -> Figure:
     figure, grid = layout.panels(1, len(moments), (2.4, 2.4), margin=(0.0, 0.0, 0.1, 0.7), projection="3d")
     for axes, moment in zip(grid[0], moments, strict=True):
         _still(axes, model, w, moment, owner)
-    layout.set_title(figure, dataset, _TITLE.format(", ", layout.seeds_note(dataset)))
-    return figure
+    return layout.set_title(figure, dataset, _TITLE.format(", ", layout.seeds_note(dataset)))
 
 
 def film(dataset: xr.Dataset) -> FuncAnimation:

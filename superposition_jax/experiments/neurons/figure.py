@@ -37,8 +37,7 @@ def neurons(dataset: xr.Dataset) -> Figure:
     grid[len(places) // 2, 0].set_ylabel("contribution to xᵢ′")
     _counts(figure, dataset, places)
     note = f"n = {n}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right)"
-    layout.set_title(figure, dataset, note + fixed_at + more)
-    return figure
+    return layout.set_title(figure, dataset, note + fixed_at + more)
 
 
 def _bars(axes, model: xr.Dataset) -> None:
@@ -104,10 +103,9 @@ def circuit(dataset: xr.Dataset) -> Figure:
         axes.set(xlim=(-0.25, 2.25), ylim=(-0.35, 1.3))
         axes.axis("off")
         axes.set_title(labels.place(dataset, place), fontsize=9)
-    layout.set_title(figure, dataset, f"strongest asymmetric motif, best of {layout.seeds_note(dataset)}")
     words = "solid blue: excites, dashed orange: inhibits; width and number: weight"
     figure.text(0.5, 0.12 / figure.get_figheight(), words, ha="center", fontsize=7)
-    return figure
+    return layout.set_title(figure, dataset, f"strongest asymmetric motif, best of {layout.seeds_note(dataset)}")
 
 
 def _draw(axes, motif: Motif, w_in: np.ndarray, w_out: np.ndarray) -> None:

@@ -40,8 +40,7 @@ def packing(dataset: xr.Dataset) -> Figure:
         axes.set(xlabel="dimensions m", ylabel="unit vectors N", ylim=(1, _TOP), title=f"|cos| ≤ {epsilon:.3g}")
     layout.share_labels(grid)
     layout.legend(figure)
-    layout.set_title(figure, dataset, "unit vectors in R^m that are almost orthogonal")
-    return figure
+    return layout.set_title(figure, dataset, "unit vectors in R^m that are almost orthogonal")
 
 
 def coherence(dataset: xr.Dataset) -> Figure:
@@ -65,5 +64,4 @@ def coherence(dataset: xr.Dataset) -> Figure:
     axes.set(ylabel="|Ŵᵢ·Ŵⱼ| over represented features", ylim=(0, 1.02))
     axes.xaxis.set_minor_locator(NullLocator())
     layout.legend(figure)
-    layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")
-    return figure
+    return layout.set_title(figure, dataset, f"median and range of {layout.seeds_note(dataset)}{fixed_at}")

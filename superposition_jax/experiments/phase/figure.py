@@ -53,8 +53,7 @@ def phase(dataset: xr.Dataset) -> Figure:
     n, m = diagram.shape(dataset)
     named = {"activation": "model.activation", "law": "data.values.law"}
     fixed = [f", {key} {select.leaf(dataset, path, {})}" for key, path in named.items() if not select.varies(dataset, path)]
-    layout.set_title(figure, dataset, f"{n} features in {m} hidden dimension{'s' * (m > 1)}{''.join(fixed)}")
-    return figure
+    return layout.set_title(figure, dataset, f"{n} features in {m} hidden dimension{'s' * (m > 1)}{''.join(fixed)}")
 
 
 class _Panel(NamedTuple):

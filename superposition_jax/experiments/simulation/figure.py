@@ -39,5 +39,4 @@ def simulation(dataset: xr.Dataset) -> Figure:
     layout.legend(figure)
     n, m = layout.sizes(dataset)
     note = f"{n} neurons in m = {m} dimensions, mean and standard error, {layout.seeds_note(dataset)}{fixed_at}"
-    layout.set_title(figure, dataset, note, size=10)
-    return figure
+    return layout.set_title(figure, dataset, note, size=10)

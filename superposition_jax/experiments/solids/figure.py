@@ -26,8 +26,7 @@ def solids(dataset: xr.Dataset) -> Figure:
         _draw(panel, select.directions(model).fillna(0.0).values[:, members])
         panel.set_title(f"{kind}\n{labels.place(dataset, place)}", fontsize=7, y=0.98)
     n, m = layout.sizes(dataset)
-    layout.set_title(figure, dataset, f"solids, n = {n}, m = {m}, {layout.seeds_note(dataset)}")
-    return figure
+    return layout.set_title(figure, dataset, f"solids, n = {n}, m = {m}, {layout.seeds_note(dataset)}")
 
 
 def _shares(axes, dataset: xr.Dataset) -> None:

@@ -57,5 +57,4 @@ def _figure(dataset: xr.Dataset, dim: str, what: str, size: tuple[float, float],
     figure, _ = layout.panels(1, 1, size, margin=(0.75, right, 0.6, 0.5))
     n, m = layout.sizes(along.at_first(dataset, dim))
     note = f"{what}, n = {n}, m = {m}, best of {layout.seeds_note(dataset)}{along.fixed(dataset, dim)}"
-    layout.set_title(figure, dataset, note, size=10)
-    return figure
+    return layout.set_title(figure, dataset, note, size=10)
