@@ -108,6 +108,19 @@ def set_cube(axes, reach: float) -> None:
         axes.set(**{f"{axis}lim": (-reach, reach), f"{axis}ticks": []})
 
 
+def in_space(w: np.ndarray, least: int = 3, *, turn: bool = False) -> np.ndarray:
+    """W (…, hidden, feature) in three dimensions or fewer, with rows of zeros up to the least number of dimensions.
+
+    Of more than three dimensions, or to `turn` fewer, these are the first principal directions of the last matrix.
+
+    >>> in_space(np.ones((7, 2, 5))).shape, in_space(np.ones((4, 5)), 2).shape
+    ((7, 3, 5), (3, 5))
+    """
+    if turn or w.shape[-2] > 3:
+        w = np.linalg.svd(w.reshape(-1, *w.shape[-2:])[-1])[0].T[:3] @ w
+    return np.pad(w, [*[(0, 0)] * (w.ndim - 2), (0, max(0, least - w.shape[-2])), (0, 0)])
+
+
 def draw_levels(axes, style: str) -> None:
     """Lines at the dimensionalities of features in regular solids, with the solids' names at the right."""
     for text, value in LEVELS.items():

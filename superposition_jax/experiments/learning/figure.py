@@ -88,10 +88,8 @@ def _paths(dataset: xr.Dataset) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
     """The first cell's best model, its W (snapshot, 3, feature), in the last W's principal directions where m > 3, and the set of
     every feature, one of its own where features are independent."""
     model, w = _first_best(dataset)
-    if w.shape[1] > 3:
-        w = np.linalg.svd(w[-1])[0].T[:3] @ w
     kind, sizes = (select.leaf(dataset, f"data.sets.{name}", select.first_ok(dataset)) for name in ("kind", "sizes"))
-    return model, np.pad(w, ((0, 0), (0, 3 - w.shape[1]), (0, 0))), sets.owner(sets.sizes(kind, sizes, w.shape[2]))
+    return model, layout.in_space(w), sets.owner(sets.sizes(kind, sizes, w.shape[2]))
 
 
 def _still(axes, model: xr.Dataset, w: np.ndarray, moment: int, owner: np.ndarray) -> None:

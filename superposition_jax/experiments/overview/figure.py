@@ -60,10 +60,7 @@ def directions(dataset: xr.Dataset) -> Figure:
 
 
 def _arrows(axes, model: xr.Dataset) -> None:
-    w = select.directions(model).fillna(0.0).values
-    if w.shape[0] > 3:
-        w = np.linalg.svd(w)[0].T[:3] @ w
-    w = np.pad(w, ((0, max(0, 2 - w.shape[0])), (0, 0)))
+    w = layout.in_space(select.directions(model).fillna(0.0).values, 2)
     turn, zero = np.linspace(0, 2 * np.pi, 100), [np.zeros(100)] * (w.shape[0] - 2)
     axes.plot(np.cos(turn), np.sin(turn), *zero, color="0.7", lw=0.7, ls=":")
     for i, column in enumerate(w.T):

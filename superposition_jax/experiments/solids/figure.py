@@ -60,7 +60,7 @@ def _examples(dataset: xr.Dataset) -> Iterator[tuple[str, dict[str, int], xr.Dat
 def _draw(axes, w: np.ndarray) -> None:
     """Columns of w as points, joined where they interfere, in their first three principal directions."""
     unit = w / np.linalg.norm(w, axis=0)
-    points = np.pad(np.linalg.svd(w)[0].T[:3] @ w, ((0, max(0, 3 - len(w))), (0, 0)))
+    points = layout.in_space(w, turn=True)
     for i, j in zip(*np.nonzero(np.triu(np.abs(unit.T @ unit) > components.EDGE, 1)), strict=True):
         style = "-" if unit[:, i] @ unit[:, j] > 0 else ":"
         axes.plot(*points[:, [i, j]], style, color="0.45", lw=0.8)
