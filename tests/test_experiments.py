@@ -237,5 +237,5 @@ def test_a_user_s_table_may_declare_itself(tmp_path, monkeypatch):
         run_config.load([*given, "model.n_features=3"])
     with pytest.raises(ConfigError, match=r"sweep\.axes = 'half'"):
         run_config.load([*given, "+sweep.axes.half={path: seed, range: 2}"])
-    with pytest.raises(ValueError, match="halving: its table has quarter, which is not declared"):
+    with pytest.raises(ConfigError, match=r"tables = \['halves'\]: halves has quarter, which is not declared"):
         superposition_jax.run([*given, "model.n_hidden=2"])

@@ -23,7 +23,8 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     ok, declared tables are left out. A table of a user that is a plain function gets the Dataset as it is.
 
     Raises:
-      ConfigError: if a plain function's variable has the name of an axis; declared names are refused before training.
+      ConfigError: if a table has a variable that it does not declare, or a plain function's variable has the name of an axis;
+        declared names are refused before training.
     """
     some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
     for name in names:
@@ -32,7 +33,10 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
             if not some_ok:
                 continue
             module = import_module(entry.module)
-            dataset = _with_variables(dataset, entry, getattr(module, name)(status.without_diverged(dataset), trainer))
+            arrays = getattr(module, name)(status.without_diverged(dataset), trainer)
+            if undeclared := {*arrays} - {*entry.variables} - entry.dims:
+                raise ConfigError(f"tables = {[*names]}: {name} has {', '.join(sorted(undeclared))}, which is not declared")
+            dataset = _with_variables(dataset, entry, arrays)
             lines = module.findings(status.without_diverged(dataset)) if hasattr(module, "findings") else ()
         else:
             table, axes = entry(dataset, trainer), dataset["status"].coords
@@ -51,8 +55,6 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
     ok = sweep.variable == status.STATUS.index("ok")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
     coords = [name for name in arrays if name not in table.variables]
-    if undeclared := {*coords} - table.dims:
-        raise ValueError(f"{table.module}: its table has {', '.join(sorted(undeclared))}, which is not declared")
     for name in coords:
         attributes = {"long_name": table.coords[name]} if name in table.coords else {}
         dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
@@ -61,8 +63,8 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
             continue
         values, all_dims = arrays[name], [*dims[variable.per], *variable.dims]
         if not isinstance(values, xr.DataArray):
-            sizes = [sweep.sizes[dim] for dim in dims[variable.per]]
-            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[variable.per != "run" :])), dims=all_dims)
+            sizes, first = [sweep.sizes[dim] for dim in dims[variable.per]], 0 if variable.per == "run" else 1
+            values = xr.DataArray(np.reshape(values, (*sizes, *np.shape(values)[first:])), dims=all_dims)
         values = values.transpose(*all_dims).variable
         if variable.per == "model" and not ok.all():
             values = values.astype(np.result_type(values.dtype, np.float32)).where(ok)
