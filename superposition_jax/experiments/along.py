@@ -1,6 +1,6 @@
 """Results along one axis of a sweep: a line for every value of another axis, with the spread over seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,14 @@ def fixed(dataset: xr.Dataset, *shown: str | None) -> str:
 def at_first(dataset: xr.Dataset, *shown: str | None) -> xr.Dataset:
     """The Dataset at the first place with a model that is ok on every axis but the seeds' and those shown."""
     return dataset.isel(select.first_ok(dataset, *shown))
+
+
+def hidden(dataset: xr.Dataset, across: str | None, place: Mapping[str, int]) -> xr.DataArray:
+    """The number of hidden dimensions of the models at every place along a dimension, whatever the size of the padded arrays."""
+    if across is None:
+        return xr.DataArray(select.leaf(dataset, "model.n_hidden", place))
+    places = [{**place, across: k} for k in range(dataset.sizes[across])]
+    return xr.DataArray([select.leaf(dataset, "model.n_hidden", place) for place in places], dims=[across])
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:

@@ -46,7 +46,10 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
 
 
 def bases(dataset: xr.Dataset) -> Figure:
-    """What decides the levels: median and range of seeds (solid), after a rotation (dashed), of random directions (dotted)."""
+    """The measures that decide the levels: median and range of seeds as trained (solid), median after a rotation (dashed).
+
+    Dotted: 3/(m + 2), the mean alignment of random directions in m hidden dimensions.
+    """
     seed, across = select.seed_dim(dataset), select.across(dataset)
     shown, more = layout.first(table.kinds(dataset, across), _MOST)
     figure, grid = layout.panels(2, 3, (2.4, 2.1), gap=(0.85, (0.65,)), margin=(0.85, 2.9, 0.6, 0.5))
@@ -57,6 +60,9 @@ def bases(dataset: xr.Dataset) -> Figure:
             trained, rotated = (dataset[name].isel(place | {"basis": basis}) for basis in (0, 1))
             along.draw_range(axes, x, rotated, seed, "--", alpha=0, ms=4, mfc="none", **look)
             along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=_in_lines(dataset, place), **look)
+            if name == "aligned":
+                ink = look["color"] if select.varies(dataset, "model.n_hidden") else "0.3"
+                axes.plot(x, np.atleast_1d(3 / (along.hidden(dataset, across, place) + 2)), ":_", color=ink)
         axes.set_ylabel(words)
         if dataset[name].isnull().all():
             axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
@@ -65,8 +71,6 @@ def bases(dataset: xr.Dataset) -> Figure:
         else:
             axes.set_ylim(0, max(axes.get_ylim()[1], _LEAST))
             axes.yaxis.set_major_locator(MaxNLocator(5))
-        if name == "aligned" and not select.varies(dataset, "model.n_hidden"):
-            axes.axhline(3 / (dataset.sizes["hidden"] + 2), color="0.3", ls=":")
     layout.legend(figure)
     bars = "median and range (band) of " if seed is not None else ""
     note = f"{bars}{layout.seeds_note(dataset)}; dashed: hidden layer turned at random; dotted: random directions{more}"
