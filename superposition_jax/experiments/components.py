@@ -59,7 +59,7 @@ def name(features: int, points: int, dimension: int, count: int = 1) -> str:
     ('2 digons', 'triangle of 6 features', '9 points in 4 dimensions')
     """
     known = NAMES.get((points, dimension))
-    solid = known or f"{points} points in {dimension} dimension{'s' * (dimension > 1)}"
+    solid = known or f"{points} points in {dimension} dimension{'s' if dimension > 1 else ''}"
     solids = solid if count == 1 else f"{count} {known}s" if known else f"{count} × {solid}"
     return solids if features == points else f"{solids} of {features} features"
 
@@ -77,7 +77,8 @@ def components(w: np.ndarray) -> Components:
     label = _joined(np.abs(unit.T @ unit) > EDGE)
     sizes = np.bincount(label, minlength=1)
     for number, k in enumerate(np.argsort(-sizes, kind="stable")):
-        members = represented[inside := label == k]
+        inside = label == k
+        members = represented[inside]
         if members.size:
             values = np.linalg.svd(w[:, members], compute_uv=False)
             component[members], features[members] = number, members.size

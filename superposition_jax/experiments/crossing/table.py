@@ -47,7 +47,8 @@ def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> 
 def _last_sign_change(logs: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> float:
     """Logarithm of the value at which the best loss of two digons rises above all others', by linear interpolation."""
     best_losses = (np.where(kind, loss, np.inf).min(axis=1) for kind in (digons, ~digons))
-    ahead = np.clip(np.subtract(*(np.log(np.clip(best, 1e-30, 1e30)) for best in best_losses)), -1, 1)
+    best_digons, best_other = (np.log(np.clip(best, 1e-30, 1e30)) for best in best_losses)
+    ahead = np.clip(best_digons - best_other, -1, 1)
     last = np.flatnonzero(ahead < 0)
     if not last.size or last[-1] + 1 == len(logs):
         return np.nan

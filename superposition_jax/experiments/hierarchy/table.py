@@ -30,13 +30,16 @@ def hierarchy(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 def title(dataset: xr.Dataset, place: Mapping[str, int]) -> str:
     """The formula of a cell's models, `ReLU(WᵀWx + b)`, and the cell's place on axes that the formula does not show."""
-    kind, *activations, target, bias = (select.leaf(dataset, path, place) for path in (*_ARCHITECTURE[:4], "model.bias"))
+    kind, f, g, target, bias = (select.leaf(dataset, path, place) for path in (*_ARCHITECTURE[:4], "model.bias"))
     into, out = ("W", "Wᵀ") if kind == "tied" else ("Wᵢₙ", "Wₒᵤₜᵀ")
-    f, g = ("{}" if name == "identity" else f"{'ReLU' if name == 'relu' else name}({{}})" for name in activations)
-    formula = f.format(f"{out}{g.format(f'{into}x')}{' + b' if bias else ''}")
+    formula = _applied(f, f"{out}{_applied(g, f'{into}x')}{' + b' if bias else ''}")
     computed = f"{_TARGETS.get(target, target)} by " if target != "identity" else ""
     rest = {dim: k for dim, k in place.items() if not {*select.paths(dataset, dim)} <= {*_ARCHITECTURE}}
     return computed + formula + (f", {labels.place(dataset, rest)}" if rest else "")
+
+
+def _applied(activation: str, z: str) -> str:
+    return z if activation == "identity" else f"{'ReLU' if activation == 'relu' else activation}({z})"
 
 
 def kinds(dataset: xr.Dataset, along: str | None) -> list[dict[str, int]]:

@@ -33,7 +33,8 @@ def neurons(dataset: xr.Dataset) -> Figure:
         model = best.isel(place)
         _bars(axes, model)
         axes.set_title(f"{labels.place(dataset, place, ', ')}loss {float(model['loss']):.3g}", fontsize=8, loc="left", pad=3)
-    grid[-1, 0].set_xlabel(f"neuron k, by its strongest feature{'; in the bars: feature i' * (most <= _LABELLED)}")
+    labelled = "; in the bars: feature i" if most <= _LABELLED else ""
+    grid[-1, 0].set_xlabel(f"neuron k, by its strongest feature{labelled}")
     grid[len(places) // 2, 0].set_ylabel("contribution to xᵢ′")
     _counts(figure, dataset, places)
     note = f"n = {n}, m = {m}; best of {layout.seeds_note(dataset)} (left), all of them (right)"

@@ -103,7 +103,8 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         words = []
         for m, size in zip(dataset["packing_m"].values.tolist(), counts.tolist(), strict=True):
             most = bounds.most_vectors(m, epsilon, 2 * MOST)
-            words.append(f"{'≥ ' * (size >= MOST)}{size}{f' ({most})' * (most < 2 * MOST)} for m = {m}")
+            count = f"≥ {size}" if size >= MOST else str(size)
+            words.append(f"{count} ({most}) for m = {m}" if most < 2 * MOST else f"{count} for m = {m}")
         yield f"most vectors found with |cos| ≤ {epsilon:.3g} (and upper bound): {', '.join(words)}"
     for place, cell in select.ok_cells(dataset, "represented", "random_coherence", *_MEASURES):
         low, high = (float(cell["random_coherence"].isel(packing_quantile=k).mean()) for k in (0, -1))

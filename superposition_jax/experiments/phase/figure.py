@@ -53,7 +53,7 @@ def phase(dataset: xr.Dataset) -> Figure:
     n, m = diagram.shape(dataset)
     named = {"activation": "model.activation", "law": "data.values.law"}
     fixed = [f", {key} {select.leaf(dataset, path, {})}" for key, path in named.items() if not select.varies(dataset, path)]
-    return layout.set_title(figure, dataset, f"{n} features in {m} hidden dimension{'s' * (m > 1)}{''.join(fixed)}")
+    return layout.set_title(figure, dataset, f"{n} features in {m} hidden dimension{'s' if m > 1 else ''}{''.join(fixed)}")
 
 
 class _Panel(NamedTuple):
@@ -155,7 +155,10 @@ def _legend(figure: Figure, grid: np.ndarray, shown) -> None:
         lines = [Line2D([], [], color=colour, lw=width, ls=style) for style, colour, width in _LINES.values()]
         words, place = ["boundary, optimised", "boundary, paper's"], (corner.x1 + 0.1 / width, corner.y1 - 1.5 / height)
         figure.legend(lines, words, loc="upper left", bbox_to_anchor=place, fontsize=8, frameon=False)
-    bars = {panel.title: (axes, panel.bar) for axes, (panel, _) in [*zip(grid[-1], shown[-1], strict=True)][::-1] if panel.bar}
+    bars = {}
+    for axes, (panel, _) in zip(grid[-1], shown[-1], strict=True):
+        if panel.bar:
+            bars.setdefault(panel.title, (axes, panel.bar))
     for axes, (cmap, norm, text, extend) in bars.values():
         box = axes.get_position()
         bar = figure.add_axes((box.x0, 0.42 / height, box.width, 0.1 / height))
