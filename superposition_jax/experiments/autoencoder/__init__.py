@@ -8,6 +8,7 @@ ALIVE = 1e-3
 SAME = 0.9
 """Latents whose directions have a larger cosine count as one."""
 STREAM = 3
+"""The stream of random numbers for sparse autoencoders, see `Declared`."""
 
 _CASES, _NOTHING = ("dictionary", "sae", "sae_seed"), "no feature is represented, or no latent is alive"
 _VARIABLES = {

@@ -22,8 +22,10 @@ SIZES = (0.5, 1.0, 2.0, 4.0)
 """Latents per feature, D/n."""
 KINDS = {**{f"ℓ₁ {weight:g}": (0, weight) for weight in (0.03, 0.1, 0.3, 1.0)}, **{f"top {k}": (k, 0.0) for k in (1, 2, 4)}}
 """k (0: all) and λ of the sparse autoencoders, by name."""
-SEEDS, _AT_A_TIME = 2, 32
-"""Sparse autoencoders of a size and kind for each model, and those that a device trains together."""
+SEEDS = 2
+"""Sparse autoencoders of each size and kind for every model."""
+_AT_A_TIME = 32
+"""Sparse autoencoders that a device trains together."""
 SHOWN = 2.0
 """The D/n that findings and the figure of counts show."""
 

@@ -10,8 +10,10 @@ from superposition_jax.experiments import along, layout
 from superposition_jax.experiments.hierarchy import LEVELS, table
 from superposition_jax.results import select
 
-_MOST, _LEAST = 6, 0.01
-"""Most kinds of models that are shown; least upper end of a panel, so that rounding does not look like an effect."""
+_MOST = 6
+"""The most kinds of models that are shown."""
+_LEAST = 0.01
+"""The least upper end of a panel, so that rounding does not look like an effect."""
 _PANELS = {
     "linear_share": ("linear: R² of Σ xᵢdᵢ", False),
     "interaction_share": ("interactions / Var h", False),

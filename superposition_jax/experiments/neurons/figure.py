@@ -14,6 +14,7 @@ from superposition_jax.experiments.neurons.motifs import Motif, strongest
 from superposition_jax.results import labels, select
 
 _MOST_ROWS, _MOST_CIRCUITS = 7, 4
+"""The most cells that the figures `neurons` and `circuit` have room for."""
 _MOST, _LABELLED = 8, 12
 """Features per neuron from which the colour stays the same; the most neurons at which bars are labelled."""
 _COUNTS = BoundaryNorm(np.arange(0.5, _MOST + 1.5), layout.COLOURS.N)

@@ -6,6 +6,7 @@ from superposition_jax.experiments.needs import SEVERAL_HIDDEN, TIED, every_mode
 MOST = 256
 """The most vectors that are tried."""
 STREAM = 5
+"""The stream of random numbers for optimised vectors, see `Declared`."""
 
 _PACKED = "max |cos| of as many unit vectors in R^m as features are represented, optimised: the best restart"
 _FOUND = f"most unit vectors in R^m found with |cos| ≤ ε, up to {MOST}"

@@ -4,6 +4,7 @@ from superposition_jax.experiments import needs
 from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
 
 STREAM = 6
+"""The stream of random numbers for measurements, see `Declared`."""
 
 _ERROR = Variable("E‖x − x'‖² / Σ_i Var x_i with x' recovered from Wx", ("recovery_matrix", "recovery_decoder"))
 _NEEDS = (

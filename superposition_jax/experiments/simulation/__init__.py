@@ -5,6 +5,7 @@ from superposition_jax.experiments.needs import NOT_NEGATIVE, RECONSTRUCTION
 
 _ERROR = "relative error E‖y − ŷ‖²/E‖y − E y‖² of a large network's outputs"
 STREAM = 4
+"""The stream of random numbers for large networks, see `Declared`."""
 
 _VARIABLES = {
     "simulation_error": Variable(f"{_ERROR}, its neurons' activations passed through the model"),

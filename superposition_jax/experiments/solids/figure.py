@@ -9,7 +9,10 @@ from matplotlib.figure import Figure
 from superposition_jax.experiments import components, layout
 from superposition_jax.results import labels, select
 
-_DRAWN, _COLUMNS, _SKIPPED = 8, 4, ("single", "digon", "other")
+_DRAWN, _COLUMNS = 8, 4
+"""The most kinds of solids that are drawn, and how many of them side by side."""
+_SKIPPED = ("single", "digon", "other")
+"""Kinds that are not drawn, because they have one dimension or no shape."""
 _HATCHES = ("", "//", "..", "\\\\", "xx", "--", "oo")
 
 
