@@ -56,7 +56,10 @@ def sizes(dataset: xr.Dataset) -> tuple[str, str]:
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:
-    """The positions of a dimension's values on a matplotlib x axis, which is labelled and scaled; 0 for None (a single cell)."""
+    """The positions of a dimension's values on a matplotlib x axis, which is labelled and scaled; 0 for None (a single cell).
+
+    The axis is logarithmic where the values are spread widely, and has the densest at the left.
+    """
     if dim is None:
         return np.zeros(1)
     coordinate = values(dataset, dim)

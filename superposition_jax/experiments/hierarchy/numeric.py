@@ -65,7 +65,10 @@ def neuron_features(variances: Float[Array, "hidden feature"]) -> Float[Array, "
 
 
 def information(h: Float[Array, "hidden batch"], batch: Batch) -> Float[Array, "hidden feature"]:
-    """Mutual information in bits of a neuron's activation, in classes, and whether a feature is on. Zero is its own class."""
+    """Mutual information in bits of a neuron's activation, in classes, and whether a feature is on. Zero is its own class.
+
+    For a neuron that depends on one feature alone it is the entropy of whether that feature is on.
+    """
     active = (batch.x != 0).astype(h.dtype)
     levels = jnp.linspace(0, 1, BINS + 1)[1:-1]
 
@@ -97,7 +100,10 @@ def aligned(w: geometry.Weights) -> Float[Array, ""]:
 
 
 def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
-    """All measures of a model as trained, and with its hidden layer turned by a random rotation, along `BASES`."""
+    """All measures of a model as trained, and with its hidden layer turned by a random rotation, along `BASES`.
+
+    A model with a linear hidden layer computes the same in every basis.
+    """
     keys = [*jax.random.split(jax.random.fold_in(random.key(seed), EVALUATION), 4)]
     batch, fresh = (
         data.joined(data.sampler(hparams, spec=replace(spec, estimator=name, batch_size=256)), key, BATCHES)
