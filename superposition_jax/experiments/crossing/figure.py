@@ -14,7 +14,9 @@ from superposition_jax.results import labels, select
 
 def aligned(w: np.ndarray) -> np.ndarray:
     """The matrices w (place, hidden, feature), each turned or reflected to lie nearest to the one before (orthogonal Procrustes).
-    All features but the first are alike, so they are also put in the order that brings them nearest."""
+
+    All features but the first are alike, so they are also put in the order that brings them nearest.
+    """
     matrices, orders = [w[0]], [[0, *order] for order in itertools.permutations(range(1, w.shape[2]))]
     for matrix in w[1:]:
         ordered = [matrix[:, order] for order in orders]

@@ -35,7 +35,9 @@ def _is_two_digons(w: np.ndarray) -> bool:
 
 def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
     """The value of an axis at which the best seed ceases to be two digons, and its standard error; NaN if there is none.
-    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0."""
+
+    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0.
+    """
     order, rng = np.argsort(values), np.random.default_rng(0)
     logs, loss, digons = np.log(values[order]), loss[order], digons[order]
     samples = rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))

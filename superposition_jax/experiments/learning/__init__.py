@@ -32,7 +32,7 @@ _STEPS = {
     "antiprism_step": "step of the first snapshot with an antiprism: ‖W‖² > 4, |cosines| within sets < 0.15, partner < −0.95",
 }
 STAGES = {name: Variable(meaning, nan="no snapshot is so") for name, meaning in _STEPS.items()}
-"""Its other variables."""
+"""Variables of the table `stages` that a model has once: the steps of the stages, and the geometry at the first."""
 
 _TRAINED_ALIKE = (TIED, SNAPSHOTS, EQUAL_TRAINING)
 _TWO_SETS = every_model(lambda s: len(s.sets) == 2 and min(s.sets) > 1, "two sets of two or more features (data.sets.sizes)")

@@ -26,7 +26,7 @@ PAIR_SQUARE: dict[str, Callable[[float], float]] = {
 
 
 def _losses(p: ArrayLike, r: ArrayLike, law: str, exponent: float) -> tuple[Real, Real, Real]:
-    """r, the loss Var x of a dropped feature, and p²·E min(v, v')² of each of two antipodal ones of importance 1, broadcast."""
+    """r, and the losses of features of importance 1: Var x of a dropped one, p²·E min(v, v')² of either of two antipodal ones."""
     if law not in PAIR_SQUARE:
         raise ValueError(f"law {law!r}: antipodal features need values ≥ 0; there are: {', '.join(PAIR_SQUARE)}")
     p, r = np.broadcast_arrays(np.asarray(p, float), np.asarray(r, float))

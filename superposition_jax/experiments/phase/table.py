@@ -1,5 +1,7 @@
 """The phase diagram in numbers: the phase of the last, extra feature in every cell, beside the paper's candidates.
-Elhage et al. 2022, "Superposition as a Phase Change"."""
+
+Elhage et al. 2022, "Superposition as a Phase Change".
+"""
 
 from collections.abc import Iterator
 from typing import Any

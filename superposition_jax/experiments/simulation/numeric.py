@@ -114,12 +114,16 @@ def simulated(params: Params, u: Float[Array, "output neuron"], neurons: Batch, 
 
 def dedicated(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
     """The error with the `m` neurons of greatest I_i Var a_i exact and the others replaced by their mean.
-    It is Σ I_i Var a_i over the others if these are independent. The same inputs choose the neurons and measure the error."""
+
+    It is Σ I_i Var a_i over the others if these are independent. The same inputs choose the neurons and measure the error.
+    """
     rank = jnp.argsort(jnp.argsort(-jnp.sum(u * u, axis=0) * jnp.diagonal(spread)))
     return variance(jnp.where(rank < m, 0.0, u), spread)
 
 
 def linear(u: Float[Array, "output neuron"], spread: Float[Array, "neuron neuron"], m: int) -> Float[Array, ""]:
     """The least error of a linear code of `m` numbers: the sum of all but the greatest `m` eigenvalues of Cov y.
-    The code is fitted to the inputs that measure it, so the error is somewhat too low where neurons are rarely active."""
+
+    The code is fitted to the inputs that measure it, so the error is somewhat too low where neurons are rarely active.
+    """
     return jnp.maximum(linalg.eigenvalues(u @ spread @ u.T)[: max(0, u.shape[0] - m)], 0.0).sum()
