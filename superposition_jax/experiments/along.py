@@ -1,6 +1,6 @@
 """Results along one axis of a sweep: a line for every value of another axis, with the spread over seeds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,10 @@ def at_first(dataset: xr.Dataset, *shown: str | None) -> xr.Dataset:
     return dataset.isel(select.first_ok(dataset, *shown))
 
 
-def hidden(dataset: xr.Dataset, across: str | None, place: Mapping[str, int]) -> xr.DataArray:
-    """The number of hidden dimensions of the models at every place along a dimension, whatever the size of the padded arrays."""
-    if across is None:
-        return xr.DataArray(select.leaf(dataset, "model.n_hidden", place))
-    places = [{**place, across: k} for k in range(dataset.sizes[across])]
-    return xr.DataArray([select.leaf(dataset, "model.n_hidden", place) for place in places], dims=[across])
+def hidden(dataset: xr.Dataset) -> xr.DataArray:
+    """Numbers of hidden dimensions of the models, along their axis if they have one; arrays have the size of the largest."""
+    on_axes = (c for c in dataset.coords.values() if c.attrs.get("path") == "model.n_hidden")
+    return next(on_axes, xr.DataArray(select.config(dataset)["model"]["n_hidden"]))
 
 
 def columns(dataset: xr.Dataset, across: str | None) -> tuple[list[tuple[str, xr.Dataset]], str]:

@@ -56,7 +56,7 @@ def sizes(dataset: xr.Dataset) -> tuple[str, str]:
 
 
 def set_scale(axes, dataset: xr.Dataset, dim: str | None) -> np.ndarray:
-    """The positions of a dimension's values on a matplotlib x axis, which is labelled and scaled; 0 for None (a single cell).
+    """The positions of a dimension's values on a matplotlib x axis, which gets its label and scale; 0 for None (a single cell).
 
     The axis is logarithmic where the values are spread widely, and has the densest at the left.
     """
@@ -112,12 +112,9 @@ def set_cube(axes, reach: float) -> None:
 
 
 def in_space(w: np.ndarray, least: int = 3, *, turn: bool = False) -> np.ndarray:
-    """W (…, hidden, feature) in three dimensions or fewer, with rows of zeros up to the least number of dimensions.
+    """W (…, hidden, feature) in at most three hidden dimensions, with rows of zeros up to the least number of them.
 
-    Of more than three dimensions, or to `turn` fewer, these are the first principal directions of the last matrix.
-
-    >>> in_space(np.ones((7, 2, 5))).shape, in_space(np.ones((4, 5)), 2).shape
-    ((7, 3, 5), (3, 5))
+    Where there are more, or to `turn` fewer, these are the first principal directions of the last matrix.
     """
     if turn or w.shape[-2] > 3:
         w = np.linalg.svd(w.reshape(-1, *w.shape[-2:])[-1])[0].T[:3] @ w

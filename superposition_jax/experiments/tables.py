@@ -23,8 +23,7 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     ok, declared tables are left out. A table of a user that is a plain function gets the Dataset as it is.
 
     Raises:
-      ConfigError: if a table has a variable that it does not declare, or a plain function's variable has the name of an axis;
-        declared names are refused before training.
+      ConfigError: for what a table has but does not declare, and for a plain function's variable with the name of an axis.
     """
     some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
     for name in names:
@@ -54,8 +53,7 @@ def _with_variables(dataset: xr.Dataset, table: Table, arrays: Mapping[str, Any]
     sweep = dataset["status"]
     ok = sweep.variable == status.STATUS.index("ok")
     dims = {"model": [*sweep.dims], "cell": select.cell_dims(dataset), "run": []}
-    coords = [name for name in arrays if name not in table.variables]
-    for name in coords:
+    for name in [name for name in arrays if name not in table.variables]:
         attributes = {"long_name": table.coords[name]} if name in table.coords else {}
         dataset = dataset.assign_coords({name: (name, np.asarray(arrays[name]), attributes)})
     for name, variable in table.variables.items():

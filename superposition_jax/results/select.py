@@ -45,10 +45,7 @@ def best_seed(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def first_ok(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:
-    """The first place with a model that is ok, on the sweep's axes other than the seeds' and some that a figure shows.
-
-    Models that diverged or are missing must have a loss of NaN, as `status.without_diverged` leaves them.
-    """
+    """The first place with an ok model on the axes but the seeds' and those shown, if losses of diverged models are NaN."""
     dims = [dim for dim in cell_dims(dataset) if dim not in shown]
     is_ok = dataset["loss"].notnull().any([dim for dim in dataset["loss"].dims if dim not in dims])
     return dict(zip(dims, map(int, np.unravel_index(int(is_ok.values.argmax()), is_ok.shape)), strict=True))

@@ -13,7 +13,7 @@ def frames(dataset: xr.Dataset) -> Figure:
     """Median and range of the seeds, and what as many random directions have on average; a tight frame has 1."""
     across, seed = along.longest(dataset), select.seed_dim(dataset)
     model = along.at_first(dataset, across)
-    random = xr.apply_ufunc(of_random_directions, model["represented"], along.hidden(model, across, {}))
+    random = xr.apply_ufunc(of_random_directions, model["represented"], along.hidden(model))
     figure, ((axes,),) = layout.panels(1, 1, (4.6, 3.2), margin=(0.75, 2.2, 0.6, 0.75))
     x = layout.set_scale(axes, model, across)
     along.draw_range(axes, x, random, seed, "s--", color="0.45", ms=4, label="random directions")

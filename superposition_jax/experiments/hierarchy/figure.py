@@ -48,10 +48,7 @@ def hierarchy(dataset: xr.Dataset) -> Figure:
 
 
 def bases(dataset: xr.Dataset) -> Figure:
-    """The measures that decide the levels: median and range of seeds as trained (solid), median after a rotation (dashed).
-
-    Dotted: 3/(m + 2), the mean alignment of random directions in m hidden dimensions.
-    """
+    """What decides the levels: medians and ranges (solid), after a rotation (dashed); random directions' alignment 3/(m + 2)."""
     seed, across = select.seed_dim(dataset), select.across(dataset)
     shown, more = layout.first(table.kinds(dataset, across), _MOST)
     figure, grid = layout.panels(2, 3, (2.4, 2.1), gap=(0.85, (0.65,)), margin=(0.85, 2.9, 0.6, 0.5))
@@ -64,7 +61,7 @@ def bases(dataset: xr.Dataset) -> Figure:
             along.draw_range(axes, x, trained, seed, alpha=0.15, ms=3, label=_in_lines(dataset, place), **look)
             if name == "aligned":
                 ink = look["color"] if select.varies(dataset, "model.n_hidden") else "0.3"
-                axes.plot(x, np.atleast_1d(3 / (along.hidden(dataset, across, place) + 2)), ":_", color=ink)
+                axes.plot(x, np.broadcast_to(3 / (along.hidden(dataset.isel(place)) + 2), x.shape), ":_", color=ink)
         axes.set_ylabel(words)
         if dataset[name].isnull().all():
             axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)

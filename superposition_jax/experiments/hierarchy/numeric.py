@@ -100,10 +100,7 @@ def aligned(w: geometry.Weights) -> Float[Array, ""]:
 
 
 def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
-    """All measures of a model as trained, and with its hidden layer turned by a random rotation, along `BASES`.
-
-    A model with a linear hidden layer computes the same in every basis.
-    """
+    """All measures along `BASES`: as trained, and with the hidden layer rotated at random; a linear one computes the same."""
     keys = [*jax.random.split(jax.random.fold_in(random.key(seed), EVALUATION), 4)]
     batch, fresh = (
         data.joined(data.sampler(hparams, spec=replace(spec, estimator=name, batch_size=256)), key, BATCHES)

@@ -16,13 +16,11 @@ from superposition_jax.types import Hparams, Spec
 
 
 class Motif(NamedTuple):
-    """Features `source` and `victim` share a neuron; another one, the inhibitor, silences the victim's output.
-
-    `sign` is that of the source's values that fire the shared neuron.
-    """
+    """Features `source` and `victim` share a neuron; another one, the inhibitor, silences the victim's output."""
 
     source: int
     sign: int
+    """The sign of the source's values that fire the shared neuron."""
     victim: int
     shared: int
     inhibitor: int
@@ -33,10 +31,7 @@ class Motif(NamedTuple):
 
 
 def pairs(w_in: np.ndarray, w_out: np.ndarray) -> Iterator[tuple[Motif, float]]:
-    """All pairs of features that share a neuron, with the ratio of the interference on the victim to that on the source.
-
-    Weights are (hidden, feature). The source is the feature that interferes more.
-    """
+    """Pairs of features that share a neuron, and the ratio ≥ 1 of interference on victim and source; W are (hidden, feature)."""
     contribution = np.abs(w_in) * w_out
     for shared in range(len(w_in)):
         for i, j in itertools.permutations(np.flatnonzero(contribution[shared] >= SERVES).tolist(), 2):

@@ -58,10 +58,7 @@ def packing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 
 def restarts(pairs: Collection[tuple[int, int]], devices: Sequence[jax.Device] | None = None) -> Coherences:
-    """Coherences that descent reaches from several starts, for all (m, number of vectors).
-
-    Numbers between two powers of two share a program.
-    """
+    """Coherences that descent reaches from several starts, by (m, number of vectors); like numbers share a program."""
     coherences: Coherences = {}
     padded = {pair: 1 << max(1, pair[1] - 1).bit_length() for pair in pairs}
     for columns in sorted(set(padded.values())):

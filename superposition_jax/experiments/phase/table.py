@@ -1,7 +1,4 @@
-"""The phase diagram in numbers: the phase of the last, extra feature in every cell, beside the paper's candidates.
-
-Elhage et al. 2022, "Superposition as a Phase Change".
-"""
+"""The extra feature's phase in every cell, and the paper's candidates. Elhage et al. 2022, "Superposition as a Phase Change"."""
 
 from collections.abc import Iterator
 from typing import Any
