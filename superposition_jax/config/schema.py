@@ -12,7 +12,7 @@ from superposition_jax.core import data, evaluation, model, objective, optimizer
 from superposition_jax.results import trackers
 
 ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
-"""Models whose adversarial inputs `attack` knows."""
+"""Models whose adversarial inputs `objective.attacked` knows."""
 LEAVES: dict[str, Leaf] = {
     "seed": Number(None, 0, 2**32 - 1, whole=True),
     "model.n_features": Integer("n_features"),
