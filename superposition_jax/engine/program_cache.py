@@ -39,7 +39,11 @@ def folder() -> Path:
 
 
 def can_keep() -> bool:
-    """Whether programs are made of this package's functions only, and compiled here: what JAX's cache returns cannot be saved."""
+    """Whether programs can be kept.
+
+    They must be made of this package's functions only, so that the file's name says all about them, and be compiled in this
+    process, because a program that JAX's own cache has returned cannot be saved again.
+    """
     return all(registry.is_original for registry in _REGISTRIES) and not jax.config.values["jax_compilation_cache_dir"]
 
 
