@@ -10,9 +10,9 @@ import numpy as np
 
 from superposition_jax.config.axes import leaf_of, read_axes
 from superposition_jax.config.compose import compose, flatten, refuse_unknown
+from superposition_jax.config.leaves import read_hparams, read_spec
 from superposition_jax.config.rules import Number, reject
 from superposition_jax.config.schema import LEAVES, RUNTIME
-from superposition_jax.config.split import read_hparams, read_spec
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
