@@ -96,7 +96,8 @@ def _shard_count(described: dict[str, Any]) -> int:
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     jobs = []
     for path in sorted(folder.iterdir()):
-        inside, size = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path], 0
+        inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        size = 0
         for file in inside:
             with contextlib.suppress(FileNotFoundError):  # a run has just removed it
                 size += file.stat().st_size

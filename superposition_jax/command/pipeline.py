@@ -52,8 +52,13 @@ def open_run(config: RunConfig, folder: Path, console: Console) -> AbstractConte
 
 
 @contextmanager
-def opened(store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool]) -> Generator[RunStore | None]:
-    """A locked store with what earlier processes have left in it; None if all is finished. Like `saying_how_to_go_on`."""
+def opened(
+    store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool] = lambda: False
+) -> Generator[RunStore | None]:
+    """A locked store with what earlier processes have left in it; None if all is finished.
+
+    Names the command to go on with, as `saying_how_to_go_on` does.
+    """
     with saying_how_to_go_on(console, resume), store:
         is_over = is_finished()
         for line in [] if is_over else store.find_earlier():

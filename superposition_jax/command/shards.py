@@ -45,7 +45,7 @@ def run(config: RunConfig, directory: str | Path | None, *, progress: bool) -> x
 def merge(folder: Path) -> xr.Dataset:
     """Merge the parts of all shards: results, tables and figures as of one process. Imports what the run's config names.
 
-    Raises ConfigError naming shards of which models are missing, and parts that do not belong there.
+    Raises ConfigError if models are missing, with their shards, or if a part belongs to another run.
     """
     earlier, files = manifest.read(folder), parts.files_of(folder)
     if earlier is None or not files:

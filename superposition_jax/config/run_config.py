@@ -64,8 +64,10 @@ def read(composed: dict[str, Any]) -> RunConfig:
             raise ConfigError(f"{key}: is missing")
         rule.require(key, leaves[key])
     refuse_unknown(leaves, ["name", "imports", "tables", "figures", *LEAVES, *RUNTIME])
-    given: list[Any] = [composed.get(key) for key in ("name", "tables", "figures", "sweep")]
-    name, made, drawn, sweep = given
+    name: Any = composed.get("name")
+    made: Any = composed.get("tables")
+    drawn: Any = composed.get("figures")
+    sweep: Any = composed.get("sweep")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
