@@ -1,7 +1,6 @@
 """Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -43,16 +42,15 @@ class RunConfig(NamedTuple):
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The config that Hydra overrides describe, checked; raises ConfigError in a line with the key, the value, what is allowed.
+    """The config that Hydra overrides describe, checked.
+
+    Raises ConfigError, a line with the key, the value and what is allowed.
 
     >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
     >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
     ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
-    config, cores = read(compose(overrides, config_name)), os.cpu_count() or 1
-    if config.devices and config.devices > cores:
-        raise reject("runtime.devices", config.devices, f"at most {cores}, the number of this machine's cores")
-    return config
+    return read(compose(overrides, config_name))
 
 
 def read(composed: dict[str, Any]) -> RunConfig:

@@ -62,7 +62,7 @@ LEAVES: dict[str, Leaf] = {
 }
 """Leaves that decide a result: all that can be an axis."""
 RUNTIME: dict[str, Leaf] = {
-    "runtime.devices": Integer("devices", optional=True),
+    "runtime.devices": Integer("devices", high=2048, optional=True),  # XLA has at most 2,048 CPU devices per process
     "runtime.chunk": Integer("chunk", optional=True),
     "runtime.shard": Shard("shard", optional=True),
     "runtime.distributed": Choice("distributed", [True, False]),
