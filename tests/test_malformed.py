@@ -64,6 +64,7 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
             "name='../../x'",
             "seed=∞",
             "runtime.shard=2/1",
+            "nosuch",
             "nosuch=1",
             "sweep.axes.x.y=1",
             "train.learning_rate='${oc.env:HOME}'",
