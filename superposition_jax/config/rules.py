@@ -23,11 +23,7 @@ def shown(value: Any) -> str:
 
 
 def first_few(names: Iterable[str], most: int = 8) -> str:
-    """Names, or the first of them and how many more there are.
-
-    >>> first_few("abcde", most=3)
-    'a, b, c and 2 more'
-    """
+    """Names, or the first of them and how many more there are."""
     every = [*names]
     return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
 

@@ -42,9 +42,7 @@ class RunConfig(NamedTuple):
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The config that Hydra overrides describe, checked.
-
-    Raises ConfigError, a line with the key, the value and what is allowed.
+    """The config that Hydra overrides describe, checked; raises ConfigError, a line with the key, the value and what is allowed.
 
     >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
     >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
@@ -62,10 +60,9 @@ def read(composed: dict[str, Any]) -> RunConfig:
             raise ConfigError(f"{key}: is missing")
         rule.require(key, leaves[key])
     refuse_unknown(leaves, ["name", "imports", "tables", "figures", *LEAVES, *RUNTIME])
-    name: Any = composed.get("name")
+    name, sweep = composed.get("name"), composed.get("sweep")
     made: Any = composed.get("tables")
     drawn: Any = composed.get("figures")
-    sweep: Any = composed.get("sweep")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):

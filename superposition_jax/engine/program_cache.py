@@ -39,10 +39,9 @@ def folder() -> Path:
 
 
 def can_keep() -> bool:
-    """Whether programs can be kept.
+    """Whether programs are made of this package's functions only, which a file's name describes, and compiled in this process.
 
-    They must be made of this package's functions only, so that the file's name says all about them, and be compiled in this
-    process, because a program that JAX's own cache has returned cannot be saved again.
+    A program that JAX's own cache has returned cannot be saved again.
     """
     return all(registry.is_original for registry in _REGISTRIES) and not jax.config.values["jax_compilation_cache_dir"]
 
