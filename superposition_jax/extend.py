@@ -21,6 +21,8 @@ from superposition_jax.experiments.registry import FIGURES, TABLES
 from superposition_jax.results.trackers import TRACKERS, Record
 from superposition_jax.types import PARAMS, Batch, Hparams, Measure, Spec
 
-__all__ = ["ACTIVATIONS", "ESTIMATES", "ESTIMATORS", "FIGURES", "IMPORTANCES", "INITS", "LAWS", "MEASURES", "MODELS"]
-__all__ += ["OPTIMIZERS", "PARAMS", "PENALTIES", "SCHEDULES", "TABLES", "TARGETS", "TRACKERS", "Batch", "Estimator", "Figure"]
-__all__ += ["Hparams", "Law", "Measure", "Model", "Need", "Record", "Spec", "Table", "Target", "Variable"]
+__all__ = [
+    "ACTIVATIONS", "ESTIMATES", "ESTIMATORS", "FIGURES", "IMPORTANCES", "INITS", "LAWS", "MEASURES", "MODELS", "OPTIMIZERS",
+    "PARAMS", "PENALTIES", "SCHEDULES", "TABLES", "TARGETS", "TRACKERS", "Batch", "Estimator", "Figure", "Hparams", "Law",
+    "Measure", "Model", "Need", "Record", "Spec", "Table", "Target", "Variable",
+]  # fmt: skip

@@ -89,7 +89,7 @@ def _hand_over_to_hydra() -> None:
     except JobFailed:
         status = 1
     except HydraException as error:
-        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        overrides = [argument for argument in sys.argv[1:] if "=" in argument or argument.startswith("~")]
         raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:
         multirun.track()

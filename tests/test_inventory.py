@@ -87,7 +87,7 @@ def test_who_trains_and_who_has_left(tmp_path):
         (folder / "state" / "0-of-1.json").write_text(json.dumps({"pid": pid, "host": host}))
         rows = rows_of(folder)
         assert rows["status"] == f"process {pid} on {host} {words}"
-        assert rows["go on"] == terminal.command("resume", folder)
+        assert rows["go on"] == terminal.command_line("resume", folder)
         assert f"resume='{folder}'" in rows["go on"]
 
 

@@ -68,7 +68,7 @@ def test_unknown_keys_are_refused_in_one_line(tmp_path, key):
             "sweep.axes.x.y=1",
             "train.learning_rate='${oc.env:HOME}'",
         ),
-        *("figures=[../../x]", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere", "runtime.devices=9999"),
+        *("figures=[../../x]", "imports=[no_such_module]", "resume=nowhere", "merge=nowhere", "runtime.devices=9999", "nosuch"),
     ],
 )
 def test_the_command_refuses_with_2_and_writes_nothing(tmp_path, given):

@@ -51,6 +51,9 @@ def load(path: str | Path) -> xarray.Dataset:
     Args:
       path: a run's folder, outputs/<name>/<time>, one that shards have in common, or a results.nc.
 
+    Returns:
+      What `run` returned.
+
     Raises:
       FileNotFoundError: if there is no run.
       ConfigError: if its manifest.json is damaged. Damaged parts of an unfinished run count as missing.
@@ -68,6 +71,9 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
     Args:
       run: its folder or results.nc, also of an unfinished run, or its Dataset.
       file: where to write the page. Without it a run's goes to explorer.html in its folder, and a Dataset's is not written.
+
+    Returns:
+      The page and its file.
 
     Raises:
       FileNotFoundError: if there is no run.

@@ -48,7 +48,7 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
     from superposition_jax.config import run_config
     from superposition_jax.storage import manifest
 
-    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
+    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if os.path.isdir(args.config_dir or "") else []
     config = run_config.load([*args.overrides, *search], args.config_name or "config")
     folder = given.get("hydra.run.dir")
     if folder and "${" not in folder:  # else it has the time, and is new

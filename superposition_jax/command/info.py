@@ -12,10 +12,11 @@ import xarray as xr
 import yaml
 from rich.filesize import decimal
 
-from superposition_jax.command import terminal
 from superposition_jax.command.multirun import UNFINISHED
+from superposition_jax.command.terminal import command_line
+from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError
-from superposition_jax.results import netcdf
+from superposition_jax.results import netcdf, select
 from superposition_jax.results.status import STATUS
 from superposition_jax.storage import manifest, parts
 from superposition_jax.storage.checkpoint import Holder, holders
@@ -45,16 +46,16 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "finished" if finished else "begun", _time(folder / "manifest.json")
     if seconds := described.get("seconds"):
         yield "took", f"{seconds['all']:.1f} s ({', '.join(f'{k} {v:.1f} s' for k, v in seconds.items() if k != 'all')})"
-    yield "models", terminal.models(dataset)
+    yield "models", _models(dataset)
     if not finished and (shards := _shard_count(described)):
         counts = parts.by_shard(parts.files_of(folder))
         without = [shard for index in range(shards) if (shard := f"{index}/{shards}") not in counts]
-        none_of = f"; none of {terminal.first_few(without)}" if without else ""
+        none_of = f"; none of {first_few(without)}" if without else ""
         yield "shards", f"{len(counts)} of {shards} have parts{none_of}"
     for axis in dataset.coords.values():
         if "path" in axis.attrs and set(axis.dims) <= set(dataset["status"].dims):
-            yield "axis", f"{axis.name} ({axis.attrs['path']}): {terminal.axis_values(axis.values)}"
-    yield "loss", terminal.losses(dataset)
+            yield "axis", f"{axis.name} ({axis.attrs['path']}): {_axis_values(axis.values)}"
+    yield "loss", _losses(dataset)
     yield from (("found", line) for line in described.get("findings", []))
     if "jobs" in described:
         yield "jobs", f"{described['jobs']}, {len(described['failed'])} failed"
@@ -77,6 +78,44 @@ def _dataset(folder: Path, described: dict[str, Any]) -> xr.Dataset:
     return dataset if "loss" in dataset else dataset.assign(loss=dataset["status"] * np.nan)
 
 
+def _models(dataset: xr.Dataset) -> str:
+    """How many models there are, by status."""
+    counts = [f"{np.sum(dataset['status'].values == number):,} {word}" for number, word in enumerate(STATUS)]
+    return f"{dataset['status'].size:,}: {', '.join(counts[1:] + counts[:1])}"
+
+
+def _axis_values(values: np.ndarray) -> str:
+    """All of up to eight values, else how many and their range, or first and last where they are names.
+
+    >>> _axis_values(np.arange(12))
+    '12 from 0 to 11'
+    """
+    flat = np.atleast_1d(values)
+    shown = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in flat.tolist()]
+    if flat.size <= 8:
+        return ", ".join(shown)
+    ends = (flat.argmin(), flat.argmax()) if flat.dtype.kind in "fiu" else (0, -1)
+    return f"{flat.size:,} from {shown[ends[0]]} to {shown[ends[1]]}"
+
+
+def _losses(dataset: xr.Dataset) -> str:
+    """Best and median over seeds, as ranges over cells, of models that are finished and did not diverge."""
+    loss, seed = dataset["loss"].where(dataset["status"] == STATUS.index("ok")), select.seed_dim(dataset)
+    cells = loss.transpose(..., seed).values.reshape(-1, loss.sizes[seed]) if seed else loss.values.reshape(-1, 1)
+    cells = cells[np.isfinite(cells).any(axis=1)]
+    if not cells.size:
+        return "none yet"
+    over = f" over {len(cells):,} cells" if len(cells) > 1 else ""
+    if seed is None:
+        return _range(cells) + over
+    return f"best of seeds {_range(np.nanmin(cells, axis=1))}, median {_range(np.nanmedian(cells, axis=1))}{over}"
+
+
+def _range(values: np.ndarray) -> str:
+    low, high = f"{np.nanmin(values):.4g}", f"{np.nanmax(values):.4g}"
+    return low if low == high else f"{low} … {high}"
+
+
 def _words(processes: list[Holder]) -> str:
     doing = {True: "trains", False: "has left it unfinished", None: "trains, or has left: its machine is not this one"}
     shards = ["" if holder.shard == "0/1" else f"shard {holder.shard}: " for holder in processes]
@@ -96,7 +135,8 @@ def _shard_count(described: dict[str, Any]) -> int:
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     jobs = []
     for path in sorted(folder.iterdir()):
-        inside, size = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path], 0
+        inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        size = 0
         for file in inside:
             with contextlib.suppress(FileNotFoundError):  # a run has just removed it
                 size += file.stat().st_size
@@ -113,8 +153,8 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
 def _command(folder: Path, described: dict[str, Any], dataset: xr.Dataset) -> str:
     shards = _shard_count(described)
     if shards and (dataset["status"] != STATUS.index("missing")).all():
-        return terminal.command("merge", folder)
-    return terminal.command("resume", folder, f"i/{shards}" if shards else None)
+        return command_line("merge", folder)
+    return command_line("resume", folder, f"i/{shards}" if shards else None)
 
 
 def _multirun(folder: Path) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ def write(arguments: list[str]) -> None:
 
 
 def sections(imports: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    """Titles, and below each names with their meanings, once the modules in `imports` have added theirs."""
+    """Each section's title, and its names with their meanings, those of `imports` included; raises ConfigError if one fails."""
     run_config.import_modules(imports)
     conf = Path(conf_dir())
     for group, decides in _GROUP.findall((conf / "config.yaml").read_text(encoding="utf-8")):

@@ -104,9 +104,9 @@ def _checked(composed: dict[str, Any], overrides: Overrides, of_all: Sequence[Ov
 def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder: Path, console: Console) -> dict[int, Job]:
     """Train jobs of equal runtime settings, by number."""
     together = [*configs.values()]
-    command = f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"
+    resume = f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"
     store = RunStore(folder, manifest.prepare_multirun(together, folder), together[0].save_every)
-    with pipeline.opened(store, console, command, lambda: False):
+    with pipeline.opened(store, console, resume):
         try:
             trained = pipeline.train(together, console, store)
         except ConfigError as error:

@@ -11,7 +11,7 @@ from rich.console import Console
 from superposition_jax import sweep
 from superposition_jax.command.finish import Trained, finish
 from superposition_jax.command.progress import Shell
-from superposition_jax.command.terminal import command, console_for, count
+from superposition_jax.command.terminal import command_line, console_for, count
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import devices
@@ -47,13 +47,18 @@ def open_run(config: RunConfig, folder: Path, console: Console) -> AbstractConte
     """The store of a run in its folder, as `opened`; raises ConfigError if the folder has another run."""
     manifest.refuse_other_run(config, folder)
     store = RunStore(folder, identity.of_config(config), config.save_every)
-    resume = command("resume", folder, config.shard)
+    resume = command_line("resume", folder, config.shard)
     return opened(store, console, resume, lambda: manifest.prepare_folder(config, folder))
 
 
 @contextmanager
-def opened(store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool]) -> Generator[RunStore | None]:
-    """A locked store with what earlier processes have left in it; None if all is finished. Like `saying_how_to_go_on`."""
+def opened(
+    store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool] = lambda: False
+) -> Generator[RunStore | None]:
+    """A locked store with what earlier processes have left in it; None if all is finished.
+
+    Names the command to go on with, as `saying_how_to_go_on` does.
+    """
     with saying_how_to_go_on(console, resume), store:
         is_over = is_finished()
         for line in [] if is_over else store.find_earlier():

@@ -8,8 +8,9 @@ import xarray as xr
 
 from superposition_jax.command import pipeline
 from superposition_jax.command.progress import Shell
-from superposition_jax.command.terminal import command, console_for, count, first_few
+from superposition_jax.command.terminal import command_line, console_for, count
 from superposition_jax.config import run_config
+from superposition_jax.config.rules import first_few
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity, manifest, parts
@@ -38,21 +39,21 @@ def run(config: RunConfig, directory: str | Path | None, *, progress: bool) -> x
         finished, models = parts.by_shard(parts.files_of(folder)).total(), config.grid.n_points
         console.print(f"parts    {folder / 'parts'} has {finished:,} of {count(models, 'model')}", markup=False)
         if finished >= models:
-            console.print(f"all done: {command('merge', folder)}", markup=False)
+            console.print(f"all done: {command_line('merge', folder)}", markup=False)
     return None
 
 
 def merge(folder: Path) -> xr.Dataset:
     """Merge the parts of all shards: results, tables and figures as of one process. Imports what the run's config names.
 
-    Raises ConfigError naming shards of which models are missing, and parts that do not belong there.
+    Raises ConfigError if models are missing, with their shards, or if a part belongs to another run.
     """
     earlier, files = manifest.read(folder), parts.files_of(folder)
     if earlier is None or not files:
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if earlier else 'run'} there")
     config, console = _config_of(earlier, {"devices": None}), console_for(True)
     manifest.refuse_other_run(config, folder)
-    with pipeline.saying_how_to_go_on(console, command("merge", folder)):
+    with pipeline.saying_how_to_go_on(console, command_line("merge", folder)):
         store = RunStore(folder, identity.of_config(config), config.save_every)
         store.find_earlier(all_shards=True)
         if len(store.parts) < config.grid.n_points:

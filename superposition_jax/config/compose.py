@@ -109,15 +109,17 @@ def in_one_line(error: Exception, overrides: Sequence[str], otherwise: str = _HE
             return f"{key}: is a mapping that keeps its keys; replace it by '~{key}' '+{key}={{…}}', or set one of its keys"
         return f"{key}: no such key{nearest(key, known, otherwise)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
-    if bare := [override for override in overrides if "=" not in override and not override.startswith("~")]:
+        word = error.override
+        if "=" in word or word.startswith("~"):
+            return f"{word}: cannot be read: {' '.join(str(error).splitlines()[0].split())}"
         options = sorted(f"{file.parent.name}={file.stem}" for file in Path(conf_dir()).glob("*/*.yaml"))
         by_name = {option.partition("=")[2]: option for option in reversed(options)}
-        close = difflib.get_close_matches(bare[0], by_name, n=1, cutoff=0.6)
-        return f"{bare[0]}: must be key=value{f'; did you mean {by_name[close[0]]}?' if close else ''}"
+        close = difflib.get_close_matches(word, by_name, n=1, cutoff=0.6)
+        return f"{word}: must be key=value{f'; did you mean {by_name[close[0]]}?' if close else ''}"
     if option := re.search(r"Could not find '([^']+)'", text):
         options = re.search(r"Available options in '[^']*':\s*([\s\S]*?)(?:Config search path|$)", text)
         known = f"; known are: {', '.join(options[1].split())}" if options else ""
         return f"{option[1].replace('/', '=', 1)}: no such option{known}"
-    given = "" if isinstance(error, HydraException) else f", in {' '.join(overrides)}"
-    return " ".join(str(error).split()) + given
+    if isinstance(error, HydraException):
+        return " ".join(str(error).strip().split("\n")[0].split())
+    return f"{' '.join(str(error).split())}, in {' '.join(overrides)}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,12 @@ def shown(value: Any) -> str:
     """A value as a message shows it: in full only if it is short."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) < 80 else text[:77] + "..."
+
+
+def first_few(names: Iterable[str], most: int = 8) -> str:
+    """Names, or the first of them and how many more there are."""
+    every = [*names]
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
 
 
 HUGE = float(np.finfo(np.float32).max)

@@ -1,7 +1,6 @@
 """Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,9 +9,9 @@ import numpy as np
 
 from superposition_jax.config.axes import leaf_of, read_axes
 from superposition_jax.config.compose import compose, flatten, refuse_unknown
+from superposition_jax.config.leaves import read_hparams, read_spec
 from superposition_jax.config.rules import Number, reject
 from superposition_jax.config.schema import LEAVES, RUNTIME
-from superposition_jax.config.split import read_hparams, read_spec
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
@@ -43,16 +42,13 @@ class RunConfig(NamedTuple):
 
 
 def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
-    """The config that Hydra overrides describe, checked; raises ConfigError in a line with the key, the value, what is allowed.
+    """The config that Hydra overrides describe, checked; raises ConfigError, a line with the key, the value and what is allowed.
 
     >>> config = load(["sweep=sparsity", "model.n_hidden=2"])
     >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
     ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
-    config, cores = read(compose(overrides, config_name)), os.cpu_count() or 1
-    if config.devices and config.devices > cores:
-        raise reject("runtime.devices", config.devices, f"at most {cores}, the number of this machine's cores")
-    return config
+    return read(compose(overrides, config_name))
 
 
 def read(composed: dict[str, Any]) -> RunConfig:
@@ -64,8 +60,9 @@ def read(composed: dict[str, Any]) -> RunConfig:
             raise ConfigError(f"{key}: is missing")
         rule.require(key, leaves[key])
     refuse_unknown(leaves, ["name", "imports", "tables", "figures", *LEAVES, *RUNTIME])
-    given: list[Any] = [composed.get(key) for key in ("name", "tables", "figures", "sweep")]
-    name, made, drawn, sweep = given
+    name, sweep = composed.get("name"), composed.get("sweep")
+    made: Any = composed.get("tables")
+    drawn: Any = composed.get("figures")
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
         raise reject("name", name, "a folder name of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):

@@ -12,7 +12,7 @@ from superposition_jax.core import data, evaluation, model, objective, optimizer
 from superposition_jax.results import trackers
 
 ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
-"""Models whose adversarial inputs `attack` knows."""
+"""Models whose adversarial inputs `objective.attacked` knows."""
 LEAVES: dict[str, Leaf] = {
     "seed": Number(None, 0, 2**32 - 1, whole=True),
     "model.n_features": Integer("n_features"),
@@ -62,7 +62,7 @@ LEAVES: dict[str, Leaf] = {
 }
 """Leaves that decide a result: all that can be an axis."""
 RUNTIME: dict[str, Leaf] = {
-    "runtime.devices": Integer("devices", optional=True),
+    "runtime.devices": Integer("devices", high=2048, optional=True),  # XLA has at most 2,048 CPU devices per process
     "runtime.chunk": Integer("chunk", optional=True),
     "runtime.shard": Shard("shard", optional=True),
     "runtime.distributed": Choice("distributed", [True, False]),

@@ -49,10 +49,12 @@ LAWS = Registry(
     signed=Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
     upper=Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
     exponential=Law(
-        *(lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre), "exponential of mean 1"
+        lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre, "exponential of mean 1"
     ),
     power=Law(
-        *(lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a), lambda a: (a / (a + 1), a / (a + 2)), (0, 1)),
+        lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
+        lambda a: (a / (a + 1), a / (a + 2)),
+        (0, 1),
         meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
     ),
     binary=Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),

@@ -46,8 +46,10 @@ INITS = Registry(
         lambda s: (2 / ((s.n_features + s.init_models) * s.n_hidden)) ** 0.5,
     ),
 )
-"""Functions (key, spec) → W (hidden, feature) by name; `init_scale` then multiplies W. The paper's public notebook takes fan-in
-and fan-out from the three-dimensional tensor of `init_models` models."""
+"""Functions (key, spec) → W (hidden, feature) by name; `init_scale` then multiplies W.
+
+The paper's public notebook takes fan-in and fan-out from the three-dimensional tensor of `init_models` models.
+"""
 
 
 class Model(NamedTuple):

@@ -1,8 +1,8 @@
 """Optax optimizers from one model's numbers, built inside the traced step so that the numbers may differ by model."""
 
 import jax.numpy as jnp
+import optax
 from jax import Array
-from optax import GradientTransformation, add_decayed_weights, chain, scale, scale_by_adam, trace
 
 from superposition_jax.types import Hparams, Registry, Spec, described
 
@@ -26,19 +26,24 @@ def learning_rate(hparams: Hparams, step: Array, *, spec: Spec) -> Array:
     return hparams.learning_rate * decayed * jnp.minimum(rising, 1.0)
 
 
-def _adam(hparams: Hparams) -> GradientTransformation:
+def _adam(hparams: Hparams) -> optax.GradientTransformation:
     """Adam with b1, b2 and eps. Kingma & Ba 2015."""
-    return scale_by_adam(hparams.b1, hparams.b2, hparams.eps)
+    return optax.scale_by_adam(hparams.b1, hparams.b2, hparams.eps)
 
 
 OPTIMIZERS = Registry(
     adam=_adam,
-    adamw=described("Adam with decoupled decay of W and b", lambda h: chain(_adam(h), add_decayed_weights(h.weight_decay))),
-    sgd=described("gradient and decay, with momentum", lambda h: chain(add_decayed_weights(h.weight_decay), trace(h.momentum))),
+    adamw=described(
+        "Adam with decoupled decay of W and b", lambda h: optax.chain(_adam(h), optax.add_decayed_weights(h.weight_decay))
+    ),
+    sgd=described(
+        "gradient and decay, with momentum",
+        lambda h: optax.chain(optax.add_decayed_weights(h.weight_decay), optax.trace(h.momentum)),
+    ),
 )
 """Updates by name, before they are multiplied by the learning rate. Kingma & Ba 2015; Loshchilov & Hutter 2019."""
 
 
-def build(hparams: Hparams, step: Array, *, spec: Spec) -> GradientTransformation:
+def build(hparams: Hparams, step: Array, *, spec: Spec) -> optax.GradientTransformation:
     """The optimizer of one model with the learning rate of a step."""
-    return chain(OPTIMIZERS[spec.optimizer](hparams), scale(-learning_rate(hparams, step, spec=spec)))
+    return optax.chain(OPTIMIZERS[spec.optimizer](hparams), optax.scale(-learning_rate(hparams, step, spec=spec)))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jaxtyping import Float
 
 from superposition_jax.core import data, model, objective, optimizer
 from superposition_jax.types import DATA, INIT, Batch, History, Hparams, Params, Spec, TrainState
@@ -44,11 +45,11 @@ def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, sp
 
 def train_step(
     hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, slices: int = 1
-) -> tuple[TrainState, Array]:
+) -> tuple[TrainState, Float[Array, ""]]:
     """One update on the batch `realise(draws)` (see `data.Estimator`), realised and used in `slices` slices one after another.
 
     A model whose loss, new parameters or optimizer state are not finite keeps the parameters and optimizer state from before
-    that step from then on. Returns the state after the step and the loss before it.
+    that step from then on. Returns the state after the update, and the estimate of the objective before it, a sum over features.
     """
     loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, slices=slices)
     if spec.reduction == "mean":

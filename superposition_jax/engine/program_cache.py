@@ -39,7 +39,10 @@ def folder() -> Path:
 
 
 def can_keep() -> bool:
-    """Whether programs are made of this package's functions only, and compiled here: what JAX's cache returns cannot be saved."""
+    """Whether programs are made of this package's functions only, which a file's name describes, and compiled in this process.
+
+    A program that JAX's own cache has returned cannot be saved again.
+    """
     return all(registry.is_original for registry in _REGISTRIES) and not jax.config.values["jax_compilation_cache_dir"]
 
 

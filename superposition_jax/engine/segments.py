@@ -106,7 +106,12 @@ def collect(models: int, by_tile: Iterable[tuple[np.ndarray, Results]]) -> Resul
 
 
 def run(
-    programs: Programs, group: Group, tiles: list[Tile], report: Report, store: ModelStore | None, start: Start | None = None
+    programs: Programs,
+    group: Group,
+    tiles: list[Tile],
+    report: Report,
+    store: ModelStore | None = None,
+    start: Start | None = None,
 ) -> Iterator[tuple[np.ndarray, Results]]:
     """Train and evaluate tiles of a group's models, if `start` is given from those parameters.
 

@@ -114,7 +114,7 @@ class Trainer:
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
             params = {name: v[(members, *(slice(sizes[dim]) for dim in PARAMS[name].dims))] for name, v in start.items()}
             tiles = cover(group.seeds, np.arange(len(members)), shape)
-            by_tile = segments.run(programs, group, tiles, lambda report: None, None, params)
+            by_tile = segments.run(programs, group, tiles, lambda report: None, start=params)
             retrained.append((members, group, segments.collect(len(members), by_tile)))
         return retrained
 

@@ -88,8 +88,10 @@ def _defaults() -> dict[str, Any]:
 
 
 def overrides(dataset: xr.Dataset, axes: list[str]) -> dict[str, Any]:
-    """Values by key where a run's config differs from the defaults or the Dataset is a selection, without keys in `axes` but with
-    lists that have an entry that is an axis."""
+    """What to set, by key, for the models of a Dataset: where its config differs from the defaults, or a value was selected.
+
+    Keys in `axes` are left out, but a list of which an entry is an axis is given whole.
+    """
     default, configured = _defaults(), dict(flatten(select.config(dataset)))
     selected = {c.attrs["path"]: c.item() for c in dataset.coords.values() if not c.dims and "path" in c.attrs}
     changed = {

@@ -13,8 +13,10 @@ _OF_EVERY_SEED = ("status", "diverged_at", "best")
 
 
 def fit(dataset: xr.Dataset, arrays: Arrays, most: int) -> tuple[Arrays, list[str], dict[str, int]]:
-    """Arrays of at most `most` bytes: of the best seeds only, then with fewer arrays, and in the end for fewer cells; also what
-    is left out, in words, and the step between the places that are shown of a dimension."""
+    """Arrays of at most `most` bytes: of the best seeds only, then with fewer arrays, and in the end for fewer cells.
+
+    Also returns what is left out, in words, and the step between the places that are shown of a dimension.
+    """
     seed, best, words, every = select.seed_dim(dataset), arrays.models.get("best"), [], 1
 
     def of_best(values: xr.DataArray) -> xr.DataArray:

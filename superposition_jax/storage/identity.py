@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from superposition_jax import version
 from superposition_jax.config.compose import flatten
+from superposition_jax.config.rules import first_few
 from superposition_jax.config.run_config import RunConfig
 
 PACKAGES = ("jax", "jaxlib", "optax", "flax", "numpy", "xarray", "hydra-core")
@@ -55,5 +56,5 @@ def differences(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     'train.steps = 5 there, 9 here'
     """
     changed = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
-    shown = [f"{key} = {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in changed[:3]]
-    return ", ".join(shown) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    shown = [f"{key} = {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in changed]
+    return first_few(shown, most=3)

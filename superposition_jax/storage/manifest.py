@@ -54,7 +54,10 @@ def refuse_other_run(config: RunConfig, folder: Path) -> dict[str, Any] | None:
 
 
 def prepare_folder(config: RunConfig, folder: Path) -> bool:
-    """Make a locked folder this run's; returns whether the run is finished there. Raises ConfigError like `refuse_other_run`."""
+    """Make a folder this run's; returns whether the run is finished there. The caller holds the folder's lock.
+
+    Raises ConfigError like `refuse_other_run`, and if the results there are damaged.
+    """
     manifest, file = refuse_other_run(config, folder), folder / "results.nc"
     if config.overwrite:
         for old in (*folder.glob("parts/*.npz"), *folder.glob("state/*.npz"), file):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError
 from superposition_jax.results.assemble import Part
 from superposition_jax.storage import part_file
@@ -52,8 +53,7 @@ class Parts:
         self._points, self._file = points[order], numbers[order]
         if (twice := np.flatnonzero(np.diff(self._points) == 0)).size:
             files = sorted({self.files[number].name for at in twice for number in self._file[at : at + 2]})
-            more = f" and {len(files) - 4} more" if len(files) > 4 else ""
-            raise ConfigError(f"{self.folder}: {', '.join(files[:4])}{more} have models in common; keep one of them")
+            raise ConfigError(f"{self.folder}: {first_few(files, most=4)} have models in common; keep one of them")
 
     def __len__(self) -> int:
         """Number of finished models."""

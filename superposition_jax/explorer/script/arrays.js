@@ -1,4 +1,4 @@
-// Arrays with named dimensions, as explorer/packing.py packs them.
+// Arrays with named dimensions, as explorer/arrays.py packs them.
 
 const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
   const exponent = (bits >> 10) & 31, digits = bits & 1023, sign = bits & 32768 ? -1 : 1;
