@@ -42,6 +42,7 @@ class Spec:
     set_sizes: tuple[int, ...] = ()
     target: str = "identity"
     estimator: str = "active"
+    expectation: str = "sampled"
     batch_size: int = 128
     order: int = 8
     steps: int = 1000
@@ -57,12 +58,24 @@ class Spec:
     @property
     def points(self) -> int:
         """Number of inputs in a batch, for quadrature without the padding to a multiple of 8."""
-        return math.prod(order + 1 for order in self.orders) if self.estimator == "quadrature" else self.batch_size
+        if self.estimator != "quadrature":
+            return self.batch_size
+        if self.expectation == "sampled":
+            return math.prod(order + 1 for order in self.orders)
+        others = self.n_features - 1
+        return sum(math.comb(others, active) * self.order_of(active, 0) ** active for active in range(others + 1))
 
     @property
     def sets(self) -> tuple[int, ...]:
         """Sizes of the sets of features, in the order of the features; independent features are sets of one."""
         return self.set_sizes or (1,) * self.n_features
+
+    def order_of(self, active: int, feature: int) -> int:
+        """Number of quadrature nodes of a feature in inputs with `active` active ones, an output's own feature not counted.
+
+        The more there are, the fewer nodes each needs, as such inputs are rare or their errors smooth. Neighbours differ by one.
+        """
+        return self.order if active < 2 else max(2, -(-2 * self.order // (1 + active))) + feature % 2
 
     @property
     def orders(self) -> list[int]:
@@ -141,6 +154,8 @@ class TrainState(PyTreeNode):
     diverged_at: Int[Array, ""]
     """The step whose update was not finite, since which the parameters are unchanged; −1 if there was none."""
     history: History
+    statistics: dict[str, Array]
+    """Running means of the statistics of past batches (see `expectation`), each (feature,)."""
 
 
 _Name = TypeVar("_Name")

@@ -166,7 +166,14 @@ def test_rectangles_halve_when_memory_runs_out(whole, monkeypatch):
 def test_a_chunk_that_would_die_under_a_limit_finishes(tmp_path):
     """Under this limit on addresses XLA fails with the chunk that is asked for."""
     big = ["sweep=sparsity", "sweep.axes.seed.range=100", "train=exact", "train.order=8", "train.steps=2", "figures=[]"]
-    big += ["model.n_features=5", "runtime.chunk=700", "runtime.keep_programs=false", "hydra.run.dir=out", "runtime.devices=1"]
+    big += [
+        "train.expectation=sampled",
+        "model.n_features=5",
+        "runtime.chunk=700",
+        "runtime.keep_programs=false",
+        "hydra.run.dir=out",
+        "runtime.devices=1",
+    ]
     done = run(*big, cwd=tmp_path, program=[sys.executable, "-c", LIMITED, resource.RLIMIT_AS, 4 * 2**30], status=0)
     assert "GiB are free" in done.stdout
     assert superposition_jax.load(tmp_path / "out")["loss"].size == 700

@@ -17,7 +17,8 @@ _PLAIN_SECONDS = 5.0
 def describe(spec: Spec) -> str:
     """A Spec in a few words."""
     size = f"order {spec.order}" if spec.estimator == "quadrature" else f"batch {spec.batch_size}"
-    return f"n={spec.n_features} m={spec.n_hidden} {spec.activation}, {spec.estimator}, {size}, {spec.steps} steps"
+    estimator = spec.estimator if spec.expectation == "sampled" else f"{spec.estimator}, {spec.expectation}"
+    return f"n={spec.n_features} m={spec.n_hidden} {spec.activation}, {estimator}, {size}, {spec.steps} steps"
 
 
 class Shell:

@@ -1,13 +1,14 @@
 """Splits the leaves of a config into `Spec`, what is compiled in, and `Hparams`, the numbers that vary within a program."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from superposition_jax.config.rules import HUGE, reject
 from superposition_jax.config.schema import LEAVES, without_effect
-from superposition_jax.core import data, evaluation, sets, targets
+from superposition_jax.core import data, evaluation, expectation, sets, targets
 from superposition_jax.engine import memory
 from superposition_jax.errors import ConfigError
 from superposition_jax.types import Hparams, Spec
@@ -26,6 +27,11 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
     fields["batch_size"] = leaves["train.batch_size"] or int(np.clip(power_of_two, 32, 256))
     fields["steps"] = leaves["train.steps"] or _fast_steps(n)
     spec = Spec(**fields)
+    spec = replace(spec, expectation=leaves["train.expectation"] or expectation.default(spec))
+    if not expectation.EXPECTATIONS[spec.expectation].applies(spec):
+        known = "model.kind = tied with model.hidden_activation = identity, without train.adversarial"
+        rules = "; with train.estimator = 'quadrature' only own_feature, without a penalty"
+        raise ConfigError(f"train.expectation = {spec.expectation!r}: is known for {known}{rules}")
     if spec.estimator == "quadrature" and n > (most := evaluation.QUADRATURE_FEATURES):
         why = f"takes about (order + 1)^n points, so model.n_features must be ≤ {most}, not {n}"
         raise ConfigError(f"train.estimator = 'quadrature': {why}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from superposition_jax.config.rules import Choice, Integer, Leaf, Names, Number, Shard, Sizes, shown
-from superposition_jax.core import data, evaluation, model, objective, optimizer, sets, targets
+from superposition_jax.core import data, evaluation, expectation, model, objective, optimizer, sets, targets
 from superposition_jax.results import trackers
 
 ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
@@ -36,6 +36,7 @@ LEAVES: dict[str, Leaf] = {
     "data.importance.list": Number(None, 0, per_feature=True, optional=True),
     "target.kind": Choice("target", targets.TARGETS),
     "train.estimator": Choice("estimator", data.ESTIMATORS),
+    "train.expectation": Choice("expectation", expectation.EXPECTATIONS, optional=True),
     "train.batch_size": Integer("batch_size", 2, optional=True, only_with={"train.estimator": ["iid", "active"]}),
     "train.order": Integer("order", only_with={"train.estimator": ["quadrature"]}),
     "train.steps": Integer("steps", optional=True),

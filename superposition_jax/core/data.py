@@ -6,7 +6,6 @@ numbers but not on the draws, and returns the function that maps draws to the mo
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,50 +15,12 @@ from jax import Array
 from jaxtyping import Float
 
 from superposition_jax.core import sets
+from superposition_jax.core.laws import LAWS, nodes
+from superposition_jax.core.laws import Law as Law  # the public name is `data.Law`
 from superposition_jax.types import Batch, Hparams, Registry, Spec, described
 
-
-class Law(NamedTuple):
-    """The distribution of an active feature's value, described by its quantile function."""
-
-    quantile: Callable[[Array, Array], Array]
-    """The value, given a uniform variable on (0, 1] and the exponent."""
-    moments: Callable[[Any], tuple[Any, Any]]
-    """E v and E v², given the exponent."""
-    support: tuple[float, float]
-    """Least and greatest value."""
-    rule: Callable[[int, Array], tuple[Array, Array]] | None = None
-    """Nodes and weights of a quadrature rule, given its order; by default the quantiles of Gauss–Legendre nodes."""
-    meaning: str = ""
-
-
-_LEAST = 2.0**-32
-"""The least value of a uniform variable whose logarithm or power is taken."""
 _LANES = 8
 """Quadrature is padded with points of weight 0 to a multiple of this number, so that short rows fill vector registers."""
-
-
-def _laguerre(order: int, exponent: Array) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.laguerre.laggauss(order)
-    return jnp.asarray(nodes, jnp.float32), jnp.asarray(weights, jnp.float32)
-
-
-LAWS = Registry(
-    uniform=Law(lambda v, a: v, lambda a: (1 / 2, 1 / 3), (0, 1), meaning="U[0, 1]"),
-    signed=Law(lambda v, a: 2 * v - 1, lambda a: (0.0, 1 / 3), (-1, 1), meaning="U[−1, 1]"),
-    upper=Law(lambda v, a: (1 + v) / 2, lambda a: (3 / 4, 7 / 12), (0.5, 1), meaning="U[½, 1]"),
-    exponential=Law(
-        lambda v, a: -jnp.log(jnp.maximum(v, _LEAST)), lambda a: (1.0, 2.0), (0, np.inf), _laguerre, "exponential of mean 1"
-    ),
-    power=Law(
-        lambda v, a: jnp.maximum(v, _LEAST) ** (1 / a),
-        lambda a: (a / (a + 1), a / (a + 2)),
-        (0, 1),
-        meaning="P(v ≤ t) = t^a on [0, 1], a = data.values.exponent",
-    ),
-    binary=Law(lambda v, a: jnp.ones_like(v), lambda a: (1.0, 1.0), (1, 1), meaning="always 1"),
-)
-"""Distributions of an active feature's value by name."""
 
 
 def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], Float[Array, " feature"]]:
@@ -100,14 +61,17 @@ def _realise_iid(hparams: Hparams, spec: Spec) -> Callable[[Float[Array, "unifor
 
 
 def _draw_active(key: Array, spec: Spec) -> tuple[Float[Array, " batch"], Float[Array, "uniform batch"]]:
-    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for the rest.
+    return draw_active(key, sets.uniforms(spec), spec.batch_size)
+
+
+def draw_active(key: Array, n: int, size: int) -> tuple[Float[Array, " batch"], Float[Array, "uniform batch"]]:
+    """Stratified uniforms that choose the first active feature (∞ for the empty input), and a shifted lattice for n further ones.
 
     The rank-1 lattice u_ib = frac(b·g_i/P + s_i), with P the least prime ≥ B − 1, has a new random generator g_i in 1 … P − 1 and
-    a new shift s_i for every feature and step. Every point is uniform, so estimates are unbiased. Each feature by itself is
-    stratified, pairs of features are as noisy as independent draws, and a step needs 2n + 1 random integers instead of n·B
+    a new shift s_i for every uniform and step. Every point is uniform, so estimates are unbiased. Each uniform by itself is
+    stratified, pairs of them are as noisy as independent draws, and a step needs 2n + 1 random integers instead of n·B
     (random shifts: Cranley & Patterson 1976; averages over generators: Dick, Kuo & Sloan 2013, Acta Numerica 22, §5).
     """
-    n, size = sets.uniforms(spec), spec.batch_size
     prime = next(k for k in range(max(2, size - 1), 2 * size + 1) if all(k % d for d in range(2, int(k**0.5) + 1)))
     random = jax.random.bits(key, (2 * n + 1,), jnp.uint32)
     generator = (1 + (random[:n] >> 1) % (prime - 1)) * jnp.uint32(2**32 // prime)
@@ -151,22 +115,15 @@ def _realise_active(hparams: Hparams, spec: Spec) -> Callable[[tuple[Array, Arra
     return realise
 
 
-def _legendre(law: Law, order: int, exponent: Array) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    return law.quantile(jnp.asarray((nodes + 1) / 2, jnp.float32), exponent), jnp.asarray(weights / 2, jnp.float32)
-
-
 def rule(hparams: Hparams, order: int, *, spec: Spec) -> tuple[Float[Array, " node"], Float[Array, "feature node"]]:
     """Nodes and weights of a rule for expectations over one feature: 0 and `order` nodes of the law."""
-    law = LAWS[spec.law]
-    node, weight = (law.rule or partial(_legendre, law))(order, hparams.value_exponent)
+    node, weight = nodes(LAWS[spec.law], order, hparams.value_exponent)
     p = hparams.density[:, None]
     return jnp.concatenate([jnp.zeros(1), node]), jnp.concatenate([1 - p, p * weight[None, :]], axis=1)
 
 
 def _realise_quadrature(hparams: Hparams, spec: Spec) -> Callable[[tuple[()]], Batch]:
-    law = LAWS[spec.law]
-    rules = [(law.rule or partial(_legendre, law))(order, hparams.value_exponent) for order in spec.orders]
+    rules = [nodes(LAWS[spec.law], order, hparams.value_exponent) for order in spec.orders]
     values = jnp.meshgrid(*(jnp.concatenate([jnp.zeros(1), value]) for value, _ in rules), indexing="ij")
     weights = jnp.meshgrid(*(jnp.concatenate([jnp.ones(1), weight]) for _, weight in rules), indexing="ij")
     masks = np.stack([mask.ravel() for mask in np.meshgrid(*(np.arange(k + 1) > 0 for k in spec.orders), indexing="ij")])

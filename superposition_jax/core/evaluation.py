@@ -9,19 +9,27 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax.core import data, model, objective, random
+from superposition_jax.core import data, expectation, model, objective, patterns, random
 from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Registry, Spec
 
 QUADRATURE_FEATURES = 5
 """Largest n for which the tensor-product rule is affordable."""
 _POINTS = 2**16
 """Most points of the tensor-product rule."""
-_REPLICATES, _BATCH = 256, 256
-"""Number of batches and their size where there are more features."""
+_SAMPLED_REPLICATES, _SAMPLED_BATCH = 256, 256
+"""Number of batches and their size where nothing is integrated out."""
+_MOST_NODES, _FEW_NODES = 64, 8
+"""Most nodes of a feature where outputs' own features are integrated out, and nodes of the only active feature where n > 5."""
+_MOST_IN_STRATA = 1024
+"""Most features for which all inputs with one active feature fit into the memory at once."""
+_PILOT, _REPLICATES, _BATCH = 8, 48, 128
+"""Numbers of batches for coefficients and for the loss, and their size, where n > 5 and own features are integrated out."""
+_ROUNDING = 2.0**-16
+"""Relative error of sums and differences in single precision."""
 
 MEASURES = {
     "loss": Measure((), "expected loss E Σ_i I_i (y_i − x'_i)², sum over features; y = x for reconstruction"),
-    "loss_stderr": Measure((), "standard error of loss (for n ≤ 5: its change when the quadrature order is halved)"),
+    "loss_stderr": Measure((), "standard error of loss (for n ≤ 5: its change when the order of the quadrature is halved)"),
     "loss_relative": Measure((), "loss / loss of the best constant predictor Σ_i I_i Var y_i"),
     "dead_outputs": Measure((), "number of ReLU outputs x'_i that are 0 for every possible input (hidden ReLU: input tried)"),
 }
@@ -46,11 +54,32 @@ ESTIMATES: Registry[FunctionType, Measure] = Registry(
 """Functions (hparams, params, batch, spec) → estimate that a run also evaluates if `measures` names them."""
 
 
-def evaluation_spec(spec: Spec) -> Spec:
-    """The Spec with the evaluator's estimator: quadrature of at most about 65,536 points for n ≤ 5, else `active` in batches."""
+def sampling_spec(spec: Spec) -> Spec:
+    """The Spec by which `ESTIMATES` are evaluated: quadrature of about 65,536 points at most for n ≤ 5, else `active` batches."""
+    spec = replace(spec, expectation="sampled")
     if spec.n_features <= QUADRATURE_FEATURES:
         return replace(spec, estimator="quadrature", order=min(32, int(_POINTS ** (1 / spec.n_features)) - 1))
-    return replace(spec, estimator="active", batch_size=_BATCH)
+    return replace(spec, estimator="active", batch_size=_SAMPLED_BATCH)
+
+
+def evaluation_spec(spec: Spec) -> Spec:
+    """The Spec by which the loss is evaluated: that of `sampling_spec`, or fewer points by the best known `expectation`."""
+    plain = sampling_spec(replace(spec, adversarial=False, penalty=None))
+    way = expectation.best(plain)
+    order = min(_MOST_NODES, int(_POINTS ** (1 / max(1, spec.n_features - 1))))
+    return plain if way == "sampled" else replace(plain, expectation=way, order=order, batch_size=_BATCH)
+
+
+def _in_strata(spec: Spec) -> bool:
+    """Whether inputs with at most one active feature are summed apart from the others."""
+    conditioned = spec.expectation != "sampled" and spec.correlation == "independent"
+    return conditioned and QUADRATURE_FEATURES < spec.n_features <= _MOST_IN_STRATA
+
+
+def most_points(spec: Spec) -> int:
+    """The most inputs that the evaluation of a model has in memory at once."""
+    spec = evaluation_spec(spec)
+    return max(spec.points, 1 + _FEW_NODES * spec.n_features if _in_strata(spec) else 0)
 
 
 def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, ""]:
@@ -71,13 +100,31 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
 def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
     """`MEASURES` of one model by name, and those of `ESTIMATES` that `spec.measures` names.
 
-    The evaluation's draws have a fixed key and are the same for all models, so that differences of losses have little noise.
-    For n > 5 an expectation is the mean over 256 batches of 256 stratified draws, conditioned on an active feature, and the
-    standard error is that of the 256 batch means. The relative loss is NaN where targets are constant.
+    The evaluation's draws have a fixed key and are the same for all models, so that differences of losses have little noise. The
+    relative loss is NaN where targets are constant.
     """
-    precise, key = evaluation_spec(spec), jax.random.fold_in(random.key(0), EVALUATION)
-    functions: list[FunctionType] = [objective.loss, *(function for function in ESTIMATES if function.__name__ in spec.measures)]
+    key, of_loss = jax.random.fold_in(random.key(0), EVALUATION), evaluation_spec(spec)
+    functions = [function for function in ESTIMATES if function.__name__ in spec.measures]
+    if of_loss.expectation == "sampled":
+        results = _sampled(key, hparams, params, [objective.loss, *functions], spec=of_loss)
+    else:
+        results = _sampled(jax.random.clone(key), hparams, params, functions, spec=sampling_spec(spec))
+        results |= _conditioned(key, hparams, params, spec=of_loss)
+    on, constant = results.pop("on", None), objective.constant_loss(hparams, spec=spec)
+    return results | {
+        "loss_relative": jnp.where(constant > 0, results["loss"] / constant, jnp.nan),
+        "dead_outputs": dead_outputs(hparams, params, spec=spec) if on is None else jnp.sum(~on),
+    }
+
+
+def _sampled(key: Array, hparams: Hparams, params: Params, functions: list[FunctionType], *, spec: Spec) -> dict[str, Array]:
+    """What functions expect of batches of a `sampling_spec`, and which outputs were `on` if that has no closed form.
+
+    The error of a loss is its change when the order of the quadrature is halved, or that of the mean of batches.
+    """
     bounded = spec.activation != "relu" or (spec.kind, spec.hidden_activation) == ("tied", "identity")
+    if bounded and not functions:
+        return {}
 
     def estimator(spec: Spec) -> Callable[[Array], dict[str, Array]]:
         sample = data.sampler(hparams, spec=spec)
@@ -92,18 +139,54 @@ def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array
 
         return estimate
 
-    if precise.estimator == "quadrature":
-        estimates = estimator(precise)(key)
-        coarse = estimator(replace(precise, order=max(1, precise.order // 2)))(key)
-        stderr = jnp.abs(estimates["loss"] - coarse["loss"])
-    else:
-        by_batch = jax.lax.map(estimator(precise), jax.random.split(key, _REPLICATES))
-        estimates = {name: values.any(axis=0) if name == "on" else values.mean() for name, values in by_batch.items()}
-        stderr = by_batch["loss"].std(ddof=1) / _REPLICATES**0.5
-    on, constant = estimates.pop("on", None), objective.constant_loss(hparams, spec=spec)
-    dead = dead_outputs(hparams, params, spec=spec) if on is None else jnp.sum(~on)
-    return estimates | {
-        "loss_stderr": stderr,
-        "loss_relative": jnp.where(constant > 0, estimates["loss"] / constant, jnp.nan),
-        "dead_outputs": dead,
-    }
+    if spec.estimator == "quadrature":
+        estimates = estimator(spec)(key)
+        if objective.loss in functions:
+            coarse = estimator(replace(spec, order=max(1, spec.order // 2)))(key)
+            estimates["loss_stderr"] = jnp.abs(estimates["loss"] - coarse["loss"])
+        return estimates
+    by_batch = jax.lax.map(estimator(spec), jax.random.split(key, _SAMPLED_REPLICATES))
+    estimates = {name: values.any(axis=0) if name == "on" else values.mean() for name, values in by_batch.items()}
+    if objective.loss in functions:
+        estimates["loss_stderr"] = by_batch["loss"].std(ddof=1) / _SAMPLED_REPLICATES**0.5
+    return estimates
+
+
+def _conditioned(key: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
+    """The loss and its standard error, with outputs' own features integrated out, by an `evaluation_spec`.
+
+    By quadrature, the error is the change when the order is halved. Else it is that of the mean of batches: if features are
+    independent and not too many, inputs with at most one active feature are summed by quadrature, and batches have the rest;
+    coefficients of control variates come from batches of their own. Both errors include the rounding of sums.
+    """
+    way, nothing = expectation.EXPECTATIONS[spec.expectation], expectation.no_statistics(spec)
+    if spec.estimator == "quadrature":
+        specs = spec, replace(spec, order=spec.order // 2)
+        inputs = [expectation.inputs(hparams, spec=spec)(()) for spec in specs]
+        fine, coarse = (way.loss(hparams, params, points, nothing, spec=spec)[0] for points in inputs)
+        return {"loss": fine, "loss_stderr": jnp.abs(fine - coarse) + _ROUNDING * fine}
+    in_strata = _in_strata(spec)
+    estimator = patterns.TWO_ACTIVE if in_strata else data.ESTIMATORS[spec.estimator]
+    realise = estimator.realise(hparams, spec)
+
+    def losses(key: Array, known: expectation.Statistics, batches: int) -> tuple[Array, expectation.Statistics]:
+        """Losses by batches, and the means of their statistics."""
+
+        def loss(key: Array) -> tuple[Array, expectation.Statistics]:
+            return way.loss(hparams, params, realise(estimator.draw(key, spec)), known, spec=spec)
+
+        by_batch, sums = jax.lax.map(loss, jax.random.split(key, batches))
+        seen = jax.tree.map(lambda sums: sums.mean(axis=0), sums)
+        if not in_strata:
+            return by_batch, seen
+        few = patterns.at_most_one(hparams, _FEW_NODES, spec=spec)
+        exact, more = way.loss(hparams, params, few, known, spec=spec)
+        return by_batch + exact, jax.tree.map(jnp.add, seen, more)
+
+    known = nothing
+    if way.statistics:
+        pilot, key = jax.random.split(key)
+        _, known = losses(pilot, nothing, _PILOT)
+    by_batch, _ = losses(key, known, _REPLICATES)
+    loss = by_batch.mean()
+    return {"loss": loss, "loss_stderr": by_batch.std(ddof=1) / _REPLICATES**0.5 + _ROUNDING * loss}

@@ -4,13 +4,15 @@ Inputs may be attacked first. The attack on x' = f(WᵀWx + b) is analytic, beca
 Elhage et al. 2022, "Superposition and adversarial examples".
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.lax import stop_gradient
 from jaxtyping import Float
 
-from superposition_jax.core import model, targets
+from superposition_jax.core import expectation, model, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
 PENALTIES = Registry(l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)))
@@ -19,12 +21,7 @@ PENALTIES = Registry(l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """Estimate of L = E Σ_i I_i (y_i − x'_i)², with y = x for reconstruction. Elhage et al. 2022, "Experiment setup"."""
-    return _error(hparams, batch, model.forward(params, batch.x, spec=spec)[1], spec=spec)
-
-
-def _error(hparams: Hparams, batch: Batch, output: Array, *, spec: Spec) -> Float[Array, ""]:
-    error = targets.target(batch.x, spec=spec) - output
-    return jnp.sum((hparams.importance @ (error * error)) * batch.weight)
+    return expectation.sampled(hparams, params, batch, {}, spec=spec)[0]
 
 
 def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
@@ -53,17 +50,25 @@ def attacked(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> F
 def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
     """The loss of the outputs for `attacked` inputs, with the targets of the clean inputs."""
     x = attacked(hparams, params, batch, spec=spec)
-    return _error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
+    return expectation.squared_error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
 
 
-def minimised(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """The training objective: the loss, of attacked inputs if `spec.adversarial`, plus `penalty_weight` times the penalty."""
-    x = attacked(hparams, params, batch, spec=spec) if spec.adversarial else batch.x
-    h, output = model.forward(params, x, spec=spec)
-    total = _error(hparams, batch, output, spec=spec)
+def minimised(
+    hparams: Hparams, params: Params, inputs: Any, known: expectation.Statistics, *, spec: Spec
+) -> tuple[Float[Array, ""], expectation.Statistics]:
+    """The training objective: the loss, of attacked inputs if `spec.adversarial`, plus `penalty_weight` times the penalty.
+
+    Also returns the statistics of the `expectation.inputs`; `known` are those of other inputs (see `expectation.moments`).
+    """
+    if spec.adversarial:
+        total, statistics = attacked_loss(hparams, params, inputs, spec=spec), {}
+        inputs = inputs._replace(x=attacked(hparams, params, inputs, spec=spec))
+    else:
+        total, statistics = expectation.EXPECTATIONS[spec.expectation].loss(hparams, params, inputs, known, spec=spec)
     if spec.penalty is None:
-        return total
-    return total + hparams.penalty_weight * jnp.sum(PENALTIES[spec.penalty](h) * batch.weight)
+        return total, statistics
+    h, _ = model.forward(params, inputs.x, spec=spec)
+    return total + hparams.penalty_weight * jnp.sum(PENALTIES[spec.penalty](h) * inputs.weight), statistics
 
 
 def constant_loss(hparams: Hparams, *, spec: Spec) -> Float[Array, ""]:

@@ -12,9 +12,11 @@ Values are always independent. Elhage et al. 2022, "Correlated and anticorrelate
 from functools import reduce
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
 from superposition_jax.types import Spec
@@ -78,6 +80,43 @@ def features(
     # The last feature of an anticorrelated set is active also where rounding leaves a gap at the end.
     last = np.isin(np.arange(spec.n_features), np.cumsum(spec.sets) - 1)[:, None] & one_at_a_time
     return on[place] & (position > start) & ((position <= start + p) | last), of_values
+
+
+def chance_given_others(
+    active: Bool[Array, "feature batch"], density: Float[Array, " feature"], spec: Spec
+) -> Float[Array, "feature _"]:
+    """P(x_j ≠ 0 | which other features are active) for every feature j, (feature, batch); (feature, 1) if all are independent."""
+    if len(spec.sets) == spec.n_features:
+        return density[:, None]
+    parts = zip(_by_set(active, spec), _by_set(density[:, None], spec), strict=True)
+    return jnp.concatenate([_chance_in_set(on, p, spec) for on, p in parts])
+
+
+def _chance_in_set(on: Bool[Array, "feature batch"], p: Float[Array, "feature 1"], spec: Spec) -> Float[Array, "feature batch"]:
+    if spec.correlation == "anticorrelated":
+        alone = p / jnp.maximum(p + 1 - p.sum(), p)
+        return jnp.where(on.sum(axis=0, keepdims=True) - on == 0, alone, 0.0)
+    # A uniform s on (0, 1] turns on the features with p_i ≥ s, so it lies above inactive features' p and below active ones'.
+    low, high = _greatest_of_others(jnp.where(on, 0.0, p)), 1 - _greatest_of_others(jnp.where(on, 1 - p, 0.0))
+    return jnp.clip((p - low) / jnp.maximum(high - low, 1e-12), 0.0, 1.0)
+
+
+def _greatest_of_others(values: Float[Array, "feature batch"]) -> Float[Array, "feature batch"]:
+    """For every feature the greatest value ≥ 0 of the others."""
+    nothing = jnp.zeros_like(values[:1])
+    before = jnp.concatenate([nothing, jax.lax.cummax(values, axis=0)[:-1]])
+    after = jnp.concatenate([jax.lax.cummax(values, axis=0, reverse=True)[1:], nothing])
+    return jnp.maximum(before, after)
+
+
+def covariance(
+    density: Float[Array, " feature"], first: ArrayLike, second: ArrayLike, spec: Spec
+) -> Float[Array, "feature feature"]:
+    """Cov(x_i, x_k), given E v and E v² of the law."""
+    p, q, place = density[:, None], density[None, :], owner(spec.sets)
+    in_one_set = jnp.minimum(p, q) if spec.correlation == "correlated" else jnp.zeros_like(p * q)
+    both = jnp.where(place[:, None] == place[None, :], in_one_set, p * q)  # P(x_i ≠ 0 and x_k ≠ 0), i ≠ k
+    return jnp.where(np.eye(spec.n_features, dtype=bool), p * second, both * first**2) - p * q * first**2
 
 
 def mask_chance(density: Float[Array, " feature"], masks: np.ndarray, spec: Spec) -> Float[Array, " mask"]:

@@ -11,8 +11,8 @@ import optax
 from jax import Array
 from jaxtyping import Float
 
-from superposition_jax.core import data, model, objective, optimizer
-from superposition_jax.types import DATA, INIT, Batch, History, Hparams, Params, Spec, TrainState
+from superposition_jax.core import data, expectation, model, objective, optimizer
+from superposition_jax.types import DATA, INIT, History, Hparams, Params, Spec, TrainState
 
 
 def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
@@ -26,46 +26,54 @@ def init_state(key: Array, hparams: Hparams, *, spec: Spec) -> TrainState:
         opt_state=optimizer.build(hparams, jnp.zeros((), jnp.int32), spec=spec).init(params),
         diverged_at=jnp.full((), -1, jnp.int32),
         history=History(jnp.zeros(len(spec.curve_steps)), snapshots),
+        statistics=expectation.no_statistics(spec),
     )
 
 
-def _loss_and_grads(hparams: Hparams, params: Params, draws: Any, realise, *, spec: Spec, slices: int) -> tuple[Array, Params]:
+_DECAY = 0.98
+"""Weight of the past in the running means of statistics."""
+
+
+def _loss_and_grads(
+    hparams: Hparams, params: Params, draws: Any, realise, known: expectation.Statistics, *, spec: Spec, slices: int
+) -> tuple[tuple[Array, expectation.Statistics], Params]:
+    """The loss and the statistics of a batch, and the gradient."""
+
     def loss_and_grads(draws):
         with jax.named_scope("realise"):
-            batch = realise(draws)
+            inputs = realise(draws)
         with jax.named_scope("loss"):
-            return jax.value_and_grad(objective.minimised, argnums=1)(hparams, params, batch, spec=spec)
+            return jax.value_and_grad(objective.minimised, argnums=1, has_aux=True)(hparams, params, inputs, known, spec=spec)
 
     if slices == 1:
         return loss_and_grads(draws)
     sliced = jax.tree.map(lambda a: jnp.moveaxis(a.reshape(*a.shape[:-1], slices, -1), -2, 0), draws)
-    zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, params))
+    zero = ((jnp.zeros(()), expectation.no_statistics(spec)), jax.tree.map(jnp.zeros_like, params))
     return jax.lax.scan(lambda total, draws: (jax.tree.map(jnp.add, total, loss_and_grads(draws)), None), zero, sliced)[0]
 
 
 def train_step(
-    hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Batch], *, spec: Spec, slices: int = 1
+    hparams: Hparams, state: TrainState, draws: Any, realise: Callable[[Any], Any], *, spec: Spec, slices: int = 1
 ) -> tuple[TrainState, Float[Array, ""]]:
-    """One update on the batch `realise(draws)` (see `data.Estimator`), realised and used in `slices` slices one after another.
+    """One update on the inputs `realise(draws)` (see `expectation.inputs`), used in `slices` slices one after another.
 
-    A model whose loss, new parameters or optimizer state are not finite keeps the parameters and optimizer state from before
-    that step from then on. Returns the state after the update, and the estimate of the objective before it, a sum over features.
+    A model whose loss, gradient or new parameters are not finite, or too large for the sum of their squares to be, keeps the
+    parameters from before that step from then on. Returns the state after the update, and the estimate of the objective before
+    it, a sum over features.
     """
-    loss, grads = _loss_and_grads(hparams, state.params, draws, realise, spec=spec, slices=slices)
+    known = jax.tree.map(lambda mean: mean / (1 - _DECAY ** jnp.maximum(state.step, 1)), state.statistics)
+    (loss, seen), grads = _loss_and_grads(hparams, state.params, draws, realise, known, spec=spec, slices=slices)
     if spec.reduction == "mean":
         grads = jax.tree.map(lambda g: g / spec.n_features, grads)
     with jax.named_scope("optimizer"):
         updates, opt_state = optimizer.build(hparams, state.step, spec=spec).update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
     with jax.named_scope("guard"):
-        finite = jax.tree.reduce(lambda ok, a: ok & jnp.isfinite(a).all(), (params, opt_state), jnp.isfinite(loss))
-        keep = (state.diverged_at < 0) & finite
-        params, opt_state = jax.tree.map(partial(jnp.where, keep), (params, opt_state), (state.params, state.opt_state))
-    first_bad = (state.diverged_at < 0) & ~finite
-    state = state.replace(
-        step=state.step + 1, params=params, opt_state=opt_state, diverged_at=jnp.where(first_bad, state.step, state.diverged_at)
-    )
-    return state, loss
+        finite = jnp.isfinite(loss + sum(optax.tree.norm(tree, squared=True) for tree in (grads, params)))
+        params = jax.tree.map(partial(jnp.where, (state.diverged_at < 0) & finite), params, state.params)
+        diverged_at = jnp.where((state.diverged_at < 0) & ~finite, state.step, state.diverged_at)
+    means = jax.tree.map(lambda mean, new: _DECAY * mean + (1 - _DECAY) * new, state.statistics, seen)
+    return state.replace(step=state.step + 1, params=params, opt_state=opt_state, diverged_at=diverged_at, statistics=means), loss
 
 
 def _write_history(state: TrainState, loss: Array, *, spec: Spec) -> History:
@@ -86,7 +94,7 @@ def train_steps(key: Array, hparams: Hparams, state: TrainState, stop: Array, *,
     The loop's bounds are arguments of the compiled program, so it does not matter into which segments a run is divided.
     """
     data_key, estimator = jax.random.fold_in(key, DATA), data.ESTIMATORS[spec.estimator]
-    realise = estimator.realise(hparams, spec)
+    realise = expectation.inputs(hparams, spec=spec)
 
     @jax.named_scope("draw")
     def draw(step: Array):

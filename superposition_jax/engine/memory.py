@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import psutil
 
-from superposition_jax.core.evaluation import evaluation_spec
+from superposition_jax.core.evaluation import most_points
 from superposition_jax.types import Spec
 
 _USABLE = 0.8
@@ -58,7 +58,7 @@ def _cgroups() -> list[Path]:
 
 def of_model(spec: Spec) -> int:
     """Roughly the bytes that one model takes: four (feature, batch) arrays, W with its gradient and moments, WᵀW."""
-    batch = spec.n_features * max(spec.points, evaluation_spec(spec).points)
+    batch = spec.n_features * max(spec.points, most_points(spec))
     return 16 * (batch + 2 * spec.n_features * spec.n_hidden + spec.n_features**2)
 
 

@@ -35,7 +35,7 @@ def _compile(lowered: Any, options: dict[str, Any]) -> Any:
 
 def _state(step: Any, models: Any) -> Any:
     """A tree prefix of TrainState: one entry for the step, which all models share, and one for all that differs by model."""
-    return TrainState(step=step, params=models, opt_state=models, diverged_at=models, history=models)
+    return TrainState(step=step, params=models, opt_state=models, diverged_at=models, history=models, statistics=models)
 
 
 _EVALUATION_BYTES = 2**20
@@ -95,7 +95,7 @@ def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]
         )
 
     shape = hparams.learning_rate.shape
-    most = max(1, _EVALUATION_BYTES // (4 * spec.n_features * evaluation.evaluation_spec(spec).points))
+    most = max(1, _EVALUATION_BYTES // (4 * spec.n_features * evaluation.most_points(spec)))
     at_a_time = next(size for size in range(min(most, shape[0] * shape[1]), 0, -1) if shape[0] * shape[1] % size == 0)
 
     def reshape(tree, *sizes: int):

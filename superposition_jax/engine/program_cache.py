@@ -21,14 +21,14 @@ import jax
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
 from superposition_jax import version
-from superposition_jax.core import data, evaluation, geometry, model, objective, optimizer, targets
+from superposition_jax.core import data, evaluation, expectation, geometry, model, objective, optimizer, targets
 from superposition_jax.files import whole
 
 _MOST_FILES = 200
 """Files in the folder; those used longest ago are deleted first."""
 _REGISTRIES = (
     *(model.MODELS, model.ACTIVATIONS, model.INITS, data.LAWS, data.ESTIMATORS, targets.TARGETS, objective.PENALTIES),
-    *(optimizer.OPTIMIZERS, optimizer.SCHEDULES, evaluation.ESTIMATES, geometry.MEASURES),
+    *(expectation.EXPECTATIONS, optimizer.OPTIMIZERS, optimizer.SCHEDULES, evaluation.ESTIMATES, geometry.MEASURES),
 )
 """Registries of the functions that programs are made of."""
 

@@ -23,6 +23,8 @@ def slices(spec: Spec, platform: str) -> int:
 def models_at_once(spec: Spec, platform: str) -> int:
     """The number of models that a device trains at a time."""
     array = 4 * spec.n_features * spec.points // slices(spec, platform)
+    if spec.expectation != "sampled":  # which has twice as many such arrays
+        array *= 2
     return -(-_ARRAY_BYTES.get(platform, _MOST_ARRAY_BYTES) // array)
 
 
