@@ -95,17 +95,18 @@ def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.D
     """A finished run with more tables, measured on models that are trained already.
 
     Args:
-      run: its folder or results.nc, or its Dataset, whole.
+      run: its folder or results.nc, or its whole Dataset, with dimensions and labels in any order.
       tables: names as in `tables=[…]`, e.g. `["hierarchy", "packing"]`.
 
     Returns:
-      The Dataset with the tables' variables; their findings are its attribute `findings`, a line each. Nothing is written.
+      The Dataset, in the run's order, with the tables' variables; their findings are its attribute `findings`, a line each.
+      Nothing is written.
 
     Raises:
       FileNotFoundError: if there is no run.
       OSError: if its results.nc is damaged, as `load` says.
-      ConfigError: for a table that does not exist or does not fit this run, with one line. A module of yours that adds names to
-        registries must be imported first.
+      ConfigError: for a table that does not exist or does not fit this run, or for a part of a run, with one line. A module of
+        yours that adds names to registries must be imported first.
     """
     from superposition_jax.command import pipeline
 
