@@ -1,5 +1,6 @@
 """Configs: what composes, and what it means in numbers; test_axes.py has those of sweeps."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,14 @@ OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
 )
 def test_configs_of_tests_are_those_that_hydra_composes(overrides):
     assert quick(overrides) == compose(overrides)
+
+
+def test_six_threads_compose_at_once():
+    """Hydra's state is global; a refusal of one thread is no other's."""
+    with ThreadPoolExecutor(6) as pool:
+        composed = [pool.submit(compose, [f"seed={k}"] if k else ["no_such_key=0"]) for k in range(6)]
+    assert [future.result()["seed"] for future in composed[1:]] == [1, 2, 3, 4, 5]
+    assert "no such key" in str(composed[0].exception())
 
 
 @pytest.mark.parametrize("file", sorted(Path(conf_dir(), "sizes").glob("*.yaml")), ids=lambda file: file.stem)

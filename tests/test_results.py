@@ -168,6 +168,45 @@ def test_a_second_dataset_of_the_same_form_is_written_as_itself(tmp_path):
     assert first.attrs["config"] != second.attrs["config"]
 
 
+def transposed(dataset):
+    return dataset.transpose(*[*dataset.dims][::-1])
+
+
+REARRANGED = [transposed, lambda dataset: dataset.isel(hidden_size=[1, 0])]
+REARRANGED += [lambda dataset, dim=dim: dataset.isel({dim: slice(None, None, -1)}) for dim in ("sparsity", "seed", "rate")]
+REARRANGED += [lambda dataset, dim=dim: dataset.isel({dim: slice(None, None, -1)}) for dim in ("hidden", "feature", "step")]
+REARRANGED += [lambda dataset: transposed(xr.concat([dataset.sel(seed=1), dataset.sel(seed=0)], "seed"))]
+
+
+@pytest.fixture(scope="module")
+def measured(hidden):
+    return superposition_jax.measure(hidden, ["demonstration"])
+
+
+@pytest.mark.parametrize("rearrange", REARRANGED)
+def test_tables_of_a_rearranged_dataset_are_those_of_the_run(hidden, measured, rearrange):
+    xr.testing.assert_equal(superposition_jax.measure(rearrange(hidden), ["demonstration"]), measured)
+
+
+PARTIAL = {
+    "2 of 4 places along feature, among 2": lambda dataset: dataset.isel(feature=[2, 0]),
+    "1 of 2 places along sparsity, among 1": lambda dataset: dataset.sel(sparsity=[0.9]),
+    "0 of 2 places along seed, among 0": lambda dataset: dataset.sel(seed=0),
+    "1 of 2 places along rate, among 2": lambda dataset: dataset.isel(rate=[0, 0]),
+    "1 of 2 places along hidden_size": lambda dataset: dataset.assign_coords(hidden_size=[1, 2]),
+    "no status, W": lambda dataset: dataset[["loss"]],
+    "no axis job": lambda dataset: dataset.expand_dims("job"),
+    "attribute config is missing": lambda dataset: dataset.drop_attrs(),
+    "attribute config is missing or damaged": lambda dataset: dataset.assign_attrs(config="[]"),
+}
+
+
+@pytest.mark.parametrize("words", PARTIAL)
+def test_tables_of_a_part_of_a_run_are_refused_in_one_line(hidden, words):
+    with pytest.raises(ConfigError, match=rf"^measure: [^\n]*{words}[^\n]*$"):
+        superposition_jax.measure(PARTIAL[words](hidden), ["demonstration"])
+
+
 def test_aligned_directions_differ_by_no_rotation_or_order():
     rng = np.random.default_rng(0)
     w = rng.normal(size=(2, 5))

@@ -1,5 +1,7 @@
 """A run that is stopped, killed, or started twice gives what it would have given, or says what is wrong."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
 import random
@@ -19,7 +21,7 @@ from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
-from superposition_jax.storage.checkpoint import holders
+from superposition_jax.storage.checkpoint import RunStore, holders
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
@@ -241,3 +243,15 @@ def test_a_multirun_goes_on_and_refuses_others(tmp_path):
     assert_equal(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
     assert not (folder / "unfinished").exists()
     assert "has results" in run(*jobs, status=2).stderr
+
+
+@pytest.mark.filterwarnings("ignore:.*flock")
+def test_a_file_system_without_flock_is_locked_too(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for _ in range(2):
+        with RunStore(tmp_path, identity.RunIdentity({}), 1.0), pytest.raises(ConfigError, match="trains here"):
+            RunStore(tmp_path, identity.RunIdentity({}), 1.0).__enter__()
+    assert not [*tmp_path.rglob("*.lock")]

@@ -57,12 +57,11 @@ def load(path: str | Path) -> xarray.Dataset:
     Raises:
       FileNotFoundError: if there is no run.
       ConfigError: if its manifest.json is damaged. Damaged parts of an unfinished run count as missing.
-      OSError: if its results.nc is damaged.
+      OSError: if its results.nc is damaged, or is another run's by the digest in manifest.json. One that stands alone has none.
     """
-    from superposition_jax.results import netcdf
     from superposition_jax.storage import manifest
 
-    return manifest.load_dataset(Path(path)) if Path(path).is_dir() else netcdf.load(path)
+    return manifest.load_dataset(Path(path))
 
 
 def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) -> Explorer:
@@ -78,6 +77,7 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
     Raises:
       FileNotFoundError: if there is no run.
       ConfigError: if none of its models is finished.
+      OSError: if its results.nc is damaged, as `load` says.
       ValueError: for a Dataset that lacks what the page shows, or has only some of the features.
     """
     from superposition_jax import explorer
@@ -95,16 +95,18 @@ def measure(run: str | Path | xarray.Dataset, tables: Sequence[str]) -> xarray.D
     """A finished run with more tables, measured on models that are trained already.
 
     Args:
-      run: its folder or results.nc, or its Dataset, whole.
+      run: its folder or results.nc, or its whole Dataset, with dimensions and labels in any order.
       tables: names as in `tables=[…]`, e.g. `["hierarchy", "packing"]`.
 
     Returns:
-      The Dataset with the tables' variables; their findings are its attribute `findings`, a line each. Nothing is written.
+      The Dataset, in the run's order, with the tables' variables; their findings are its attribute `findings`, a line each.
+      Nothing is written.
 
     Raises:
       FileNotFoundError: if there is no run.
-      ConfigError: for a table that does not exist or does not fit this run, with one line. A module of yours that adds names to
-        registries must be imported first.
+      OSError: if its results.nc is damaged, as `load` says.
+      ConfigError: for a table that does not exist or does not fit this run, or for a part of a run, with one line. A module of
+        yours that adds names to registries must be imported first.
     """
     from superposition_jax.command import pipeline
 

@@ -45,4 +45,6 @@ def _do(name: str, folder: Path, keys: dict[str, Any]) -> None:
             page = api.explore(folder)
         except FileNotFoundError as error:
             raise ConfigError(f"explore = {str(folder)!r}: has no run; give a folder like outputs/<name>/<time>") from error
+        except ValueError as error:
+            raise ConfigError(f"explore = {str(folder)!r}: {error}") from error
         sys.stdout.write(f"explore  {page.file}\n")

@@ -16,11 +16,10 @@ from superposition_jax.command.multirun import UNFINISHED
 from superposition_jax.command.terminal import command_line
 from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError
-from superposition_jax.results import netcdf, select
+from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 from superposition_jax.storage import manifest, parts
 from superposition_jax.storage.checkpoint import Holder, holders
-from superposition_jax.storage.part_file import sha256
 
 
 def rows(folder: Path) -> list[tuple[str, str]]:
@@ -71,10 +70,7 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _dataset(folder: Path, described: dict[str, Any]) -> xr.Dataset:
     """Status and loss of every model."""
-    file, finished = folder / "results.nc", described["status"] == "finished"
-    if finished and "sha256" in described and sha256(file) != described["sha256"]:
-        raise ValueError(f"{file.name} is not what was written")
-    dataset = netcdf.load(file, ["status", "loss"]) if finished else manifest.load_dataset(folder)
+    dataset = manifest.load_dataset(folder, ["status", "loss"] if described["status"] == "finished" else None)
     return dataset if "loss" in dataset else dataset.assign(loss=dataset["status"] * np.nan)
 
 

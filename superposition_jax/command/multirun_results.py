@@ -15,7 +15,7 @@ from superposition_jax.command.multirun import UNFINISHED, Job, Overrides, Train
 from superposition_jax.command.terminal import console_for
 from superposition_jax.config.axes import reserved
 from superposition_jax.results import assemble, netcdf
-from superposition_jax.storage import identity, manifest
+from superposition_jax.storage import identity, manifest, part_file
 from superposition_jax.sweep import Axis, Grid, Group
 
 
@@ -28,7 +28,7 @@ def save(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
         config, quiet = trained[0].config, console_for(False)
         described = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
         dims = dict(dataset["status"].sizes)
-        netcdf.save(dataset, folder)
+        described["sha256"] = part_file.sha256(netcdf.save(dataset, folder)[0])
         manifest.write(described | {"versions": identity.versions(), "dims": dims}, folder)
         finish.draw([] if config.grid.axes else config.figures, dataset, folder, quiet)
         finish.write_page(dataset, folder, quiet)

@@ -17,9 +17,9 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import devices
 from superposition_jax.engine.stopping import Stopped
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.errors import StorageError
+from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments import tables
-from superposition_jax.results import netcdf, select
+from superposition_jax.results import assemble, netcdf, select
 from superposition_jax.storage import identity, manifest
 from superposition_jax.storage.checkpoint import RunStore
 from superposition_jax.sweep import Group
@@ -109,8 +109,12 @@ def trainer_for(config: RunConfig, groups: list[Group]) -> Trainer:
 
 def measure(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """A run's Dataset with more tables; its config says what its models are, and no module that it names is imported."""
-    config = run_config.read(select.config(dataset) | {"imports": [], "tables": [*names], "figures": []})
-    return tables.add(netcdf.updated(dataset), names, trainer_for(config, config.groups))
+    try:
+        config = run_config.read(select.config(dataset) | {"imports": [], "tables": [*names], "figures": []})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError("measure: the Dataset's attribute config is missing or damaged; give a run's Dataset") from error
+    dataset = assemble.in_order(netcdf.updated(dataset), config.grid, config.groups)
+    return tables.add(dataset, names, trainer_for(config, config.groups))
 
 
 def size(config: RunConfig) -> str:

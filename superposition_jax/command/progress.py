@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from superposition_jax.command.terminal import count
-from superposition_jax.engine.segments import Advanced, ChunkReduced, Compiled, Finished, Resumed
+from superposition_jax.engine.segments import Advanced, ChunkReduced, Compiled, Finished, ProgramsIgnored, Resumed
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.types import Spec
 
@@ -34,7 +34,7 @@ class Shell:
         self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self.task = self.bar.add_task("compiling", total=self.total, detail="")
 
-    def __call__(self, report: Compiled | Advanced | Finished | Resumed | ChunkReduced) -> None:
+    def __call__(self, report: Compiled | Advanced | Finished | Resumed | ChunkReduced | ProgramsIgnored) -> None:
         """Show one report."""
         match report:
             case Resumed(models, steps):
@@ -44,6 +44,8 @@ class Shell:
                 why = f"the program needs {needed / 2**30:.2g} GiB" if needed else "memory ran out"
                 left = f"{free / 2**30:.2g} GiB are free: {count(chunk, 'model')} per device at a time"
                 self.console.print(f"program {group + 1}/{len(self.groups)}: {why}, {left} (runtime.chunk)")
+            case ProgramsIgnored(group, why):
+                self.console.print(f"program {group + 1}/{len(self.groups)}: compiled anew, not read from {why}", markup=False)
             case Compiled():
                 self.program, self.models_left = report, report.models
                 self.seconds[report.group]["compile"] += report.seconds

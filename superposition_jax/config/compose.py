@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,16 +32,21 @@ def conf_dir() -> str:
     return str(next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir()))
 
 
+_ONE_THREAD = threading.RLock()
+"""Held while Hydra composes, since its state is global."""
+
+
 @contextmanager
 def _our_hydra() -> Generator[None]:
-    """Hydra with our configs, also while another application of Hydra runs."""
-    instance = GlobalHydra.instance()
-    outer, instance.hydra = instance.hydra, None
-    try:
-        with initialize_config_dir(conf_dir(), **VERSION_BASE):
-            yield
-    finally:
-        GlobalHydra.instance().hydra = outer  # which may be another instance by now
+    """Hydra with our configs for one thread at a time, also while another application of Hydra runs."""
+    with _ONE_THREAD:
+        instance = GlobalHydra.instance()
+        outer, instance.hydra = instance.hydra, None
+        try:
+            with initialize_config_dir(conf_dir(), **VERSION_BASE):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = outer  # which may be another instance by now
 
 
 def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, Any]:

@@ -146,6 +146,8 @@ class Programs(NamedTuple):
     advance: Any
     finish: Any
     compile_seconds: float
+    ignored: str = ""
+    """Why programs on disk were not trusted."""
 
 
 def make_mesh(devices: int | None) -> Mesh:
@@ -182,12 +184,16 @@ def build(spec: Spec, mesh: Mesh, hparams: Hparams, *, models: int, keep: bool =
     shape, slices = hparams.learning_rate.shape, tuning.slices(spec, devices[0].platform)
     keep = keep and jax.process_count() == 1 and program_cache.can_keep()
     file = program_cache.file_of(devices, spec, shape, slices, options("advance")) if keep else None
-    compiled = program_cache.load(file, devices) if file else None
+    compiled, ignored = None, ""
+    try:
+        compiled = program_cache.load(file, devices) if file else None
+    except program_cache.Untrusted as error:
+        ignored = str(error)
     if compiled is None:
         compiled = _compile_all(spec, mesh, hparams, options)
         if file:
             program_cache.save(file, compiled)
-    return Programs(**compiled, compile_seconds=time.perf_counter() - began)
+    return Programs(**compiled, compile_seconds=time.perf_counter() - began, ignored=ignored)
 
 
 def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 A file is named by everything that the programs depend on: their arguments, the source of this package, versions of the packages
 that compile them, XLA's flags, JAX's config, the devices and the processor. Functions that a user has registered are not among
-these, so programs are kept only where there are none, and where JAX's own cache is off. Reading a file executes it; the folder is
-trusted, as that of JAX's own cache is: only the user can write there.
+these, so programs are kept only where there are none, and where JAX's own cache is off. Reading a file executes it: the file
+and its folder must be the user's, and writable for nobody else.
 """
 
 import functools
@@ -13,6 +13,7 @@ import os
 import pickle
 import platform
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,14 @@ _REGISTRIES = (
 """Registries of the functions that programs are made of."""
 
 
-def folder() -> Path:
-    """`$XDG_CACHE_HOME/superposition_jax`, by default in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "superposition_jax"
+class Untrusted(Exception):
+    """Somebody else could have written a file; the message is a line with its path, and why."""
+
+
+def folder() -> Path | None:
+    """`$XDG_CACHE_HOME/superposition_jax`, by default in ~/.cache; None if there is no home, and for relative paths."""
+    places = os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache")
+    return next((Path(place) / "superposition_jax" for place in places if os.path.isabs(place)), None)
 
 
 def can_keep() -> bool:
@@ -57,20 +63,31 @@ def _surroundings() -> str:
     return repr((version.digest(version.TRAINING), versions, processor, settings))
 
 
-def file_of(devices: Sequence[jax.Device], *arguments: Any) -> Path:
+def file_of(devices: Sequence[jax.Device], *arguments: Any) -> Path | None:
     """The file of the programs for some devices and arguments; equal arguments, and only these, must have an equal `repr`."""
-    kinds = [(device.platform, device.device_kind, device.id) for device in devices]
-    return folder() / hashlib.sha256(repr((arguments, kinds, _surroundings())).encode()).hexdigest()
+    kinds, place = [(device.platform, device.device_kind, device.id) for device in devices], folder()
+    return place and place / hashlib.sha256(repr((arguments, kinds, _surroundings())).encode()).hexdigest()
+
+
+def _refuse_untrusted(path: Path, status: os.stat_result) -> None:
+    """Raise Untrusted for what another user owns or can write."""
+    if status.st_uid != os.geteuid():
+        raise Untrusted(f"{path}: belongs to user {status.st_uid}, not to {os.geteuid()}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Untrusted(f"{path}: others can write it (chmod go-w)")
 
 
 def load(path: Path, devices: Sequence[jax.Device]) -> dict[str, Any] | None:
-    """The programs in a file by name; None if there is no such file or it is damaged."""
+    """The programs in a file by name; None if there is no such file or it is damaged. Raises Untrusted if it is not ours."""
     try:
-        stored = path.read_bytes()
-        digest, content = stored[:32], stored[32:]
-        if hashlib.sha256(content).digest() != digest:
-            return None
-        path.touch()
+        _refuse_untrusted(path.parent, path.parent.stat())
+        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            _refuse_untrusted(path, os.fstat(file.fileno()))
+            stored = file.read() or b""  # of a FIFO, which does not wait
+            digest, content = stored[:32], stored[32:]
+            if hashlib.sha256(content).digest() != digest:
+                return None
+            os.utime(file.fileno())
         serialized = pickle.loads(content)
         return {name: deserialize_and_load(*program, execution_devices=devices) for name, program in serialized.items()}
     except (OSError, jax.errors.JaxRuntimeError):
@@ -78,12 +95,18 @@ def load(path: Path, devices: Sequence[jax.Device]) -> dict[str, Any] | None:
 
 
 def save(path: Path, programs: dict[str, Any]) -> None:
-    """Keep programs for the next process; does nothing if the folder cannot be written or the platform cannot serialize them."""
+    """Keep programs for the next process, if the folder can be written, by nobody else, and the platform can serialize them."""
     try:
         content = pickle.dumps({name: serialize(compiled) for name, compiled in programs.items()})
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        whole(path, lambda file: file.write_bytes(hashlib.sha256(content).digest() + content))
-        for old in sorted(path.parent.glob("[0-9a-f]*"), key=lambda file: file.stat().st_mtime)[:-_MOST_FILES]:
+        _refuse_untrusted(path.parent, path.parent.stat())
+        whole(path, lambda file: _write_privately(file, hashlib.sha256(content).digest() + content))
+        for old in sorted(path.parent.glob("[0-9a-f]" * 64), key=lambda file: file.stat().st_mtime)[:-_MOST_FILES]:
             old.unlink(missing_ok=True)
-    except (OSError, ValueError, jax.errors.JaxRuntimeError):
+    except (OSError, ValueError, Untrusted, jax.errors.JaxRuntimeError):
         return
+
+
+def _write_privately(path: Path, content: bytes) -> None:
+    with open(path, "xb", opener=functools.partial(os.open, mode=0o600)) as file:
+        file.write(content)

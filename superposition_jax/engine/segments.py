@@ -60,6 +60,13 @@ class ChunkReduced(NamedTuple):
     """Bytes that are free."""
 
 
+class ProgramsIgnored(NamedTuple):
+    """Report: a group's programs on disk were not used, since somebody else could have written them."""
+
+    group: int
+    why: str
+
+
 class Resumed(NamedTuple):
     """Report: an earlier process has trained some models for some steps."""
 
@@ -69,7 +76,7 @@ class Resumed(NamedTuple):
 
 Start = Results
 """Initial parameters of many models by name, (model, …)."""
-Report = Callable[[Compiled | Advanced | Finished | Resumed | ChunkReduced], None]
+Report = Callable[[Compiled | Advanced | Finished | Resumed | ChunkReduced | ProgramsIgnored], None]
 
 
 class ModelStore(Protocol):

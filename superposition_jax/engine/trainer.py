@@ -7,7 +7,7 @@ import numpy as np
 
 from superposition_jax.engine import memory, population, segments, tuning
 from superposition_jax.engine.devices import set_cpu_devices
-from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, Report, Resumed, Start
+from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, ProgramsIgnored, Report, Resumed, Start
 from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
 from superposition_jax.errors import ConfigError
 from superposition_jax.sweep import Group, Results, shard_places, take
@@ -129,6 +129,8 @@ class Trainer:
             shape = rows * mesh.size, cells
             first, free = take(group.hparams, np.zeros(shape, int)), memory.free(mesh.devices.flat[0])
             built = population.build(group.spec, mesh, first, models=len(group.points), keep=self._keep)
+            if built.ignored:
+                report(ProgramsIgnored(number, built.ignored))
             sharing = len(mesh.local_devices) if mesh.devices.flat[0].platform == "cpu" else 1  # devices with one memory
             needed = sharing * max(map(memory.of_program, (built.start, built.advance, built.finish)))
             if needed > free and rows * cells > 1:

@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.core import evaluation, geometry
+from superposition_jax.core.model import MODELS
+from superposition_jax.errors import ConfigError
 from superposition_jax.results.status import STATUS
 from superposition_jax.sweep import Grid, Group
 from superposition_jax.types import PARAMS, Measure
@@ -73,6 +75,37 @@ def assemble(grid: Grid, parts: Sequence[Part]) -> xr.Dataset:
     dataset = xr.Dataset(data, coords=_coordinates(grid))
     numbers = {dim: np.arange(dataset.sizes[dim]) for dim in ("feature", "hidden") if dim in dataset.sizes}
     return dataset.assign_coords(numbers | {dim: values for dim, values in steps.items() if dim in dataset.sizes})
+
+
+def in_order(dataset: xr.Dataset, grid: Grid, groups: Sequence[Group]) -> xr.Dataset:
+    """A whole run's Dataset in the order in which `assemble` makes it, by its labels, however it has been rearranged.
+
+    Raises:
+      ConfigError: if it lacks models, features, hidden dimensions or parameters of the run, or has others.
+    """
+    expected = {dim: {axis.name: np.asarray(axis.values) for axis in grid.axes if axis.dim == dim} for dim in grid.sizes}
+    expected["hidden"] = {"hidden": np.arange(max(group.spec.n_hidden for group in groups))}
+    expected["feature"] = {"feature": np.arange(max(group.spec.n_features for group in groups))}
+    expected |= {dim: {dim: np.sort(dataset[dim].values)} for dim in ("step", "snapshot") if dim in dataset.dims}
+    kinds = {MODELS[group.spec.kind] for group in groups}
+    needed = ["status", "loss", *(name for kind in kinds for name in (kind.directions, kind.read_out))]
+    if lacking := [name for name in dict.fromkeys(needed) if name not in dataset]:
+        raise ConfigError(f"measure: the Dataset has no {', '.join(lacking)}; give a whole run's")
+    if other := [str(dim) for dim in dataset["status"].dims if dim not in expected]:
+        raise ConfigError(f"measure: the Dataset's run has no axis {', '.join(other)}; of a multirun, measure a job")
+    for dim, columns in expected.items():
+        coordinates = [dataset.get(name, xr.DataArray(0)) for name in columns]
+        given = [*zip(*(c.values.tolist() for c in coordinates if c.dims == (dim,)), strict=True)]
+        labels = [*zip(*(values.tolist() for values in columns.values()), strict=True)]
+        if len(given) != len(labels) or {*given} != {*labels}:
+            some = f"{len({*given} & {*labels})} of {len(labels)} places along {dim}, among {len(given)}"
+            raise ConfigError(f"measure: the Dataset has {some}; give a whole run's, in any order")
+        if given != labels:
+            places = {label: place for place, label in enumerate(given)}
+            dataset = dataset.isel({dim: [places[label] for label in labels]})
+    known = {name: measure.dims for name, measure in variables().items()}
+    ordered = {n: v.transpose(*grid.sizes, *known.get(str(n), [...]), missing_dims="ignore") for n, v in dataset.items()}
+    return dataset.assign(ordered)
 
 
 def _coordinates(grid: Grid) -> dict[str, Any]:

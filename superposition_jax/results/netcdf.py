@@ -84,13 +84,25 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
 
     Raises:
       FileNotFoundError: if there is no results.nc.
+      OSError: if it is damaged.
     """
-    path = Path(path)
+    file = file_of(Path(path))
+    try:
+        with h5py.File(file) as probed:
+            dict(probed.attrs)  # where these are damaged, h5netcdf could not even close the file
+        with xr.open_dataset(file, engine="h5netcdf") as stored:
+            return updated((stored if names is None else stored[[*names]]).load())
+    except Exception as error:  # damaged bytes lead h5py, h5netcdf and xarray to raise anything
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise OSError(f"{file}: is damaged, or cannot be read: {why}") from error
+
+
+def file_of(path: Path) -> Path:
+    """The results.nc of a run's folder, or the file itself; raises FileNotFoundError if there is none."""
     file = path / "results.nc" if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; give the folder of a run, outputs/<name>/<time>")
-    with xr.open_dataset(file, engine="h5netcdf") as stored:
-        return updated((stored if names is None else stored[[*names]]).load())
+    return file
 
 
 _RENAMED = {"kept": "on_level", "aligned_above": "less_aligned_rotations"}

@@ -63,7 +63,7 @@ def prepare_folder(config: RunConfig, folder: Path) -> bool:
         for old in (*folder.glob("parts/*.npz"), *folder.glob("state/*.npz"), file):
             old.unlink(missing_ok=True)
     if manifest and manifest["status"] == "finished" and file.is_file():
-        if part_file.sha256(file) != manifest.get("sha256"):
+        if not has_digest(file, manifest):
             raise ConfigError(f"{file}: is damaged; runtime.overwrite=true trains it again")
         return True
     if not manifest or manifest["status"] == "finished":
@@ -107,11 +107,26 @@ def _config_and_axes(config: RunConfig) -> dict[str, Any]:
     return {"config": config.composed, "axes": axes}
 
 
-def load_dataset(folder: Path) -> xr.Dataset:
-    """The Dataset of a run; of an unfinished one what is finished, the rest missing. Raises FileNotFoundError without a run."""
+def has_digest(file: Path, manifest: dict[str, Any]) -> bool:
+    """Whether a file has the digest of results.nc in a manifest, if that has one."""
+    return "sha256" not in manifest or part_file.sha256(file) == manifest["sha256"]
+
+
+def load_dataset(path: Path, names: Sequence[str] | None = None) -> xr.Dataset:
+    """The Dataset of a run from its folder or results.nc, all of it or some variables; of an unfinished run what is finished.
+
+    Raises:
+      FileNotFoundError: without a run.
+      ConfigError: if its manifest.json is damaged.
+      OSError: if its results.nc is damaged or, by the manifest's digest, another run's. A file that stands alone has no digest.
+    """
+    folder = path if path.is_dir() else path.parent
     manifest = read(folder)
-    if manifest is None or manifest["status"] == "finished":
-        return netcdf.load(folder)
+    if manifest is None or manifest["status"] == "finished" or not path.is_dir():
+        file = netcdf.file_of(path)
+        if manifest and file.name == "results.nc" and not has_digest(file, manifest):
+            raise OSError(f"{file}: is damaged, or another run's: its digest is not the one in manifest.json")
+        return netcdf.load(file, names)
     composed, versions = manifest["config"], manifest["versions"]
     axes = [Axis(name, axis["path"], tuple(axis["values"]), axis["dim"]) for name, axis in manifest["axes"].items()]
     parts = Parts(folder, RunIdentity(identity.decisive(composed, versions)), all_shards=True)
