@@ -6,7 +6,6 @@ Hydra composes the config and makes the run's folder; `superposition_jax.run([..
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,19 +25,19 @@ from superposition_jax.errors import ConfigError, JobFailed, StorageError
 
 def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax.command import shards  # JAX is imported late, so that --help is quick
+    from superposition_jax.command import shards, terminal  # JAX is imported late, so that --help is quick
     from superposition_jax.config import run_config
 
     try:
         config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
-        if config.distributed and HydraConfig.get().mode != RunMode.RUN:
-            raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
+        if HydraConfig.get().mode != RunMode.RUN:
+            before_hydra.refuse_job(config, HydraConfig.get().overrides.task)
         dataset = shards.run(config, folder, progress=True)
         return None if dataset is None else float(dataset["loss"].mean())
     except stopping.Stopped:
         if HydraConfig.get().mode != RunMode.RUN:
-            folder = shlex.quote(str(HydraConfig.get().sweep.dir))
-            sys.stdout.write(f"         or with all jobs: the same command with hydra.sweep.dir={folder}\n")
+            folder = Path(str(HydraConfig.get().sweep.dir))
+            sys.stdout.write(f"         or with all jobs: {terminal.same_command(folder)}\n")
         raise
     except (ConfigError, StorageError) as error:
         if HydraConfig.get().mode == RunMode.RUN:

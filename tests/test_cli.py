@@ -3,15 +3,18 @@
 import csv
 import importlib.metadata
 import json
+import subprocess
 import sys
 from itertools import product
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 from shell import run, run_here
 
 import superposition_jax
-from superposition_jax.config.compose import conf_dir
+from superposition_jax.command import terminal
+from superposition_jax.config.compose import conf_dir, settings
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
 TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
@@ -94,6 +97,13 @@ def test_metrics_have_one_row_a_model(ran):
         ("sweep=sparsity", "+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
         ("sweep=sparsity", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
         ("experiment=all", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
+        ("experiment=all", "train.momentum=0.5", "train.momentum = 0.5: changes nothing"),
+        ("-m", "train.weight_decay=0,0.01", "train.weight_decay = 0: changes nothing"),
+        ("-m", "seed=-1,-2", "seed = -1: must be a whole number"),
+        ("-m", "seed=range(0)", "seed=range(0): has no values, so there are no jobs"),
+        ("-m", "foo=1,2", "foo: no such key"),
+        ("-m", "hydra.run.dir=out", "hydra.run.dir: hydra.sweep.dir is the folder of a multirun"),
+        ("sweep=sparsity", "hydra.sweep.dir=out", "hydra.sweep.dir: goes with -m"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, option, override, words):
@@ -151,3 +161,38 @@ def test_every_experiment_with_one_command(tmp_path, short_descents):
         assert f'<section id="{name}">' in page
         assert all(f'src="{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
         assert json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["findings"], name
+
+
+NAMES = [
+    "a b",
+    "a:b:",
+    "[/x]",
+    "a'b",
+    'a"b',
+    "a,b",
+    "{a}",
+    "(a",
+    "$(id)",
+    "${nope}",
+    "a\\'b",
+    "a\\",
+    "a\tb",
+    "a\nb",
+    "日本",
+    "~x",
+    "1e3",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_printed_commands_work_when_pasted(name, capsys):
+    console = terminal.console_for(True)
+    console.print(terminal.command_line("resume", Path(name)))
+    console.print(terminal.same_command(Path(name)))
+    printed = capsys.readouterr().out.replace("the same command with", "printf %s").replace(" -m superposition_jax.run", "")
+    script = f"python() {{ printf '%s\\0' \"$1\"; }}\n{printed}"
+    pasted, _, override = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.partition(
+        "\0"
+    )
+    assert pasted == f"resume={name}"
+    assert OmegaConf.to_container(OmegaConf.create(settings([override])), resolve=True) == {"hydra.sweep.dir": name}

@@ -113,6 +113,12 @@ def test_jobs_with_different_axes_have_an_index_but_no_dataset(tmp_path):
     assert refused.stderr.count("\n") == 1
 
 
+def test_a_job_that_does_not_use_what_is_set_fails_alone(tmp_path):
+    done = multirun(tmp_path, "train.optimizer=adam,sgd", "train.momentum=0.5", "figures=[]", expected=1)
+    assert "train.momentum = 0.5: changes nothing with train.optimizer = 'adam'" in done.stderr
+    np.testing.assert_array_equal(superposition_jax.load(tmp_path / "out")["status"], [0, 1])
+
+
 def test_hydras_own_launcher_is_there(tmp_path):
     done = multirun(tmp_path, "hydra/launcher=basic", "seed=0,1", "figures=[]")
     assert done.stdout.count("program 1/1") == 2

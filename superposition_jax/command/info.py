@@ -13,7 +13,7 @@ import yaml
 from rich.filesize import decimal
 
 from superposition_jax.command.multirun import UNFINISHED
-from superposition_jax.command.terminal import command_line
+from superposition_jax.command.terminal import command_line, same_command
 from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError
 from superposition_jax.results import netcdf, select
@@ -167,7 +167,7 @@ def _multirun(folder: Path) -> Iterator[tuple[str, str]]:
     yield "models", f"{sum(parts.by_shard(parts.files_of(path)).total() for path in begun):,} finished"
     yield from _files(folder)
     if not any(holder.lives for holder in processes):
-        yield "go on", f"the same command with hydra.sweep.dir={shlex.quote(str(folder))}"
+        yield "go on", same_command(folder)
 
 
 def _runs(folder: Path) -> Iterator[tuple[str, str]]:

@@ -74,6 +74,15 @@ RUNTIME: dict[str, Leaf] = {
 """Leaves that decide where and how a run is trained, but no result; they fill fields of `RunConfig`."""
 
 
+_OURS = {
+    *("adam", "adamw", "sgd", "constant", "linear", "cosine", "iid", "active", "quadrature", "l1"),
+    *("uniform", "signed", "upper", "exponential", "power", "binary", "geometric", "independent", "correlated", "anticorrelated"),
+    *("xavier", "normal", "orthogonal", "polygon", "notebook"),
+    *("attacked_loss", "attack_radius", "hidden_l1", "benefit_loss", "interference_loss"),
+}
+"""Names whose use of other leaves is known: a name that a user has added may use any."""
+
+
 def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
     """Why a leaf changes no result, in words; empty if it does. `values` are those that each leaf takes in the sweep.
 
@@ -85,7 +94,8 @@ def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
     unmet, needed = [], []
     for other, allowed in LEAVES[path].only_with.items():
         given = list(values[other])
-        if any(value in allowed for entry in given for value in (entry if isinstance(entry, list) else [entry])):
+        chosen = [value for entry in given for value in (entry if isinstance(entry, list) else [entry])]
+        if any(value in allowed or (isinstance(value, str) and value not in _OURS) for value in chosen):
             return without_effect(other, values)
         names = ["null" if name is None else str(name).lower() for name in allowed]
         unmet.append(f"{other} = {shown(given[0] if len(given) == 1 else given)}")
