@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.command import api, before_hydra, completion, folder_commands
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
@@ -87,7 +88,7 @@ def _hand_over_to_hydra() -> None:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except JobFailed:
         status = 1
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         overrides = [argument for argument in sys.argv[1:] if "=" in argument or argument.startswith("~")]
         raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:

@@ -60,9 +60,12 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
         _refuse_multirun(overrides, name)
         return None
     from superposition_jax.config import run_config
+    from superposition_jax.engine import devices
     from superposition_jax.storage import manifest
 
     config = run_config.load(overrides, name)
+    if not config.distributed:
+        devices.usable(config.devices)
     folder = str(settings(args.overrides).get("hydra.run.dir", "${"))
     if "${" not in folder:  # else it has the time, and is new
         manifest.refuse_other_run(config, Path(folder))
@@ -105,14 +108,19 @@ def _refuse_jobs(overrides: list[str], config_name: str) -> None:
     """Refuse jobs of which none can be trained; of all experiments also if one cannot be, or if none uses a key."""
     from superposition_jax.config import run_config
     from superposition_jax.config.unused import refuse, unused, unused_options
+    from superposition_jax.engine import devices
 
     refusals: list[ConfigError] = []
     unused_by_all: dict[str, str] | None = None
+    of_command, is_one_of_all = settings(overrides), _ALL in overrides
+    is_here = of_command.get("hydra/launcher", "batch") in ("basic", "batch")  # others train on other machines
     for job, composed in _compose_jobs(overrides, config_name):
-        given, is_one_of_all = settings(job), _ALL in overrides
+        given = settings(job)
         try:
             config = run_config.read(composed)
-            lines = unused_options(given) | unused(given, composed, config.grid)
+            if is_here:
+                devices.usable(config.devices)
+            lines = unused_options(of_command | given) | unused(given, composed, config.grid)
             if not is_one_of_all:
                 return refuse(lines)
         except ConfigError as error:

@@ -15,6 +15,7 @@ from superposition_jax.command.terminal import console_for, count, same_command
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.config.unused import refuse, unused
+from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError, JobFailed
 from superposition_jax.storage import manifest
 from superposition_jax.storage.checkpoint import RunStore
@@ -78,7 +79,8 @@ def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], fo
         except ConfigError as error:
             jobs[number] = RefusedJob(job_overrides, str(error))
     console = console_for(True)
-    console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}")
+    where = f", on {devices.in_words(next(iter(configs.values())).devices)}" if configs else ""
+    console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}{where}")
     runtimes = {number: (config.devices, config.chunk, config.keep_programs) for number, config in configs.items()}
     for index, runtime in enumerate(dict.fromkeys(runtimes.values())):
         together = {number: config for number, config in configs.items() if runtimes[number] == runtime}

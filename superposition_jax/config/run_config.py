@@ -13,7 +13,7 @@ from superposition_jax.config.leaves import read_hparams, read_spec
 from superposition_jax.config.rules import Number, reject
 from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.config.unused import refuse, unused, unused_options
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
 from superposition_jax.sweep import Grid, Group, merge
@@ -103,8 +103,8 @@ def import_modules(modules: Any) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:
-            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {one_line(error)}") from error
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
