@@ -22,6 +22,7 @@ from superposition_jax.command import api, before_hydra, completion, folder_comm
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
+from superposition_jax.version import __version__
 
 
 def task(composed: DictConfig) -> float | None:
@@ -68,7 +69,9 @@ def main() -> None:
 def _answer(arguments: list[str]) -> None:
     if completion.answer(arguments):
         return
-    if "--list" in arguments:
+    if "--version" in arguments:
+        sys.stdout.write(f"superposition_jax {__version__}\n")
+    elif "--list" in arguments:
         from superposition_jax.command import listing
 
         listing.write(arguments)

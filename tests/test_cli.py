@@ -3,17 +3,19 @@
 import csv
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from itertools import product
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from omegaconf import OmegaConf
 from shell import run, run_here
 
 import superposition_jax
-from superposition_jax.command import terminal
+from superposition_jax.command import index_page, terminal
 from superposition_jax.config.compose import conf_dir, settings
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
@@ -128,6 +130,24 @@ def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_version_is_ours(tmp_path):
+    assert run_here("--version", cwd=tmp_path).stdout == f"superposition_jax {superposition_jax.__version__}\n"
+
+
+def test_links_of_the_index_page_reach_every_folder(tmp_path):
+    """One of a name that would be a script, one of characters that addresses need encoded."""
+    manifest = {"groups": [{"models": 1}], "findings": [], "status": "finished"}
+    for name in ("javascript:alert(1)", "a b?c#d%20"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
+    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    addresses = [address for address in re.findall(r'href="([^"]*)"', page) if not address.startswith("#")]
+    assert all(address.startswith("./") for address in addresses)
+    assert all((tmp_path / unquote(urlsplit(a).path)).is_file() for a in addresses if a.endswith("manifest.json"))
+    assert "<h1>2 runs</h1>" in page
+    assert "1 model;" in page
+
+
 IMPORTS = """
 import sys, superposition_jax
 print("jax" in sys.modules)
@@ -159,28 +179,11 @@ def test_every_experiment_with_one_command(tmp_path, short_descents):
     assert {path.parent.name for path in folder.glob("*/results.nc")} == names
     for name in names:
         assert f'<section id="{name}">' in page
-        assert all(f'src="{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
+        assert all(f'src="./{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
         assert json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["findings"], name
 
 
-NAMES = [
-    "a b",
-    "a:b:",
-    "[/x]",
-    "a'b",
-    'a"b',
-    "a,b",
-    "{a}",
-    "(a",
-    "$(id)",
-    "${nope}",
-    "a\\'b",
-    "a\\",
-    "a\tb",
-    "a\nb",
-    "日本",
-    "1e3",
-]
+NAMES = ["a b", "a:b:", "[/x]", "a'b", 'a"b', "a,b", "{a}", "(a", "${nope}", "a\\'b", "a\\", "a\tb", "a\nb", "日本", "~x", "1e3"]
 
 
 @pytest.mark.parametrize("name", NAMES)
