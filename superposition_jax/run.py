@@ -49,7 +49,8 @@ def task(composed: DictConfig) -> float | None:
 
 def _refuse(error: Exception) -> NoReturn:
     """Write one line, and exit with 2 for bad input, 1 for a folder that fails."""
-    sys.stderr.write(f"superposition_jax: {error}\n")
+    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(error))
+    sys.stderr.write(f"superposition_jax: {line}\n")
     sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 

@@ -155,6 +155,7 @@ REFUSED = [
     ([axis("path: data.sparsity.0, values: [0.5]")], ["sweep.axes.x.path = 'data.sparsity.0'", "did you mean data.sparsity?"]),
     ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "cannot be an axis"]),
     ([axis("range: 2")], ["sweep.axes.x.path = None", "no such key"]),
+    ([axis("path: [seed], range: 2")], ["sweep.axes.x.path = ['seed']", "no such key"]),
     ([axis("path: seed, range: 2"), "+sweep.axes.y={path: seed, range: 2}"], ["sweep.axes.x.path = 'seed'", "axis y"]),
     (
         [

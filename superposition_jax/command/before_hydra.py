@@ -47,6 +47,8 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
         raise ConfigError("--resolve: goes with --cfg or --help")
     if args.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun: is not for this program; resume=<folder> goes on with a run")
+    if sum(map(bool, (args.run, args.multirun, args.cfg, args.info, args.shell_completion))) > 1:
+        raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion: give one of them")
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return None
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []

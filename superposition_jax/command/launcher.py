@@ -38,7 +38,7 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        from superposition_jax.command import multirun, multirun_results
+        from superposition_jax.command import multirun, multirun_results, pipeline, terminal
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -53,9 +53,10 @@ class BatchLauncher(Launcher):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
         jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx)
-        returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
-        self.jobs += jobs
-        self.saved = multirun_results.save(self.jobs, folder), folder
+        with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
+            returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
+            self.jobs += jobs
+            self.saved = multirun_results.save(self.jobs, folder), folder
         return returned
 
     def track(self) -> None:

@@ -93,7 +93,8 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
     >>> settings(["train.steps=5", "+sweep.axes.x={path: seed, range: 2}", "~name"])
     {'train.steps': 5, 'sweep.axes.x': {'path': 'seed', 'range': 2}, 'name': None}
     """
-    return {override.key_or_group: override.value() for override in OverridesParser.create().parse_overrides(list(overrides))}
+    with refusing(overrides):
+        return {override.key_or_group: override.value() for override in OverridesParser.create().parse_overrides(list(overrides))}
 
 
 def nearest(key: str, known: Sequence[str], otherwise: str = _HELP) -> str:
