@@ -211,9 +211,10 @@ BROKEN = {"exits": "raise SystemExit(0)", "lines": "raise ValueError('a\\nb')", 
 BROKEN["table"] += "def broken(dataset, trainer):\n    raise ValueError('a\\nb')\nextend.TABLES['broken'] = broken\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("exits", "SystemExit: 0"), ("lines", "Error: a b"), ("table", "broken fails: ValueError: a b")]
-)
+WORDS = {"exits": "SystemExit: 0", "lines": "ValueError: a b", "table": "broken fails: ValueError: a b"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
 def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name):
     (tmp_path / f"broken_{name}.py").write_text(BROKEN[name])
     monkeypatch.syspath_prepend(tmp_path)
