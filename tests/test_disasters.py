@@ -14,6 +14,7 @@ from shell import run, run_here, start
 from xarray.testing import assert_equal
 
 import superposition_jax
+from superposition_jax import extend
 from superposition_jax.config import run_config
 from superposition_jax.engine import memory, segments
 from superposition_jax.engine import trainer as engine
@@ -221,6 +222,7 @@ def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name)
     with pytest.raises(ConfigError, match=WORDS[name]) as refused:
         superposition_jax.run([*SWEEP, f"imports=[broken_{name}]", *(["tables=[broken]"] if name == "table" else [])])
     assert "\n" not in str(refused.value)
+    extend.TABLES.pop("broken", None)
 
 
 def test_double_precision_and_platforms_that_are_not_there_are_refused(monkeypatch):

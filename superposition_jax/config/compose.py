@@ -57,7 +57,7 @@ def refusing(overrides: Sequence[str]) -> Generator[None]:
     """Errors of Hydra as ConfigError."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError, KeyError) as error:
         raise ConfigError(in_one_line(error, overrides)) from error
 
 
