@@ -42,7 +42,8 @@ class Problem(NamedTuple):
     def overrides(self, recipe: str) -> list[str]:
         """The config of the engine for these models, with `train=fast` or `train=paper`."""
         density, importance = self.densities, self.extra_importances
-        init = () if recipe == "fast" else (f"model.init.kind={self.init}", f"model.init.models={self.models}")
+        init = () if recipe == "fast" else (f"model.init.kind={self.init}",)
+        init += (f"model.init.models={self.models}",) if "model.init.kind=notebook" in init else ()
         axes = [f"+sweep.axes.density={{path: data.density, values: {_list(density)}}}"]
         if importance:
             axes.append(f"+sweep.axes.importance={{path: data.importance.list.{self.n - 1}, values: {_list(importance)}}}")

@@ -1,6 +1,15 @@
 """Errors that users meet. Imports nothing, so that the command can name them before it imports JAX."""
 
 
+def one_line(error: BaseException) -> str:
+    """An error's kind and message in one line.
+
+    >>> one_line(ValueError("a\\n  b"))
+    'ValueError: a b'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class ConfigError(Exception):
     """A config cannot be run; the message is one line with the key, its value and what is allowed."""
 

@@ -6,7 +6,6 @@ Hydra composes the config and makes the run's folder; `superposition_jax.run([..
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -17,28 +16,30 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.command import api, before_hydra, completion, folder_commands
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
+from superposition_jax.version import __version__
 
 
 def task(composed: DictConfig) -> float | None:
     """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax.command import shards  # JAX is imported late, so that --help is quick
+    from superposition_jax.command import shards, terminal  # JAX is imported late, so that --help is quick
     from superposition_jax.config import run_config
 
     try:
         config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
-        if config.distributed and HydraConfig.get().mode != RunMode.RUN:
-            raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
+        if HydraConfig.get().mode != RunMode.RUN:
+            before_hydra.refuse_job(config, HydraConfig.get().overrides.task)
         dataset = shards.run(config, folder, progress=True)
         return None if dataset is None else float(dataset["loss"].mean())
     except stopping.Stopped:
         if HydraConfig.get().mode != RunMode.RUN:
-            folder = shlex.quote(str(HydraConfig.get().sweep.dir))
-            sys.stdout.write(f"         or with all jobs: the same command with hydra.sweep.dir={folder}\n")
+            folder = Path(str(HydraConfig.get().sweep.dir))
+            sys.stdout.write(f"         or with all jobs: {terminal.same_command(folder)}\n")
         raise
     except (ConfigError, StorageError) as error:
         if HydraConfig.get().mode == RunMode.RUN:
@@ -48,7 +49,8 @@ def task(composed: DictConfig) -> float | None:
 
 def _refuse(error: Exception) -> NoReturn:
     """Write one line, and exit with 2 for bad input, 1 for a folder that fails."""
-    sys.stderr.write(f"superposition_jax: {error}\n")
+    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(error))
+    sys.stderr.write(f"superposition_jax: {line}\n")
     sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
@@ -68,7 +70,9 @@ def main() -> None:
 def _answer(arguments: list[str]) -> None:
     if completion.answer(arguments):
         return
-    if "--list" in arguments:
+    if "--version" in arguments:
+        sys.stdout.write(f"superposition_jax {__version__}\n")
+    elif "--list" in arguments:
         from superposition_jax.command import listing
 
         listing.write(arguments)
@@ -88,7 +92,7 @@ def _hand_over_to_hydra() -> None:
         hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
     except JobFailed:
         status = 1
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         overrides = [argument for argument in sys.argv[1:] if "=" in argument or argument.startswith("~")]
         raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:

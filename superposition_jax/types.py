@@ -170,6 +170,11 @@ class Registry(dict[_Name, _Entry]):
         self._original = dict(self)
 
     @property
+    def added(self) -> set[_Name]:
+        """Names of entries that a user has added."""
+        return {*self} - {*self._original}
+
+    @property
     def is_original(self) -> bool:
         """Whether the entries are those of this package: none added, replaced or removed."""
         return self == self._original

@@ -7,8 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import OverrideType
 from hydra.errors import HydraException
 
+from superposition_jax.config import run_config
 from superposition_jax.config.compose import compose, flatten
-from superposition_jax.config.run_config import read
 
 GROUPS = ("model", "data", "target", "train", "sweep", "experiment")
 INTERPOLATED = {"sweep.name", "sweep.tables", "sweep.figures"}
@@ -47,4 +47,4 @@ def quick(overrides, config_name="config"):
 
 def load(overrides):
     """What `run_config.load` gives."""
-    return read(quick(overrides))
+    return run_config.load(overrides)

@@ -3,15 +3,20 @@
 import csv
 import importlib.metadata
 import json
+import re
+import subprocess
 import sys
 from itertools import product
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from omegaconf import OmegaConf
 from shell import run, run_here
 
 import superposition_jax
-from superposition_jax.config.compose import conf_dir
+from superposition_jax.command import index_page, terminal
+from superposition_jax.config.compose import conf_dir, settings
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
 TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
@@ -94,6 +99,13 @@ def test_metrics_have_one_row_a_model(ran):
         ("sweep=sparsity", "+sweep.axes.x={path: data.sparcity, values: [0.5]}", "did you mean data.sparsity?"),
         ("sweep=sparsity", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
         ("experiment=all", "train.steps=0", "train.steps = 0: must be a whole number in [1, 2147483647] or null"),
+        ("experiment=all", "train.momentum=0.5", "train.momentum = 0.5: changes nothing"),
+        ("-m", "train.weight_decay=0,0.01", "train.weight_decay = 0: changes nothing"),
+        ("-m", "seed=-1,-2", "seed = -1: must be a whole number"),
+        ("-m", "seed=range(0)", "seed=range(0): has no values, so there are no jobs"),
+        ("-m", "foo=1,2", "foo: no such key"),
+        ("-m", "hydra.run.dir=out", "hydra.run.dir: hydra.sweep.dir is the folder of a multirun"),
+        ("sweep=sparsity", "hydra.sweep.dir=out", "hydra.sweep.dir: goes with -m"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, option, override, words):
@@ -116,6 +128,24 @@ def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
     script = run("--help", cwd=tmp_path, program=(Path(sys.executable).parent / "superposition-jax",))
     assert (script.returncode, script.stdout) == (0, module.stdout)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_ours(tmp_path):
+    assert run_here("--version", cwd=tmp_path).stdout == f"superposition_jax {superposition_jax.__version__}\n"
+
+
+def test_links_of_the_index_page_reach_every_folder(tmp_path):
+    """One of a name that would be a script, one of characters that addresses need encoded."""
+    manifest = {"groups": [{"models": 1}], "findings": [], "status": "finished"}
+    for name in ("javascript:alert(1)", "a b?c#d%20"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
+    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    addresses = [address for address in re.findall(r'href="([^"]*)"', page) if not address.startswith("#")]
+    assert all(address.startswith("./") for address in addresses)
+    assert all((tmp_path / unquote(urlsplit(a).path)).is_file() for a in addresses if a.endswith("manifest.json"))
+    assert "<h1>2 runs</h1>" in page
+    assert "1 model;" in page
 
 
 IMPORTS = """
@@ -149,5 +179,21 @@ def test_every_experiment_with_one_command(tmp_path, short_descents):
     assert {path.parent.name for path in folder.glob("*/results.nc")} == names
     for name in names:
         assert f'<section id="{name}">' in page
-        assert all(f'src="{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
+        assert all(f'src="./{name}/figures/{path.name}"' in page for path in (folder / name / "figures").iterdir())
         assert json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["findings"], name
+
+
+NAMES = ["a b", "a:b:", "[/x]", "a'b", 'a"b', "a,b", "{a}", "(a", "${nope}", "a\\'b", "a\\", "a\tb", "a\nb", "日本", "~x", "1e3"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_printed_commands_work_when_pasted(name, capsys):
+    console = terminal.console_for(True)
+    console.print(terminal.command_line("resume", Path(name)))
+    console.print(terminal.same_command(Path(name)))
+    printed = capsys.readouterr().out.replace("the same command with", "python -m superposition_jax.run")
+    script = f"python() {{ printf '%s\\0' \"$3\"; }}\n{printed}"
+    pasted = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    resume, override, _ = pasted.split("\0")
+    assert resume == f"resume={name}"
+    assert OmegaConf.to_container(OmegaConf.create(settings([override])), resolve=True) == {"hydra.sweep.dir": name}

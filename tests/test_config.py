@@ -110,6 +110,6 @@ def test_density_keeps_the_digits_of_sparsity():
     ],
 )
 def test_numbers_of_every_feature(given, field, values):
-    decay = [] if field == "density" or "list" in given else ["data.importance.decay=0.5"]
+    decay = [] if field == "density" or "list" in given or "uniform" in given else ["data.importance.decay=0.5"]
     (group,) = load(["model.n_features=4", *decay, given]).groups
     np.testing.assert_allclose(getattr(group.hparams, field), [values], rtol=1e-6 if "kind" in given else 0)

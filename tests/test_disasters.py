@@ -2,16 +2,19 @@
 
 import resource
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
-from shell import run, run_here
+from shell import run, run_here, start
 from xarray.testing import assert_equal
 
 import superposition_jax
+from superposition_jax import extend
 from superposition_jax.config import run_config
 from superposition_jax.engine import memory, segments
 from superposition_jax.engine import trainer as engine
@@ -279,3 +282,49 @@ def test_a_poisoned_model_among_63_leaves_the_others_bit_identical(tmp_path):
     assert int(poisoned["diverged_at"][20]) >= 0
     assert np.isfinite(poisoned["W"]).all()
     assert (tmp_path / "metrics.csv").read_text().count("diverged\n") == 1
+
+
+BROKEN = {"exits": "raise SystemExit(0)", "lines": "raise ValueError('a\\nb')", "table": "from superposition_jax import extend\n"}
+BROKEN["table"] += "def broken(dataset, trainer):\n    raise ValueError('a\\nb')\nextend.TABLES['broken'] = broken\n"
+
+
+WORDS = {"exits": "SystemExit: 0", "lines": "ValueError: a b", "table": "broken fails: ValueError: a b"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name):
+    (tmp_path / f"broken_{name}.py").write_text(BROKEN[name])
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=WORDS[name]) as refused:
+        superposition_jax.run([*SWEEP, f"imports=[broken_{name}]", *(["tables=[broken]"] if name == "table" else [])])
+    assert "\n" not in str(refused.value)
+    extend.TABLES.pop("broken", None)
+
+
+def test_double_precision_and_platforms_that_are_not_there_are_refused(monkeypatch):
+    with jax.enable_x64(True), pytest.raises(ConfigError, match=r"JAX_ENABLE_X64 = True: models train in single precision"):
+        superposition_jax.run(SWEEP)
+    monkeypatch.setattr(jax, "local_devices", mock.Mock(side_effect=[AssertionError, jax.local_devices()]))
+    with pytest.raises(ConfigError, match=r"JAX_PLATFORMS = .*: cannot be used; this machine has: cpu"):
+        superposition_jax.run(SWEEP)
+
+
+@pytest.mark.parametrize(("file", "text"), [("manifest.json", "[" * 10_000), (".hydra/overrides.yaml", "{a")])
+def test_damaged_files_are_one_line_in_info(tmp_path, file, text):
+    superposition_jax.run([*SWEEP[2:], "sweep=none"], directory=tmp_path)
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / file).write_text(text)
+    done = run_here(f"info={tmp_path}", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is damaged" in done.stderr
+
+
+def test_ctrl_c_is_answered_where_python_does_not_run(tmp_path):
+    code = "import ctypes; from superposition_jax.engine import stopping\n"
+    code += "with stopping.handled(), stopping.last_words(lambda: print('go on')):\n"
+    code += "    print('waits', flush=True)\n    while True: ctypes.CDLL(None).poll(None, 0, 60_000)"
+    process = start(program=[sys.executable, "-c", code], cwd=tmp_path)
+    assert process.stdout.readline() == "waits\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=5)[0] == "go on\n"
+    assert process.returncode == 143

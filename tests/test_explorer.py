@@ -126,7 +126,8 @@ def test_principal_directions_are_those_of_an_svd(run):
     ],
 )
 def test_importances(given, expected):
-    dataset = superposition_jax.run(["model.n_features=4", "model.n_hidden=2", *SMALL, *given])
+    size = [] if "model.n_features" in given[0] else ["model.n_features=4"]
+    dataset = superposition_jax.run([*size, "model.n_hidden=2", *SMALL, *given])
     np.testing.assert_allclose(unpack(content(dataset)["models"]["importance"]), expected, rtol=1e-3)
 
 

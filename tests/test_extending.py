@@ -75,9 +75,10 @@ figures.FIGURES["ranked"] = ranked
 
 OVERRIDES = [
     *("imports=[mine]", "model.kind=doubled", "target.kind=product", "data.values.law=triangular", "train.estimator=pairs"),
-    *("train.penalty={kind: l2, weight: 0.001}", "measures=[mean_output]", "tables=[ranks]", "figures=[ranked]"),
+    *("train.penalty.kind=l2", "measures=[mean_output]", "tables=[ranks]", "figures=[ranked]"),
     *(
         "model.n_features=6",
+        "data.values.exponent=2",
         "model.n_hidden=3",
         "train.steps=30",
         "+sweep.axes.l2={path: train.penalty.weight, values: [0.0, 0.1]}",

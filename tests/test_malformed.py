@@ -1,5 +1,8 @@
 """Hundreds of bad configs, made from the schema: each is refused in one line that names the key, and nothing is written."""
 
+from random import Random
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from shell import run_here
 
 import superposition_jax
+from superposition_jax.command import pipeline
 from superposition_jax.config.rules import Choice, Integer, Number
 from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.errors import ConfigError
@@ -78,3 +82,51 @@ def test_the_command_refuses_with_2_and_writes_nothing(tmp_path, given):
     assert "Traceback" not in done.stderr
     assert given.partition("=")[0].partition(".axes")[0] in done.stderr
     assert not [*tmp_path.iterdir()]
+
+
+OPTIONS = ["--resolve", "--nosuch", "--config-dir=/nonexistent", "--config-name=nope", "--experimental-rerun=x", "--list"]
+OPTIONS += ["--package=x", "-cp=/nonexistent", "-sc", "--info=nope", "--cfg=nope"]
+COMMANDS = ["resume=", "merge=nowhere", "info=nowhere", "explore=.", "resume=a runtime.nope=1", "info=/proc/self/mem"]
+HYDRA = ["hydra.run.dir=${nope}", "hydra.sweep.dir=${nope}", "hydra.mode=FOO", "hydra/launcher=nope", "hydra/sweeper=nope"]
+TEXTS = ["range(0)", "1,", "[", "{a", "'", "${", "a=b", "glob(nope*)", "choice()", "interval(0,1)", "\n", "=", "[/x]", ":x:"]
+AXES = ["3", "{}", "{path: [seed], range: 2}", "{path: {a: 1}, range: 2}", "{path: seed, range: [0, 1e9]}"]
+AXES += ["{path: 3, values: [1]}", "{path: runtime.chunk, values: [1]}", "{path: seed, values: {a: 1}}", "[1]"]
+AXES += ["{path: seed, range: 2, zip: {a: 1}}", "{path: seed, 1: 2}"]
+IDLE = ["train.momentum=0.5", "train.penalty.weight=1", "sizes=nope"]
+SECTIONS = ["tables", "figures", "measures", "imports", "name", "sweep", "data", "model"]
+HARMLESS = ["-m", "train.steps=2", "sweep=sparsity", "model.n_features=4", "experiment=all"]
+SHOWING = {"--list", "-sc", "-h", "--help"}
+
+
+def malformed(random):
+    """A command line that has at least one thing that cannot be run."""
+    keys = sorted(LEAVES | RUNTIME)
+    bad_things = [
+        lambda: random.choice(OPTIONS),
+        lambda: random.choice(COMMANDS),
+        lambda: random.choice(HYDRA),
+        lambda: random.choice(IDLE),
+        lambda: f"{random.choice(sorted(RULES))}={random.choice(NEVER)}",
+        lambda: f"{random.choice(keys)}={random.choice(TEXTS)}",
+        lambda: f"{random.choice(['', '+', '++', '~'])}x{random.choice(keys)}={random.choice(TEXTS)}",
+        lambda: f"+sweep.axes.{random.choice(['x', 'W', 'x-y', ''])}={random.choice(AXES)}",
+        lambda: f"{random.choice(SECTIONS)}={random.choice(NEVER)}",
+        lambda: "".join(random.choices("abc=.,:[]{}()$'\\~+- 0", k=random.randrange(1, 12))),
+    ]
+    words = [random.choice(bad_things)() for _ in range(random.choice([1, 1, 2, 3]))]
+    words += random.sample(HARMLESS, random.choice([0, 0, 1, 2]))
+    return random.sample(words, len(words))
+
+
+def test_malformed_command_lines_leave_no_file_and_no_traceback(tmp_path, tell):
+    random, refused = Random(0), 0
+    with mock.patch.object(pipeline, "train", side_effect=AssertionError("trains")):
+        for _ in range(500):
+            words = malformed(random)
+            done = run_here(*words, cwd=tmp_path)
+            assert not [*tmp_path.iterdir()], words
+            assert "Traceback" not in done.stderr, words
+            assert done.returncode == 2 or SHOWING & {*words}, (words, done)
+            assert done.stderr.count("\n") == 1 or not done.returncode, (words, done.stderr)
+            refused += done.returncode == 2
+    tell(f"{refused} of 500 malformed command lines refused, no file, no traceback")

@@ -87,7 +87,7 @@ def test_a_bad_and_a_diverged_job_fail_alone(tmp_path):
     done = multirun(tmp_path, "train.learning_rate=0.01,-1,1e30,0.02", expected=1)
     assert "job train.learning_rate=-1: train.learning_rate = -1: must be" in done.stderr.replace(f" {' '.join(TINY)}", "")
     assert "diverged" in done.stderr
-    assert "\n4 jobs, 1 refused\n" in f"\n{done.stdout}"
+    assert "\n4 jobs, 1 refused, on 4 cpu devices\n" in f"\n{done.stdout}"
     dataset = superposition_jax.load(tmp_path / "out")
     np.testing.assert_array_equal(dataset["status"], [1, 0, 2, 1])
     assert (tmp_path / "out" / "3" / "results.nc").exists()
@@ -111,6 +111,12 @@ def test_jobs_with_different_axes_have_an_index_but_no_dataset(tmp_path):
     refused = multirun(tmp_path, "hydra.sweep.dir=other", "sweep=none,sparsity", "sweep.axes.seed.range=2", expected=2)
     assert refused.stderr.startswith("superposition_jax: sweep.axes.seed.range: no such key")
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_job_that_does_not_use_what_is_set_fails_alone(tmp_path):
+    done = multirun(tmp_path, "train.optimizer=adam,sgd", "train.momentum=0.5", "figures=[]", expected=1)
+    assert "train.momentum = 0.5: changes nothing with train.optimizer = 'adam'" in done.stderr
+    np.testing.assert_array_equal(superposition_jax.load(tmp_path / "out")["status"], [0, 1])
 
 
 def test_hydras_own_launcher_is_there(tmp_path):

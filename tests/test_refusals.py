@@ -110,6 +110,13 @@ REFUSED = [
     (["train.estimator=quadrature", "model.n_features=5", "train.order=9999"], ["train.order = 9999", "GiB"]),
     (["train.batch_size=2000000000", "model.n_features=1000"], ["train.batch_size = 2000000000", "GiB"]),
     (["model.n_hidden=2000000000", "model.n_features=1000"], ["model.n_hidden", "GiB"]),
+    # what is set and changes nothing
+    (["train.weight_decay=0.01"], ["train.weight_decay = 0.01: changes nothing with train.optimizer = 'adam'", "adamw or sgd"]),
+    (["+train={momentum: 0}"], ["train.momentum = 0: changes nothing", "train.optimizer = sgd"]),
+    (["sweep=sparsity", "seed=7"], ["seed = 7: sweep.axes.seed sets it in every model"]),
+    (["name=a", "sweep.name=b"], ["sweep.name = 'b': name is given as well"]),
+    (["sizes=foo"], ["sizes=foo: no such option; known are: dimensionality_full, "]),
+    (["experiment=intro", "preset=full"], ["preset=full: changes nothing with experiment=intro", "uniform"]),
     # sets of features
     (["data.sets.kind=correlated"], ["data.sets.sizes = None: must be one size"]),
     (["data.sets.kind=correlated", "data.sets.sizes=3"], ["data.sets.sizes = 3: must be one size that divides"]),
@@ -148,6 +155,7 @@ REFUSED = [
     ([axis("path: data.sparsity.0, values: [0.5]")], ["sweep.axes.x.path = 'data.sparsity.0'", "did you mean data.sparsity?"]),
     ([axis("path: runtime.chunk, values: [1]")], ["sweep.axes.x.path = 'runtime.chunk'", "cannot be an axis"]),
     ([axis("range: 2")], ["sweep.axes.x.path = None", "no such key"]),
+    ([axis("path: [seed], range: 2")], ["sweep.axes.x.path = ['seed']", "no such key"]),
     ([axis("path: seed, range: 2"), "+sweep.axes.y={path: seed, range: 2}"], ["sweep.axes.x.path = 'seed'", "axis y"]),
     (
         [

@@ -39,6 +39,7 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     config = run_config.load(overrides)
     if config.distributed:
         devices.join_processes(config.devices)
+    devices.usable(config.devices)
     dataset = shards.run(config, directory, progress=progress)
     return load(str(directory)) if dataset is None else dataset
 

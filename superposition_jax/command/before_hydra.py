@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 
-from superposition_jax.config.compose import conf_dir
+from superposition_jax.config.compose import our_hydra, refusing, settings, to_dict
 from superposition_jax.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -31,44 +37,120 @@ def expand(arguments: list[str]) -> list[str]:
 
 def checked_config(arguments: list[str]) -> RunConfig | None:
     """The config of a single run, refused if it is bad, before Hydra makes a folder for it; None if there is no single run."""
-    args = get_args_parser().parse_args(arguments)
-    if _ALL in args.overrides:
-        if any(override.startswith("hydra.run.dir=") for override in args.overrides):
-            raise ConfigError("hydra.run.dir: experiment=all makes a folder of folders; give hydra.sweep.dir")
-        others = [override for override in args.overrides if not override.startswith(("experiment=", "hydra"))]
-        for name in sorted({path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}):
-            checked_config([f"experiment={name}", *others])
-        return None
-    given = {key.lstrip("+"): value.strip("'\"") for key, _, value in (o.partition("=") for o in args.overrides)}
+    parser = get_args_parser()
+    vars(parser)["error"] = _refuse_option
+    args = parser.parse_args(arguments)
+    for option, folder in (("--config-dir", args.config_dir), ("--config-path", args.config_path)):
+        if folder is not None and not os.path.isdir(folder):
+            raise ConfigError(f"{option} {folder}: is no folder")
+    if args.resolve and not (args.cfg or args.help):
+        raise ConfigError("--resolve: goes with --cfg or --help")
+    if args.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun: is not for this program; resume=<folder> goes on with a run")
+    if sum(map(bool, (args.run, args.multirun, args.cfg, args.info, args.shell_completion))) > 1:
+        raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion: give one of them")
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return None
-    if args.multirun:
-        _refuse_multirun(given)
+    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
+    overrides, name = [*args.overrides, *search], args.config_name or "config"
+    is_multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    other = "hydra.run." if is_multirun else "hydra.sweep."
+    if misplaced := next((override for override in overrides if override.lstrip("+").startswith(other)), None):
+        why = "hydra.sweep.dir is the folder of a multirun" if is_multirun else "goes with -m; hydra.run.dir is a run's folder"
+        raise ConfigError(f"{misplaced.partition('=')[0]}: {why}")
+    if is_multirun:
+        _refuse_multirun(overrides, name)
         return None
     from superposition_jax.config import run_config
+    from superposition_jax.engine import devices
     from superposition_jax.storage import manifest
 
-    search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if os.path.isdir(args.config_dir or "") else []
-    config = run_config.load([*args.overrides, *search], args.config_name or "config")
-    folder = given.get("hydra.run.dir")
-    if folder and "${" not in folder:  # else it has the time, and is new
+    config = run_config.load(overrides, name)
+    if not config.distributed:
+        devices.usable(config.devices)
+    folder = str(settings(args.overrides).get("hydra.run.dir", "${"))
+    if "${" not in folder:  # else it has the time, and is new
         manifest.refuse_other_run(config, Path(folder))
     elif config.shard is not None:
         raise ConfigError(f"runtime.shard = {config.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
     return config
 
 
-def _refuse_multirun(given: dict[str, str]) -> None:
-    """Refuse a multirun into a folder whose results it would replace, or with a tracker that is not installed."""
+def _refuse_option(message: str) -> NoReturn:
+    raise ConfigError(message)
+
+
+def refuse_job(config: RunConfig, overrides: Sequence[str]) -> None:
+    """Refuse a job of a multirun that is trained by itself, not together with others."""
+    from superposition_jax.config.unused import refuse, unused
+
+    if config.distributed:
+        raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
+    if _ALL not in sys.argv:  # some of all experiments use a key
+        refuse(unused(settings(overrides), config.composed, config.grid))
+
+
+def _refuse_multirun(overrides: list[str], config_name: str) -> None:
+    """Refuse a multirun none of whose jobs can be trained, or into a folder whose results it would replace."""
     from superposition_jax.results import trackers
     from superposition_jax.storage import manifest
 
-    trackers.refuse_missing_package(given.get("runtime.tracker"))
-    folder = given.get("hydra.sweep.dir", "${")
-    if "${" not in folder and given.get("runtime.overwrite") != "true" and (earlier := manifest.read(Path(folder))):
-        shards = given.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
+    plain = settings(overrides)
+    trackers.refuse_missing_package(plain.get("runtime.tracker"))
+    folder = str(plain.get("hydra.sweep.dir", "${"))
+    if "${" not in folder and plain.get("runtime.overwrite") is not True and (earlier := manifest.read(Path(folder))):
+        shards = plain.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
         if not shards or earlier["status"] != "running":
             raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
+    if not any(o.startswith("hydra/sweeper=") or ("${hydra:" in o and not o.startswith("hydra.")) for o in overrides):
+        _refuse_jobs(overrides, config_name)
+
+
+def _refuse_jobs(overrides: list[str], config_name: str) -> None:
+    """Refuse jobs of which none can be trained; of all experiments also if one cannot be, or if none uses a key."""
+    from superposition_jax.config import run_config
+    from superposition_jax.config.unused import refuse, unused, unused_options
+    from superposition_jax.engine import devices
+
+    refusals: list[ConfigError] = []
+    unused_by_all: dict[str, str] | None = None
+    of_command, is_one_of_all = settings(overrides), _ALL in overrides
+    is_here = of_command.get("hydra/launcher", "batch") in ("basic", "batch")  # others train on other machines
+    for job, composed in _compose_jobs(overrides, config_name):
+        given = settings(job)
+        try:
+            config = run_config.read(composed)
+            if is_here:
+                devices.usable(config.devices)
+            lines = unused_options(of_command | given) | unused(given, composed, config.grid)
+            if not is_one_of_all:
+                return refuse(lines)
+        except ConfigError as error:
+            if is_one_of_all:
+                raise
+            refusals.append(error)
+        else:
+            unused_by_all = {key: line for key, line in lines.items() if unused_by_all is None or key in unused_by_all}
+    if refusals:
+        raise refusals[0]
+    refuse(unused_by_all or {})
+
+
+def _compose_jobs(overrides: list[str], config_name: str) -> list[tuple[list[str], dict[str, Any]]]:
+    """The overrides of every job, as Hydra's own sweeper splits them, and the config that they describe."""
+    from superposition_jax.command.launcher import Composer
+
+    with our_hydra(), refusing(overrides):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration(config_name, overrides, RunMode.MULTIRUN)
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides([*master.hydra.overrides.task])
+        [jobs] = BasicSweeper.split_arguments(parsed, None)
+        if empty := next((o.input_line for o in parsed if o.is_sweep_override() and not [*o.sweep_string_iterator()]), None):
+            raise ConfigError(f"{empty}: has no values, so there are no jobs")
+        compose = Composer(loader)
+        composed = [compose(master, job) for job in jobs]
+        plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in composed]
+        return [*zip(jobs, plain, strict=True)]
 
 
 def join_mesh(config: RunConfig) -> bool:

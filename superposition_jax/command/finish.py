@@ -14,6 +14,7 @@ from superposition_jax.command.terminal import console_for, count
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import stopping
 from superposition_jax.engine.trainer import Trainer
+from superposition_jax.errors import one_line
 from superposition_jax.experiments import figures, tables
 from superposition_jax.results import assemble, neighbours, netcdf, select, status, trackers
 from superposition_jax.storage import manifest
@@ -86,5 +87,4 @@ def track(tracker: str, dataset: xr.Dataset, folder: Path, console: Console) -> 
     try:
         console.print(f"tracked  {trackers.TRACKERS[tracker](trackers.record(dataset, folder))}", markup=False)
     except Exception as error:  # of a library of somebody else's, or of its server
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        console_for(True).print(f"tracked  not by {tracker}, results are saved: {why}", markup=False)
+        console_for(True).print(f"tracked  not by {tracker}, results are saved: {one_line(error)}")

@@ -5,10 +5,13 @@ import sys
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
+
+from superposition_jax.command.terminal import count
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -22,10 +25,10 @@ def write(folder: Path) -> Path:
     paths = sorted(path.parent for path in folder.rglob("manifest.json") if path.parent != folder)
     runs = [(path.relative_to(folder), json.loads((path / "manifest.json").read_text(encoding="utf-8"))) for path in paths]
     sections = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
-    links, page = [f'<a href="#{escape(str(path))}">{escape(str(path))}</a>' for path, _ in runs], folder / "index.html"
+    links, page = [f'<a href="#{quote(str(path))}">{escape(str(path))}</a>' for path, _ in runs], folder / "index.html"
     page.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{len(runs)} runs</h1>"
+        f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{count(len(runs), 'run')}</h1>"
         f"<nav>{' '.join(links)}</nav>{_pictures(folder, folder)}\n{sections}</html>\n",
         encoding="utf-8",
     )
@@ -35,9 +38,14 @@ def write(folder: Path) -> Path:
 def _pictures(folder: Path, path: Path) -> str:
     """A link to a run's page to explore, if it has one, and its figures."""
     page, files = path / "explorer.html", [file for file in sorted(path.glob("figures/*")) if file.suffix in (".png", ".gif")]
-    link = f'<p><a href="{escape(str(page.relative_to(folder)))}">explore the sweep</a></p>' if page.exists() else ""
-    named = [(escape(str(file.relative_to(folder))), escape(f"{path.name}: {file.stem}")) for file in files]
+    link = f'<p><a href="{_address(page, folder)}">explore the sweep</a></p>' if page.exists() else ""
+    named = [(_address(file, folder), escape(f"{path.name}: {file.stem}")) for file in files]
     return link + "".join(f'<img loading="lazy" src="{source}" alt="{name}">' for source, name in named)
+
+
+def _address(file: Path, folder: Path) -> str:
+    """A file below a folder as a link of the folder's page, whatever characters its name has."""
+    return f"./{quote(file.relative_to(folder).as_posix())}"
 
 
 def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
@@ -48,8 +56,9 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
     findings = "".join(f"<li>{escape(line)}</li>" for line in manifest["findings"])
     name = escape(str(path))
     return (
-        f'<section id="{name}"><h2>{name}</h2><p><code>{escape(words)}</code></p><p class="quiet">{models:,} models; '
-        f'<a href="{name}/manifest.json">manifest</a>, <a href="{name}/results.nc">results</a></p>'
+        f'<section id="{name}"><h2>{name}</h2><p><code>{escape(words)}</code></p><p class="quiet">{count(models, "model")}; '
+        f'<a href="{_address(folder / path / "manifest.json", folder)}">manifest</a>, '
+        f'<a href="{_address(folder / path / "results.nc", folder)}">results</a></p>'
         f"<ul>{findings}</ul>{_pictures(folder, folder / path)}</section>"
     )
 

@@ -13,9 +13,9 @@ import yaml
 from rich.filesize import decimal
 
 from superposition_jax.command.multirun import UNFINISHED
-from superposition_jax.command.terminal import command_line
+from superposition_jax.command.terminal import command_line, same_command
 from superposition_jax.config.rules import first_few
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
 from superposition_jax.storage import manifest, parts
@@ -31,8 +31,8 @@ def rows(folder: Path) -> list[tuple[str, str]]:
         raise ConfigError(f"info = {str(folder)!r}: no run there")
     try:
         return [(name, str(text)) for name, text in _run(folder, described)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{folder}: is damaged: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder}: is damaged: {one_line(error)}") from error
 
 
 def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -163,7 +163,7 @@ def _multirun(folder: Path) -> Iterator[tuple[str, str]]:
     yield "models", f"{sum(parts.by_shard(parts.files_of(path)).total() for path in begun):,} finished"
     yield from _files(folder)
     if not any(holder.lives for holder in processes):
-        yield "go on", f"the same command with hydra.sweep.dir={shlex.quote(str(folder))}"
+        yield "go on", same_command(folder)
 
 
 def _runs(folder: Path) -> Iterator[tuple[str, str]]:

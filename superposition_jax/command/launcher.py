@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from superposition_jax.config.compose import PLUGIN, to_dict
+from superposition_jax.config.compose import PLUGIN, settings, to_dict
 
 _MANY = 500
 """Jobs from which a hint names sweep.axes."""
@@ -38,7 +38,7 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        from superposition_jax.command import multirun, multirun_results
+        from superposition_jax.command import multirun, multirun_results, pipeline, terminal
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -52,10 +52,11 @@ class BatchLauncher(Launcher):
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
-        jobs = multirun.train(plain, [_values(overrides) for overrides in job_overrides], folder, initial_job_idx)
-        returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
-        self.jobs += jobs
-        self.saved = multirun_results.save(self.jobs, folder), folder
+        jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx)
+        with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
+            returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
+            self.jobs += jobs
+            self.saved = multirun_results.save(self.jobs, folder), folder
         return returned
 
     def track(self) -> None:
@@ -79,10 +80,9 @@ class BatchLauncher(Launcher):
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
 
 
-def _values(overrides: Sequence[str]) -> dict[str, Any]:
-    """Key and value of a job's overrides."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return {override.key_or_group: override.value() for override in parsed if not override.is_hydra_override()}
+def _of_job(overrides: Sequence[str]) -> dict[str, Any]:
+    """Key and value of a job's overrides, Hydra's own left out."""
+    return {key: value for key, value in settings(overrides).items() if not key.startswith(("hydra.", "hydra/"))}
 
 
 class Composer:

@@ -1,6 +1,5 @@
 """The jobs of a Hydra multirun, trained together: each is refused, or has trained models and saves them in a folder."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,11 @@ from rich.console import Console
 
 from superposition_jax.command import pipeline
 from superposition_jax.command.finish import Trained, finish
-from superposition_jax.command.terminal import console_for, count
+from superposition_jax.command.terminal import console_for, count, same_command
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
+from superposition_jax.config.unused import refuse, unused
+from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError, JobFailed
 from superposition_jax.storage import manifest
 from superposition_jax.storage.checkpoint import RunStore
@@ -74,11 +75,12 @@ def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], fo
     configs: dict[int, RunConfig] = {}
     for number, job_overrides in enumerate(overrides):
         try:
-            configs[number] = _checked(composed[number], job_overrides, overrides)
+            configs[number] = _checked(composed[number], job_overrides)
         except ConfigError as error:
             jobs[number] = RefusedJob(job_overrides, str(error))
     console = console_for(True)
-    console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}")
+    where = f", on {devices.in_words(next(iter(configs.values())).devices)}" if configs else ""
+    console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}{where}")
     runtimes = {number: (config.devices, config.chunk, config.keep_programs) for number, config in configs.items()}
     for index, runtime in enumerate(dict.fromkeys(runtimes.values())):
         together = {number: config for number, config in configs.items() if runtimes[number] == runtime}
@@ -86,27 +88,23 @@ def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], fo
     return [jobs[number] for number in sorted(jobs)]
 
 
-def _checked(composed: dict[str, Any], overrides: Overrides, of_all: Sequence[Overrides]) -> RunConfig:
+def _checked(composed: dict[str, Any], overrides: Overrides) -> RunConfig:
     """The config of a job; raises ConfigError where it cannot be trained with others."""
     config = run_config.read(composed)
+    refuse(unused(overrides, composed, config.grid))
     if config.shard is not None:
         why = "jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
         raise ConfigError(f"runtime.shard = {config.shard!r}: {why}")
     if config.distributed:
         raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
-    for axis in config.grid.axes:
-        if axis.path in overrides and len({str(others.get(axis.path)) for others in of_all}) > 1:
-            why = f"sweep.axes.{axis.name} sets it in every job; leave one out"
-            raise ConfigError(f"{axis.path} = {overrides[axis.path]!r}: {why}")
     return config
 
 
 def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder: Path, console: Console) -> dict[int, Job]:
     """Train jobs of equal runtime settings, by number."""
     together = [*configs.values()]
-    resume = f"the same command with hydra.sweep.dir={shlex.quote(str(folder.parents[1]))}"
     store = RunStore(folder, manifest.prepare_multirun(together, folder), together[0].save_every)
-    with pipeline.opened(store, console, resume):
+    with pipeline.opened(store, console, same_command(folder.parents[1])):
         try:
             trained = pipeline.train(together, console, store)
         except ConfigError as error:

@@ -14,8 +14,7 @@ from superposition_jax.command.progress import Shell
 from superposition_jax.command.terminal import command_line, console_for, count
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
-from superposition_jax.engine import devices
-from superposition_jax.engine.stopping import Stopped
+from superposition_jax.engine import devices, stopping
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments import tables
@@ -69,10 +68,15 @@ def opened(
 @contextmanager
 def saying_how_to_go_on(console: Console, resume: str) -> Generator[None]:
     """Name the command that goes on, `resume`, if the run is stopped or its folder fails in here."""
+
+    def say_how() -> None:
+        console.print(f"stopped  go on with: {resume}")
+
     try:
-        yield
-    except Stopped:
-        console.print(f"stopped  go on with: {resume}", markup=False)
+        with stopping.last_words(say_how):
+            yield
+    except stopping.Stopped:
+        say_how()
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -81,7 +85,7 @@ def saying_how_to_go_on(console: Console, resume: str) -> Generator[None]:
 
 def train_and_finish(config: RunConfig, folder: Path | None, console: Console, store: RunStore | None = None) -> xr.Dataset:
     """Train one sweep, and finish its Dataset."""
-    console.print(f"{config.name}: {size(config)}")
+    console.print(f"{config.name}: {size(config)}, on {devices.in_words(config.devices)}")
     [trained] = train([config], console, store)
     return finish(config, trained, folder, console)
 

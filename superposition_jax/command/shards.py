@@ -12,6 +12,7 @@ from superposition_jax.command.terminal import command_line, console_for, count
 from superposition_jax.config import run_config
 from superposition_jax.config.rules import first_few
 from superposition_jax.config.run_config import RunConfig
+from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity, manifest, parts
 from superposition_jax.storage.checkpoint import RunStore
@@ -32,7 +33,9 @@ def run(config: RunConfig, directory: str | Path | None, *, progress: bool) -> x
             return None
         trainer = pipeline.trainer_for(config, config.groups)
         name = f"{config.name}: shard {config.shard}"
-        console.print(f"{name}: {count(trainer.models, 'model')} of {pipeline.size(config)}")
+        console.print(
+            f"{name}: {count(trainer.models, 'model')} of {pipeline.size(config)}, on {devices.in_words(config.devices)}"
+        )
         shell = Shell(console, trainer)
         with shell.bar:
             trainer.train_shard(shell, store)

@@ -1,17 +1,20 @@
 """How the command writes: messages, counts, tables of two columns."""
 
+import os
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 
 def console_for(progress: bool) -> Console:
-    """Where messages go: the shell, or nowhere."""
-    return Console(quiet=not progress, highlight=False, soft_wrap=True)
+    """Where messages go: the shell, or nowhere. Text is written as it is, `[x]` and `:x:` in it too."""
+    return Console(quiet=not progress, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def count(number: int, noun: str) -> str:
@@ -25,12 +28,42 @@ def count(number: int, noun: str) -> str:
 
 def command_line(name: str, folder: Path, shard: str | None = None) -> str:
     """The command line that does `name`, one of `folder_commands.COMMANDS`, on a folder."""
-    return f"python -m superposition_jax.run {name}={shlex.quote(str(folder))}" + (f" runtime.shard={shard}" if shard else "")
+    return f"python -m superposition_jax.run {name}={quoted(str(folder))}" + (f" runtime.shard={shard}" if shard else "")
+
+
+def same_command(folder: Path) -> str:
+    """What goes on with a multirun in a folder, in words."""
+    return f"the same command with hydra.sweep.dir={quoted(_in_hydras_words(str(folder)))}"
+
+
+def quoted(text: str) -> str:
+    """A word for a POSIX shell, or for bash and zsh where it has characters that a terminal would not show.
+
+    >>> print(quoted("a b"), quoted("a\\tb"))
+    'a b' $'a\\x09b'
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = "".join(c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c in text)
+    return f"$'{escaped}'"
+
+
+def _in_hydras_words(text: str) -> str:
+    """A text as the value of an override, quoted where Hydra would take its characters for something else."""
+    if re.fullmatch(r"[\w./+-]*[a-df-z_/][\w./+-]*", text, re.ASCII) and text.lower() not in (
+        "null",
+        "true",
+        "false",
+        "nan",
+        "inf",
+    ):
+        return text
+    return QuotedString(re.sub(r"(\\*)\$\{", r"\1\1\${", text), Quote.single).with_quotes()
 
 
 def write_table(title: str, rows: Iterable[tuple[str, str]]) -> None:
     """A table of two columns, as wide as the terminal; plain lines where there is none, to be searched. No control characters."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = console_for(True)
     rows = [("".join(filter(str.isprintable, name)), "".join(filter(str.isprintable, text))) for name, text in rows]
     if console.is_terminal:
         table = Table.grid(Column(no_wrap=True, style="cyan"), Column(overflow="fold"), padding=(0, 0, 0, 2))

@@ -71,9 +71,9 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
         if entry not in ("path", "num", "zip", *VALUES):
             raise ConfigError(f"{key}.{entry}: no such key; known are: path, num, zip, {', '.join(VALUES)}")
     path = axis.get("path")
-    rule = LEAVES.get(leaf_of(str(path), leaves))
+    rule = LEAVES.get(leaf_of(path, leaves)) if isinstance(path, str) else None
     if rule is None:
-        why = "cannot be an axis" if path in RUNTIME else _unknown(str(path), leaves)
+        why = "cannot be an axis" if str(path) in RUNTIME else _unknown(str(path), leaves)
         raise ConfigError(f"{key}.path = {path!r}: {why}")
     if name in ("sparsity", "density") and not str(path).startswith(f"data.{name}"):
         raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")

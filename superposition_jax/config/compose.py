@@ -13,6 +13,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -37,7 +38,7 @@ _ONE_THREAD = threading.RLock()
 
 
 @contextmanager
-def _our_hydra() -> Generator[None]:
+def our_hydra() -> Generator[None]:
     """Hydra with our configs for one thread at a time, also while another application of Hydra runs."""
     with _ONE_THREAD:
         instance = GlobalHydra.instance()
@@ -53,10 +54,16 @@ def compose(overrides: Sequence[str], config_name: str = "config") -> dict[str, 
     """The config that Hydra overrides describe. Raises ConfigError for one that Hydra does not take, with the nearest key."""
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         raise ConfigError(f"overrides = {overrides!r}: must be a list of strings like ['sweep=sparsity']")
+    with our_hydra(), refusing(overrides):
+        return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
+
+
+@contextmanager
+def refusing(overrides: Sequence[str]) -> Generator[None]:
+    """Errors of Hydra as ConfigError."""
     try:
-        with _our_hydra():
-            return to_dict(hydra_compose(config_name=config_name, overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        yield
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError, KeyError) as error:
         raise ConfigError(in_one_line(error, overrides)) from error
 
 
@@ -81,6 +88,21 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
+def leaves_of(composed: dict[str, Any]) -> dict[str, Any]:
+    """The leaves of a composed config by path, without those of `sweep`."""
+    return dict(flatten({key: value for key, value in composed.items() if key != "sweep"}))
+
+
+def settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Key and value of every override; null for one that deletes its key.
+
+    >>> settings(["train.steps=5", "+sweep.axes.x={path: seed, range: 2}", "~name"])
+    {'train.steps': 5, 'sweep.axes.x': {'path': 'seed', 'range': 2}, 'name': None}
+    """
+    with refusing(overrides):
+        return {override.key_or_group: override.value() for override in OverridesParser.create().parse_overrides(list(overrides))}
+
+
 def nearest(key: str, known: Sequence[str], otherwise: str = _HELP) -> str:
     """The end of a message on an unknown word: `; did you mean …?` with the nearest that is known, or something else."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
@@ -98,7 +120,7 @@ def _known(overrides: Sequence[str]) -> list[str]:
     """Names of all groups, and all keys with the options that the overrides choose."""
     groups = sorted(folder.name for folder in Path(conf_dir()).iterdir() if folder.is_dir())
     chosen = [override for override in overrides if override.partition("=")[0] in groups]
-    with _our_hydra():
+    with our_hydra():
         try:
             composed = hydra_compose(config_name="config", overrides=chosen)
         except (HydraException, OmegaConfBaseException):

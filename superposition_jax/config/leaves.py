@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from superposition_jax.config.rules import HUGE, reject
-from superposition_jax.config.schema import LEAVES, without_effect
+from superposition_jax.config.schema import LEAVES
 from superposition_jax.core import data, evaluation, expectation, sets, targets
 from superposition_jax.engine import memory
 from superposition_jax.errors import ConfigError
@@ -40,9 +40,6 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
         raise ConfigError(f"{joins} {arity} features, so model.n_features must be ≥ {arity}, not {n}")
     if arity > 1 and spec.correlation != "independent":
         raise ConfigError(f"{joins} neighbours, so data.sets.kind must be independent")
-    weight, values = leaves["train.penalty.weight"], {path: [value] for path, value in leaves.items()}
-    if weight and (why := without_effect("train.penalty.weight", values)):
-        raise ConfigError(f"train.penalty.weight = {weight}: {why}")
     for path, leaf in LEAVES.items():
         for value, wanted in leaf.needs.items():
             if value in np.atleast_1d(leaves[path]).tolist() and (

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from superposition_jax.config.axes import leaf_of, read_axes
-from superposition_jax.config.compose import compose, flatten, refuse_unknown
+from superposition_jax.config.compose import compose, leaves_of, refuse_unknown, settings
 from superposition_jax.config.leaves import read_hparams, read_spec
 from superposition_jax.config.rules import Number, reject
 from superposition_jax.config.schema import LEAVES, RUNTIME
-from superposition_jax.errors import ConfigError
+from superposition_jax.config.unused import refuse, unused, unused_options
+from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.experiments.registry import FIGURES, TABLES, refuse_unmet_needs
 from superposition_jax.results import trackers
 from superposition_jax.sweep import Grid, Group, merge
@@ -48,13 +49,18 @@ def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
     >>> config.grid.sizes, config.groups[0].spec.n_hidden, config.groups[0].hparams.density.shape
     ({'sparsity': 7, 'seed': 8}, 2, (56, 20))
     """
-    return read(compose(overrides, config_name))
+    composed = compose(overrides, config_name)
+    given = settings(overrides)
+    refuse(unused_options(given))
+    config = read(composed)
+    refuse(unused(given, composed, config.grid))
+    return config
 
 
 def read(composed: dict[str, Any]) -> RunConfig:
     """Check a composed config and turn it into a `RunConfig`; raises ConfigError like `load`."""
     import_modules(composed.get("imports"))
-    leaves = dict(flatten({key: value for key, value in composed.items() if key != "sweep"}))
+    leaves = leaves_of(composed)
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
@@ -97,8 +103,8 @@ def import_modules(modules: Any) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:
-            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"imports = {modules!r}: cannot import {module}: {one_line(error)}") from error
 
 
 def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:

@@ -10,6 +10,7 @@ from typing import Any
 from superposition_jax.config.rules import Choice, Integer, Leaf, Names, Number, Shard, Sizes, shown
 from superposition_jax.core import data, evaluation, expectation, model, objective, optimizer, sets, targets
 from superposition_jax.results import trackers
+from superposition_jax.types import Registry
 
 ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
 """Models whose adversarial inputs `objective.attacked` knows."""
@@ -75,6 +76,12 @@ RUNTIME: dict[str, Leaf] = {
 """Leaves that decide where and how a run is trained, but no result; they fill fields of `RunConfig`."""
 
 
+def _added(leaf: Leaf) -> set[Any]:
+    """Names that a user has added to those of a leaf; their functions may use any other leaf."""
+    registry = leaf.names if isinstance(leaf, Choice) else leaf.functions if isinstance(leaf, Names) else ()
+    return {getattr(entry, "__name__", entry) for entry in registry.added} if isinstance(registry, Registry) else set()
+
+
 def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
     """Why a leaf changes no result, in words; empty if it does. `values` are those that each leaf takes in the sweep.
 
@@ -86,7 +93,8 @@ def without_effect(path: str, values: Mapping[str, Sequence[Any]]) -> str:
     unmet, needed = [], []
     for other, allowed in LEAVES[path].only_with.items():
         given = list(values[other])
-        if any(value in allowed for entry in given for value in (entry if isinstance(entry, list) else [entry])):
+        chosen = [value for entry in given for value in (entry if isinstance(entry, list) else [entry])]
+        if any(value in allowed or (isinstance(value, str) and value in _added(LEAVES[other])) for value in chosen):
             return without_effect(other, values)
         names = ["null" if name is None else str(name).lower() for name in allowed]
         unmet.append(f"{other} = {shown(given[0] if len(given) == 1 else given)}")

@@ -29,12 +29,14 @@ def moments(hparams: Hparams, *, spec: Spec) -> tuple[Float[Array, " feature"], 
     return hparams.density * first, hparams.density * second
 
 
-IMPORTANCES = {
-    "uniform": described("I_i = 1", lambda i, n, decay: np.ones_like(decay * i)),
-    "geometric": described("I_i = decay^i", lambda i, n, decay: decay**i),
-    "power": described("I_i = (i + 1)^−decay", lambda i, n, decay: (i + 1.0) ** -decay),
-    "linear": described("I_i = 1 − decay·i/n", lambda i, n, decay: 1 - decay * i / n),
-}
+IMPORTANCES = Registry(
+    {
+        "uniform": described("I_i = 1", lambda i, n, decay: np.ones_like(decay * i)),
+        "geometric": described("I_i = decay^i", lambda i, n, decay: decay**i),
+        "power": described("I_i = (i + 1)^−decay", lambda i, n, decay: (i + 1.0) ** -decay),
+        "linear": described("I_i = 1 − decay·i/n", lambda i, n, decay: 1 - decay * i / n),
+    }
+)
 """Functions (i, n, decay) → importance I_i of feature i = 0 … n − 1, by name."""
 
 

@@ -23,6 +23,36 @@ def set_cpu_devices(devices: int | None) -> None:
         jax.config.update("jax_num_cpu_devices", devices or cores)
 
 
+def usable(devices: int | None) -> list[jax.Device]:
+    """This process's devices, of which `devices` are used (None: all).
+
+    Raises:
+      ConfigError: if there are fewer, none of the platform that is asked for, or if JAX computes in double precision.
+    """
+    set_cpu_devices(devices)
+    if jax.config.values["jax_enable_x64"]:
+        raise ConfigError("JAX_ENABLE_X64 = True: models train in single precision; unset it")
+    asked = jax.config.values["jax_platforms"]
+    try:
+        local = jax.local_devices()
+    except (RuntimeError, AssertionError) as error:  # JAX asserts where a known platform has no device
+        jax.config.update("jax_platforms", None)
+        platforms = ", ".join(sorted({device.platform for device in jax.local_devices()}))
+        jax.config.update("jax_platforms", asked)
+        raise ConfigError(f"JAX_PLATFORMS = {asked!r}: cannot be used; this machine has: {platforms}") from error
+    if (devices or 0) > len(local):
+        raise ConfigError(f"runtime.devices = {devices}: this process has {len(local)}")
+    return local[:devices]
+
+
+def in_words(devices: int | None) -> str:
+    """The devices that train, in words."""
+    used = usable(devices)
+    kinds = ", ".join(sorted({device.device_kind for device in used} - {device.platform for device in used}))
+    number = len(used) * jax.process_count()
+    return f"{number} {used[0].platform} device{'' if number == 1 else 's'}{f' ({kinds})' if kinds else ''}"
+
+
 def join_processes(devices: int | None) -> None:
     """Start as one of several processes, before JAX touches a device; a later call does nothing.
 

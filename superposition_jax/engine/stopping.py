@@ -1,13 +1,21 @@
-"""Ctrl-C and SIGTERM: the first one asks to stop after the current segment of training, the second one stops at once."""
+"""Ctrl-C and SIGTERM: the first one asks to stop after the current segment of training, the second one stops at once.
+
+Where the first one is not answered soon, in a compilation or a table, a thread ends the process: what is finished is on disk.
+"""
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
+_SECONDS = 2.5
+"""Seconds in which the process has to stop by itself."""
 _asked: list[int] = []
+_last_words: list[Callable[[], object]] = []
 
 
 class Stopped(BaseException):
@@ -24,11 +32,46 @@ def handled() -> Generator[None]:
     """Context in which both signals are requests to stop."""
     _asked.clear()
     before = {number: signal.signal(number, _ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    woken_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)  # Python's handlers wait for XLA, this does not
+    thread = threading.Thread(target=_end_soon, args=(reading,), daemon=True)
+    thread.start()
     try:
         yield
     finally:
+        signal.set_wakeup_fd(woken_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(writing)
+        thread.join()
+        os.close(reading)
+
+
+@contextmanager
+def last_words(write: Callable[[], object]) -> Generator[None]:
+    """Context in which `write` is called before the process is ended for a signal that nothing has answered."""
+    _last_words.append(write)
+    try:
+        yield
+    finally:
+        _last_words.remove(write)
+
+
+def _end_soon(reading: int) -> None:
+    """Wait for a signal or the end of the pipe; end the process where the main thread goes on for too long after a signal."""
+    asked = 0
+    while asked not in (signal.SIGINT, signal.SIGTERM):
+        if not (byte := os.read(reading, 1)):
+            return
+        asked = byte[0]
+    while select.select([reading], [], [], _SECONDS)[0]:
+        if not os.read(reading, 1):
+            return
+    for write in _last_words[-1:]:
+        write()
+    sys.stdout.flush()
+    os._exit(128 + asked)  # files are written completely or not at all
 
 
 def _ask(number: int, frame: FrameType | None) -> None:

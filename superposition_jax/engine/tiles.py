@@ -36,9 +36,14 @@ def tile_shape(seeds: np.ndarray, most: int, devices: int) -> tuple[int, int]:
 
 
 def tile_shape_of_chunk(seeds: np.ndarray, chunk: int) -> tuple[int, int]:
-    """The shape (seeds, cells) of a device's part of a tile that has about `chunk` models, however many devices there are."""
-    cells = _even(int(np.unique(seeds, return_counts=True)[1].max()), chunk)
-    return max(1, chunk // cells), cells
+    """The shape (seeds, cells) of a device's part of a tile that has about `chunk` models, however many devices there are.
+
+    >>> tile_shape_of_chunk(np.tile(np.arange(8), 7), chunk=14), tile_shape_of_chunk(np.zeros(1), chunk=100_000)
+    ((2, 7), (1, 1))
+    """
+    _, counts = np.unique(seeds, return_counts=True)
+    cells = _even(int(counts.max()), chunk)
+    return min(max(1, chunk // cells), int(np.sum(-(-counts // cells)))), cells
 
 
 def cover(seeds: np.ndarray, places: np.ndarray, shape: tuple[int, int]) -> list[Tile]:

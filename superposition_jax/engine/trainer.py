@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from superposition_jax.engine import memory, population, segments, tuning
-from superposition_jax.engine.devices import set_cpu_devices
+from superposition_jax.engine.devices import usable
 from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, ProgramsIgnored, Report, Resumed, Start
 from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
 from superposition_jax.errors import ConfigError
@@ -32,9 +32,7 @@ class Trainer:
         Raises:
           ConfigError: if there are fewer devices.
         """
-        set_cpu_devices(devices)
-        if (devices or 0) > jax.local_device_count():
-            raise ConfigError(f"runtime.devices = {devices}: this process has {jax.local_device_count()}")
+        usable(devices)
         self.groups, self._chunk, self._keep = groups, chunk, keep
         self._shards, self._places = shard[1], shard_places(groups, *shard)
         self._mesh = population.make_mesh(devices)

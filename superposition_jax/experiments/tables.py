@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.experiments.declare import Table
 from superposition_jax.experiments.registry import TABLES
 from superposition_jax.results import select, status
@@ -38,7 +38,10 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
             dataset = _with_variables(dataset, entry, arrays)
             lines = module.findings(status.without_diverged(dataset)) if hasattr(module, "findings") else ()
         else:
-            table, axes = entry(dataset, trainer), dataset["status"].coords
+            try:
+                table, axes = entry(dataset, trainer), dataset["status"].coords
+            except Exception as error:
+                raise ConfigError(f"tables = {[*names]}: {name} fails: {one_line(error)}") from error
             if taken := [str(v) for v in table.variables if v in axes and not table[v].variable.equals(axes[v].variable)]:
                 raise ConfigError(f"tables = {[*names]}: {name} has a result with the name of the axis {', '.join(taken)}")
             lines = select.findings(table)

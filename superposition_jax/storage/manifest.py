@@ -30,7 +30,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         identity.decisive(manifest["config"], manifest["versions"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path}: is damaged; delete it, or use another folder") from error
     return manifest
 
