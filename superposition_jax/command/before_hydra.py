@@ -46,13 +46,13 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
         _refuse_multirun(given)
         return None
     from superposition_jax.config import run_config
-    from superposition_jax.storage import manifest
+    from superposition_jax.storage import claim
 
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if os.path.isdir(args.config_dir or "") else []
     config = run_config.load([*args.overrides, *search], args.config_name or "config")
     folder = given.get("hydra.run.dir")
     if folder and "${" not in folder:  # else it has the time, and is new
-        manifest.refuse_other_run(config, Path(folder))
+        claim.refuse_other_run(config, Path(folder))
     elif config.shard is not None:
         raise ConfigError(f"runtime.shard = {config.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
     return config
@@ -61,14 +61,15 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
 def _refuse_multirun(given: dict[str, str]) -> None:
     """Refuse a multirun into a folder whose results it would replace, or with a tracker that is not installed."""
     from superposition_jax.results import trackers
-    from superposition_jax.storage import manifest
+    from superposition_jax.storage import claim, manifest
 
     trackers.refuse_missing_package(given.get("runtime.tracker"))
     folder = given.get("hydra.sweep.dir", "${")
-    if "${" not in folder and given.get("runtime.overwrite") != "true" and (earlier := manifest.read(Path(folder))):
+    if "${" not in folder:
         shards = given.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
-        if not shards or earlier["status"] != "running":
-            raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
+        if not shards or (manifest.read(Path(folder)) or {}).get("status") != "running":
+            overwrite = given.get("runtime.overwrite", "").lower() == "true"
+            claim.refuse_finished_multirun(Path(folder), overwrite=overwrite)
 
 
 def join_mesh(config: RunConfig) -> bool:
