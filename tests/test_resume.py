@@ -73,6 +73,18 @@ def test_a_damaged_state_is_not_used(whole, tmp_path):
     assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
 
 
+@pytest.mark.parametrize("overwrite", ["true", "false"])
+def test_the_state_of_another_run_is_not_used(tmp_path, overwrite):
+    """Overwritten, or its manifest deleted."""
+    other = [*SWEEP, *OFTEN, "train.learning_rate=0.01", f"runtime.overwrite={overwrite}"]
+    with stopped_after(3):
+        superposition_jax.run([*SWEEP, *OFTEN, "runtime.chunk=42"], directory=tmp_path)
+    if overwrite == "false":
+        (tmp_path / "manifest.json").unlink()
+    whole = superposition_jax.run([*other, "runtime.chunk=42"])
+    assert_equal(superposition_jax.run([*other, "runtime.chunk=42"], directory=tmp_path), whole)
+
+
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path, capsys):
     superposition_jax.run(SWEEP, directory=tmp_path)
     before = (tmp_path / "results.nc").stat().st_mtime_ns

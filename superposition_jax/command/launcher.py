@@ -55,7 +55,7 @@ class BatchLauncher(Launcher):
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
-        folders = [*map(_folder, configs)]
+        folders = _folders(configs)
         try:
             _refuse_shared(folder, [*self.folders, *folders])
             jobs = multirun.train(plain, [*map(_values, job_overrides)], folder, initial_job_idx, folders)
@@ -97,10 +97,15 @@ class BatchLauncher(Launcher):
         return returned
 
 
-def _folder(config: DictConfig) -> Path:
-    """The folder that Hydra will make for a job."""
-    HydraConfig.instance().set_config(config)
-    return Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir))
+def _folders(configs: Sequence[DictConfig]) -> list[Path]:
+    """The folders that Hydra will make for jobs."""
+    state, folders = HydraConfig.instance(), []
+    before = state.cfg
+    for config in configs:
+        state.set_config(config)  # for ${hydra:…}
+        folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+    state.cfg = before
+    return folders
 
 
 def _refuse_shared(folder: Path, folders: Sequence[Path]) -> None:

@@ -38,10 +38,9 @@ def save(jobs: Sequence[Job], folders: Sequence[Path], folder: Path) -> xr.Datas
         sys.stdout.write("no common Dataset: the jobs' own sweeps differ; each job's folder has its own\n")
     page = index_page.write(folder, folders)
     if dataset is not None:
-        names = [os.path.relpath(job, folder) for job in folders]
-        described = {"status": "finished", "jobs": len(jobs), "folders": names, "failed": failed, "config": config.composed}
-        dims = dict(dataset["status"].sizes)
-        manifest.write(described | {"versions": identity.versions(), "dims": dims}, folder)
+        described: dict[str, Any] = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
+        described |= {"folders": [os.path.relpath(path, folder) for path in folders], "dims": dict(dataset["status"].sizes)}
+        manifest.write(described | {"versions": identity.versions()}, folder)
     remove_batches(folder, folders)
     for name, error in failed.items():
         sys.stderr.write(f"superposition_jax: job {name}: {error}\n")
@@ -57,8 +56,7 @@ def remove_batches(folder: Path, folders: Sequence[Path]) -> None:
         parts.remove(batch)
         remove_abandoned_state(batch)
         files.remove(batch, r"jobs\.json")
-        files.remove_folder(batch)
-    files.remove_folder(folder / claim.UNFINISHED)
+    claim.remove_empty_batches(folder)
 
 
 def track(jobs: Sequence[Job], dataset: xr.Dataset | None, folder: Path) -> None:

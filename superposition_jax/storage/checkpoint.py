@@ -127,19 +127,20 @@ class RunStore:
         """Save the state of a tile of models (seed, cell) after some steps, in place of the one before."""
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
         earlier = files.named(self._state, self._name + _STATE)
-        file = part_file.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
+        arrays |= {"points": points, "step": np.array(step), "run": self._run.digest}
+        file = part_file.save(self._state, self._name, arrays)
         for path in earlier:
             if path != file:
                 path.unlink(missing_ok=True)
         self._saved = time.perf_counter()
 
     def load_state(self, points: np.ndarray) -> tuple[int, list[np.ndarray]] | None:
-        """The saved state of a tile: its step and leaves; None if there is none, or it is damaged."""
+        """The saved state of a tile: its step and leaves; None if there is none, or it is damaged or another run's."""
         for path in files.named(self._state, self._name + _STATE):
             if not part_file.is_damaged(path):
                 with np.load(path, allow_pickle=False) as file:
-                    if np.array_equal(file["points"], points):
-                        return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 2)]
+                    if np.array_equal(file["points"], points) and "run" in file and np.array_equal(file["run"], self._run.digest):
+                        return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 3)]
         return None
 
     def remove(self) -> None:

@@ -59,6 +59,7 @@ def prepare_folder(config: RunConfig, folder: Path) -> bool:
 def refuse_finished_multirun(folder: Path, *, overwrite: bool) -> None:
     """Raise ConfigError if a folder has results that a multirun would replace, unless it is to, or a killed one goes on there."""
     if not overwrite and manifest.read(folder) and not batches(folder):
+        remove_empty_batches(folder)
         raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
 
 
@@ -105,6 +106,12 @@ def batches(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"{UNFINISHED}/*/jobs.json"))
 
 
+def remove_empty_batches(folder: Path) -> None:
+    """Remove the folders of a multirun's batches, once nothing is in them."""
+    for path in [*folder.glob(f"{UNFINISHED}/[0-9]*_[0-9]*"), folder / UNFINISHED]:
+        files.remove_folder(path)
+
+
 def outputs(described: dict[str, Any]) -> list[str]:
     """Names of the files that a run or multirun with this manifest has beside it when it is finished."""
     drawn = [f"figures/{name}.{kind}" for name in described["config"]["figures"] for kind in ("png", "gif")]
@@ -127,13 +134,14 @@ def _refuse_foreign(folder: Path, described: dict[str, Any], earlier: dict[str, 
 
 
 def _remove_outputs(folder: Path, described: dict[str, Any]) -> None:
-    """Remove what a manifest lists: the jobs' files and folders, files of the run, its parts, and the manifest last."""
+    """Remove what a manifest lists: jobs and their folders, parts, states, files, and the manifest last."""
     for job in _jobs(folder, described):
         if earlier := manifest.read(job):
             _remove_outputs(job, earlier)
         _remove(job, _BY_HYDRA)
         files.remove_folder(job)
     parts.remove(folder)
+    files.remove(folder / "state", r"\d+-of-\d+_[0-9a-f]{16}\.npz")
     _remove(folder, [*outputs(described), manifest.FILE])
 
 
