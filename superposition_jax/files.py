@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and removed by their names only."""
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,26 @@ def whole(path: Path, write: Callable[[Path], object]) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def named(folder: Path, names: str) -> list[Path]:
+    """Files of a folder whose whole names match a pattern, and temporary ones that a killed process has left of them."""
+    pattern = re.compile(rf"(?:{names})|\.(?:{names})\.[0-9a-f]{{16}}\.(?:tmp|gif)")
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return [folder / name for name in sorted(os.listdir(folder)) if pattern.fullmatch(name)]
+    return []
+
+
+def remove(folder: Path, names: str) -> None:
+    """Remove the files that are `named` so."""
+    for path in named(folder, names):
+        path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder if it is empty."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _sync(path: Path) -> None:

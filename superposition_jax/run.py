@@ -96,7 +96,7 @@ def _hand_over_to_hydra() -> None:
         overrides = [argument for argument in sys.argv[1:] if "=" in argument or argument.startswith("~")]
         raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:
-        multirun.track()
+        multirun.close()
     sys.exit(status)
 
 

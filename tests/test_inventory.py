@@ -14,7 +14,7 @@ import superposition_jax
 from superposition_jax.command import folder_commands, info, terminal
 from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
-from superposition_jax.storage import identity, manifest
+from superposition_jax.storage import claim, identity
 from superposition_jax.storage.checkpoint import RunStore
 
 
@@ -74,7 +74,7 @@ def test_shards_and_diverged_models(tmp_path):
 def test_who_trains_and_who_has_left(tmp_path):
     config, folder = run_config.load(SWEEP), tmp_path / "a run"
     with RunStore(folder, identity.of_config(config), 60):
-        manifest.prepare_folder(config, folder)
+        claim.prepare_folder(config, folder)
         rows = rows_of(folder)
         assert rows["status"] == f"process {os.getpid()} on {platform.node()} trains"
         assert (rows["models"], rows["loss"]) == ("21: 0 ok, 0 diverged, 21 missing", "none yet")
@@ -93,7 +93,7 @@ def test_who_trains_and_who_has_left(tmp_path):
 
 def test_multiruns_and_folders_of_runs(tmp_path, finished):
     config, folder = run_config.load(SWEEP), tmp_path / "multirun"
-    manifest.prepare_multirun([config, config], folder / "unfinished" / "0_0")
+    claim.prepare_multirun([config, config], folder / "unfinished" / "0_0")
     assert rows_of(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
     assert run_here("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
     rows = rows_of(tmp_path / "multirun2")

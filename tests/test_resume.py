@@ -3,8 +3,6 @@
 import errno
 import fcntl
 import json
-import multiprocessing
-import random
 import shutil
 import signal
 import time
@@ -12,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from shell import forked, run, start
+from shell import run, start
 from xarray.testing import assert_equal
 
 import superposition_jax
@@ -21,7 +19,7 @@ from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
-from superposition_jax.storage.checkpoint import RunStore, holders
+from superposition_jax.storage.checkpoint import RunStore
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
 OFTEN = ["runtime.chunk=7", "runtime.devices=1", "runtime.save_every=0"]
@@ -76,6 +74,18 @@ def test_a_damaged_state_is_not_used(whole, tmp_path):
     content[len(content) // 2] ^= 4
     state.write_bytes(content)
     assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+
+
+@pytest.mark.parametrize("overwrite", ["true", "false"])
+def test_the_state_of_another_run_is_not_used(tmp_path, overwrite):
+    """Overwritten, or its manifest deleted."""
+    other = [*SWEEP, *OFTEN, "train.learning_rate=0.01", f"runtime.overwrite={overwrite}"]
+    with stopped_after(3):
+        superposition_jax.run([*SWEEP, *OFTEN, "runtime.chunk=42"], directory=tmp_path)
+    if overwrite == "false":
+        (tmp_path / "manifest.json").unlink()
+    whole = superposition_jax.run([*other, "runtime.chunk=42"])
+    assert_equal(superposition_jax.run([*other, "runtime.chunk=42"], directory=tmp_path), whole)
 
 
 def test_a_finished_run_is_not_trained_again_unless_asked(tmp_path, capsys):
@@ -157,35 +167,6 @@ def test_a_second_signal_stops_at_once_and_loses_no_part(tmp_path):
     assert process.returncode in (130, 143)
     assert parts <= {path.name for path in tmp_path.glob("parts/*.npz")}
     assert int((superposition_jax.load(tmp_path)["status"] == 1).sum()) >= 7 * len(parts)
-
-
-@pytest.mark.slow
-def test_fifty_kills_at_random_times_change_no_bit(tmp_path, tell):
-    """Over several runs, each killed again and again by SIGKILL until it comes through."""
-    kills, runs, source = 0, 0, random.Random(0)
-    sweep = [*SWEEP, *OFTEN, "train.steps=1500", "train.batch_size=512"]
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    run(*sweep, f"hydra.run.dir={tmp_path / 'alone'}", status=0, **environment)
-    alone = superposition_jax.load(tmp_path / "alone")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline"])
-    while kills < 50:
-        folder = tmp_path / f"run{runs}"
-        for patience in (*(source.uniform(0.0, 0.6) for _ in range(12)), 300):
-            process = context.Process(target=forked, args=([*sweep, f"hydra.run.dir={folder}"], environment))
-            process.start()
-            while process.exitcode is None and f"process {process.pid} on " not in str(holders(folder)):
-                time.sleep(0.005)
-            process.join(timeout=patience)
-            process.kill()
-            process.join()
-            if process.exitcode == 0:
-                break
-            assert process.exitcode == -signal.SIGKILL
-            kills += 1
-        assert_equal(superposition_jax.load(folder), alone)
-        runs += 1
-    tell(f"{kills} kills over {runs} runs: every result is the same, bit for bit")
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     for override in overrides:
         if override.lstrip("+~").startswith("hydra"):
             raise ConfigError(f"{override}: is for the command only; give a directory")
+    if directory == "":
+        raise ConfigError("directory = '': must be a folder, '.' for this one, or None to write nothing")
     config = run_config.load(overrides)
     if config.distributed:
         devices.join_processes(config.devices)

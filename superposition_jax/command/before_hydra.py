@@ -63,14 +63,14 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
         return None
     from superposition_jax.config import run_config
     from superposition_jax.engine import devices
-    from superposition_jax.storage import manifest
+    from superposition_jax.storage import claim
 
     config = run_config.load(overrides, name)
     if not config.distributed:
         devices.usable(config.devices)
     folder = str(settings(args.overrides).get("hydra.run.dir", "${"))
     if "${" not in folder:  # else it has the time, and is new
-        manifest.refuse_other_run(config, Path(folder))
+        claim.refuse_other_run(config, Path(folder))
     elif config.shard is not None:
         raise ConfigError(f"runtime.shard = {config.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
     return config
@@ -93,15 +93,15 @@ def refuse_job(config: RunConfig, overrides: Sequence[str]) -> None:
 def _refuse_multirun(overrides: list[str], config_name: str) -> None:
     """Refuse a multirun none of whose jobs can be trained, or into a folder whose results it would replace."""
     from superposition_jax.results import trackers
-    from superposition_jax.storage import manifest
+    from superposition_jax.storage import claim, manifest
 
     plain = settings(overrides)
     trackers.refuse_missing_package(plain.get("runtime.tracker"))
     folder = str(plain.get("hydra.sweep.dir", "${"))
-    if "${" not in folder and plain.get("runtime.overwrite") is not True and (earlier := manifest.read(Path(folder))):
+    if "${" not in folder:
         shards = plain.get("hydra.sweep.subdir") == "."  # which may be run again where they are not all finished
-        if not shards or earlier["status"] != "running":
-            raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
+        if not shards or (manifest.read(Path(folder)) or {}).get("status") != "running":
+            claim.refuse_finished_multirun(Path(folder), overwrite=plain.get("runtime.overwrite") is True)
     if not any(o.startswith("hydra/sweeper=") or ("${hydra:" in o and not o.startswith("hydra.")) for o in overrides):
         _refuse_jobs(overrides, config_name)
 

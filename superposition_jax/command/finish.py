@@ -44,11 +44,11 @@ def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Co
         stopping.stop_if_asked()
         files = netcdf.save(dataset, folder)
         draw(config.figures, dataset, folder, console)
+        if page:
+            write_page(dataset, folder, console)
         spent = {name: round(value, 3) for name, value in seconds.items()}
         spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
         files.append(manifest.write(manifest.of_finished(config, dataset, spent, files[0]), folder))
-        if page:  # of a run that is finished already
-            write_page(dataset, folder, console)
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})", markup=False)
         console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
     if diverged := status.diverged(dataset):

@@ -1,7 +1,8 @@
 """An index page of many runs: findings and figures of each, in one HTML file that links to their folders."""
 
-import json
+import os
 import sys
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from superposition_jax.command.terminal import count
+from superposition_jax.files import whole
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -20,19 +22,23 @@ code { background: #f2f2f2; padding: .1rem .3rem; } .quiet { color: #666; }
 """
 
 
-def write(folder: Path) -> Path:
-    """Write index.html into a folder: the finished runs below it, and the figures of all together. Returns the file."""
-    paths = sorted(path.parent for path in folder.rglob("manifest.json") if path.parent != folder)
-    runs = [(path.relative_to(folder), json.loads((path / "manifest.json").read_text(encoding="utf-8"))) for path in paths]
-    sections = "\n".join(_section(folder, path, manifest) for path, manifest in runs)
+def write(folder: Path, folders: Sequence[Path]) -> Path:
+    """Write index.html into a folder: its runs that are finished, and the figures of all together. Returns the file.
+
+    `folders`: those of the runs.
+    """
+    from superposition_jax.storage import manifest  # which imports JAX: Hydra imports this also where it only shows a config
+
+    described = [(Path(os.path.relpath(path, folder)), manifest.read(path)) for path in folders]
+    runs = [(path, run) for path, run in described if run and run["status"] == "finished"]
+    sections = "\n".join(_section(folder, path, run) for path, run in runs)
     links, page = [f'<a href="#{quote(str(path))}">{escape(str(path))}</a>' for path, _ in runs], folder / "index.html"
-    page.write_text(
+    html = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(folder.name)}</title><style>{_STYLE}</style><h1>{count(len(runs), 'run')}</h1>"
-        f"<nav>{' '.join(links)}</nav>{_pictures(folder, folder)}\n{sections}</html>\n",
-        encoding="utf-8",
+        f"<nav>{' '.join(links)}</nav>{_pictures(folder, folder)}\n{sections}</html>\n"
     )
-    return page
+    return whole(page, lambda path: path.write_text(html, encoding="utf-8"))
 
 
 def _pictures(folder: Path, path: Path) -> str:
@@ -66,11 +72,16 @@ def _section(folder: Path, path: Path, manifest: dict[str, Any]) -> str:
 class Index(Callback):
     """Hydra's callback that writes the page after every job, where a launcher does one job after another."""
 
+    def __init__(self) -> None:
+        self.folders: list[Path] = []
+
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Write the page into the multirun's folder, once there is a run."""
         hydra = config.hydra
         if hydra.mode == RunMode.MULTIRUN and "BasicLauncher" in hydra.launcher._target_:
-            write(Path(hydra.sweep.dir))
+            self.folders.append(Path(hydra.runtime.output_dir))
+            root = Path(hydra.runtime.cwd, hydra.sweep.dir)
+            write(root, [folder for folder in self.folders if folder != root])
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Say where it is."""

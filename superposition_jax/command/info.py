@@ -12,13 +12,12 @@ import xarray as xr
 import yaml
 from rich.filesize import decimal
 
-from superposition_jax.command.multirun import UNFINISHED
 from superposition_jax.command.terminal import command_line, same_command
 from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
-from superposition_jax.storage import manifest, parts
+from superposition_jax.storage import claim, manifest, parts
 from superposition_jax.storage.checkpoint import Holder, holders
 
 
@@ -155,7 +154,7 @@ def _command(folder: Path, described: dict[str, Any], dataset: xr.Dataset) -> st
 
 def _multirun(folder: Path) -> Iterator[tuple[str, str]]:
     """A multirun that is not finished."""
-    begun = sorted(path.parent for path in folder.glob(f"{UNFINISHED}/*/jobs.json"))
+    begun = claim.batches(folder)
     if not begun:
         return
     processes = [holder for path in begun for holder in holders(path)]

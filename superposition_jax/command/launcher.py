@@ -1,5 +1,6 @@
 """Hydra's launcher of multiruns: all jobs are trained together, one compiled program per Spec; then each gets its folder."""
 
+import os
 import sys
 from collections.abc import Sequence
 from copy import deepcopy
@@ -9,15 +10,17 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from superposition_jax.config.compose import PLUGIN, settings, to_dict
+from superposition_jax.errors import ConfigError
 
 _MANY = 500
 """Jobs from which a hint names sweep.axes."""
@@ -31,14 +34,14 @@ class BatchLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra gives, and compose jobs by a `Composer`, also where the sweeper sees whether they can be composed."""
-        self.context, self.config, self.jobs, self.saved = hydra_context, config, [], None
+        self.context, self.config, self.jobs, self.folders = hydra_context, config, [], []
         BatchLauncher.latest = self
         loader = hydra_context.config_loader
         self.compose = vars(loader)["load_sweep_config"] = Composer(loader)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        from superposition_jax.command import multirun, multirun_results, pipeline, terminal
+        from superposition_jax.command import multirun, pipeline, terminal
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -52,24 +55,35 @@ class BatchLauncher(Launcher):
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
         plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
-        jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx)
+        folders = _folders(configs)
+        try:
+            _refuse_shared(folder, [*self.folders, *folders])
+            jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx, folders)
+        except (ConfigError, OSError):
+            if os.listdir(folder) == ["multirun.yaml"]:  # which Hydra has just written there
+                (folder / "multirun.yaml").unlink()
+                folder.rmdir()
+            raise
         with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
             returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
-            self.jobs += jobs
-            self.saved = multirun_results.save(self.jobs, folder), folder
+        self.jobs += jobs
+        self.folders += folders
         return returned
 
-    def track(self) -> None:
-        """Log all batches as one run, once they are over: Hydra does not say which is the last."""
-        from superposition_jax.command import multirun_results
+    def close(self) -> None:
+        """Put the jobs of all batches together, and log them as one run: Hydra does not say which batch is the last."""
+        from superposition_jax.command import multirun_results, pipeline, terminal
 
-        if self.saved:
-            multirun_results.track(self.jobs, *self.saved)
+        if self.jobs:
+            folder = Path(str(self.config.hydra.sweep.dir))
+            with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
+                dataset = multirun_results.save(self.jobs, self.folders, folder)
+            multirun_results.track(self.jobs, dataset, folder)
 
     def _finish(self, config: DictConfig, job: Any) -> JobReturn:
         """Let Hydra make the job's folder, .hydra/ and log, and call its callbacks, around saving what was trained."""
         try:
-            return run_job(
+            returned = run_job(
                 hydra_context=self.context,
                 task_function=lambda _: job.finish(Path(config.hydra.runtime.output_dir)),
                 config=config,
@@ -78,6 +92,30 @@ class BatchLauncher(Launcher):
             )
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        if returned.status == JobStatus.FAILED and isinstance(returned._return_value, OSError):
+            raise returned._return_value  # not only this job: the disk fails
+        return returned
+
+
+def _folders(configs: Sequence[DictConfig]) -> list[Path]:
+    """The folders that Hydra will make for jobs."""
+    state, folders = HydraConfig.instance(), []
+    before = state.cfg
+    for config in configs:
+        state.set_config(config)  # for ${hydra:…}
+        folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+    state.cfg = before
+    return folders
+
+
+def _refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
+    """Raise ConfigError if two jobs of a multirun would have the same folder, or one of them the multirun's own."""
+    numbers: dict[Path, int] = {}
+    for number, path in enumerate(folders):
+        earlier = numbers.setdefault(path.resolve(), number)
+        if earlier != number or path.resolve() == folder.resolve():
+            whose = f"the one of job {earlier}" if earlier != number else "the multirun's own"
+            raise ConfigError(f"hydra.sweep.subdir: the folder of job {number}, {path}, is {whose}; give each its own name")
 
 
 def _of_job(overrides: Sequence[str]) -> dict[str, Any]:

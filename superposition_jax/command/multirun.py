@@ -17,11 +17,9 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.config.unused import refuse, unused
 from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError, JobFailed
-from superposition_jax.storage import manifest
+from superposition_jax.storage import claim
 from superposition_jax.storage.checkpoint import RunStore
 
-UNFINISHED = "unfinished"
-"""Folder of models that are trained and not yet saved as jobs' results."""
 Overrides = dict[str, Any]
 """Value of every override of a job, by key."""
 
@@ -66,10 +64,13 @@ class TrainedJob:
 Job = RefusedJob | TrainedJob
 
 
-def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], folder: Path, first: int) -> list[Job]:
-    """Train jobs together, numbered from `first`; those of equal runtime settings share programs.
+def train(
+    composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], folder: Path, first: int, folders: Sequence[Path]
+) -> list[Job]:
+    """Train jobs together, numbered from `first`, for `folders` of theirs; those of equal runtime settings share programs.
 
-    What is finished stays in the multirun's folder until all jobs have theirs, so that the same command goes on there.
+    What is finished stays in the multirun's folder until all jobs have theirs, so that the same command goes on there. Raises
+    ConfigError if results of others would be replaced.
     """
     jobs: dict[int, Job] = {}
     configs: dict[int, RunConfig] = {}
@@ -82,9 +83,14 @@ def train(composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], fo
     where = f", on {devices.in_words(next(iter(configs.values())).devices)}" if configs else ""
     console.print(f"{count(len(overrides), 'job')}{f', {len(jobs)} refused' if jobs else ''}{where}")
     runtimes = {number: (config.devices, config.chunk, config.keep_programs) for number, config in configs.items()}
+    stores = []
     for index, runtime in enumerate(dict.fromkeys(runtimes.values())):
         together = {number: config for number, config in configs.items() if runtimes[number] == runtime}
-        jobs |= _train(together, overrides, folder / UNFINISHED / f"{first}_{index}", console)
+        batch, all_configs = folder / claim.UNFINISHED / f"{first}_{index}", [*together.values()]
+        identity = claim.prepare_multirun(all_configs, batch, [folders[number] for number in together])
+        stores.append((together, RunStore(batch, identity, all_configs[0].save_every)))
+    for together, store in stores:
+        jobs |= _train(together, overrides, store, same_command(folder), console)
     return [jobs[number] for number in sorted(jobs)]
 
 
@@ -100,11 +106,12 @@ def _checked(composed: dict[str, Any], overrides: Overrides) -> RunConfig:
     return config
 
 
-def _train(configs: dict[int, RunConfig], overrides: Sequence[Overrides], folder: Path, console: Console) -> dict[int, Job]:
+def _train(
+    configs: dict[int, RunConfig], overrides: Sequence[Overrides], store: RunStore, resume: str, console: Console
+) -> dict[int, Job]:
     """Train jobs of equal runtime settings, by number."""
     together = [*configs.values()]
-    store = RunStore(folder, manifest.prepare_multirun(together, folder), together[0].save_every)
-    with pipeline.opened(store, console, same_command(folder.parents[1])):
+    with pipeline.opened(store, console, resume):
         try:
             trained = pipeline.train(together, console, store)
         except ConfigError as error:

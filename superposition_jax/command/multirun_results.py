@@ -2,7 +2,7 @@
 
 import itertools
 import math
-import shutil
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,36 +10,54 @@ from typing import Any
 
 import xarray as xr
 
+from superposition_jax import files
 from superposition_jax.command import finish, index_page
-from superposition_jax.command.multirun import UNFINISHED, Job, Overrides, TrainedJob
+from superposition_jax.command.multirun import Job, Overrides, TrainedJob
 from superposition_jax.command.terminal import console_for
 from superposition_jax.config.axes import reserved
 from superposition_jax.results import assemble, netcdf
-from superposition_jax.storage import identity, manifest, part_file
+from superposition_jax.storage import claim, identity, manifest, part_file, parts
+from superposition_jax.storage.checkpoint import remove_abandoned_state
 from superposition_jax.sweep import Axis, Grid, Group
 
 
-def save(jobs: Sequence[Job], folder: Path) -> xr.Dataset | None:
-    """Write the Dataset of all jobs, if they have one, and an index into the multirun's folder; say which jobs failed."""
+def save(jobs: Sequence[Job], folders: Sequence[Path], folder: Path) -> xr.Dataset | None:
+    """Write the Dataset of all jobs, if they have one, and an index into the multirun's folder; say which jobs failed.
+
+    `folders`: those of the jobs.
+    """
     trained, dataset = [job for job in jobs if isinstance(job, TrainedJob)], dataset_of(jobs)
     names = [" ".join(f"{key}={value}" for key, value in job.overrides.items()) for job in jobs]  # as on the command line
     failed = {name: job.error for name, job in zip(names, jobs, strict=True) if job.error}
     if dataset is not None:
         config, quiet = trained[0].config, console_for(False)
-        described = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
-        dims = dict(dataset["status"].sizes)
-        described["sha256"] = part_file.sha256(netcdf.save(dataset, folder)[0])
-        manifest.write(described | {"versions": identity.versions(), "dims": dims}, folder)
+        file, _ = netcdf.save(dataset, folder)
         finish.draw([] if config.grid.axes else config.figures, dataset, folder, quiet)
         finish.write_page(dataset, folder, quiet)
     elif trained:
         sys.stdout.write("no common Dataset: the jobs' own sweeps differ; each job's folder has its own\n")
-    page = index_page.write(folder)
-    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    page = index_page.write(folder, folders)
+    if dataset is not None:
+        described: dict[str, Any] = {"status": "finished", "jobs": len(jobs), "failed": failed, "config": config.composed}
+        described |= {"folders": [os.path.relpath(path, folder) for path in folders], "dims": dict(dataset["status"].sizes)}
+        described |= {"sha256": part_file.sha256(file), "versions": identity.versions()}
+        manifest.write(described, folder)
+    remove_batches(folder, folders)
     for name, error in failed.items():
         sys.stderr.write(f"superposition_jax: job {name}: {error}\n")
     sys.stdout.write((f"results  {folder / 'results.nc'}\n" if dataset is not None else "") + f"index    {page}\n")
     return dataset
+
+
+def remove_batches(folder: Path, folders: Sequence[Path]) -> None:
+    """Delete what a multirun has kept until all of its jobs have their results."""
+    for path in (folder, *folders):
+        claim.remove_temporaries(path)
+    for batch in claim.batches(folder):
+        parts.remove(batch)
+        remove_abandoned_state(batch)
+        files.remove(batch, r"jobs\.json")
+    claim.remove_empty_batches(folder)
 
 
 def track(jobs: Sequence[Job], dataset: xr.Dataset | None, folder: Path) -> None:

@@ -19,7 +19,7 @@ from superposition_jax.engine.trainer import Trainer
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments import tables
 from superposition_jax.results import assemble, netcdf, select
-from superposition_jax.storage import identity, manifest
+from superposition_jax.storage import claim, identity
 from superposition_jax.storage.checkpoint import RunStore
 from superposition_jax.sweep import Group
 
@@ -35,39 +35,47 @@ def run(config: RunConfig, *, directory: str | Path | None = None, progress: boo
     folder = Path(directory)
     with open_run(config, folder, console) as store:
         if store is None:
-            console.print(f"{folder}: is finished; runtime.overwrite=true trains it again", markup=False)
             return netcdf.load(folder)
         dataset = train_and_finish(config, folder, console, None if config.distributed else store)
         store.remove()
         return dataset
 
 
-def open_run(config: RunConfig, folder: Path, console: Console) -> AbstractContextManager[RunStore | None]:
-    """The store of a run in its folder, as `opened`; raises ConfigError if the folder has another run."""
-    manifest.refuse_other_run(config, folder)
-    store = RunStore(folder, identity.of_config(config), config.save_every)
-    resume = command_line("resume", folder, config.shard)
-    return opened(store, console, resume, lambda: manifest.prepare_folder(config, folder))
+def open_run(
+    config: RunConfig, folder: Path, console: Console, *, merging: bool = False
+) -> AbstractContextManager[RunStore | None]:
+    """The store of a run in its folder, as `opened`, or of all of its shards; raises ConfigError if another run is there."""
+    claim.refuse_other_run(config, folder)
+    store = RunStore(folder, identity.of_config(config), config.save_every, all_shards=merging)
+    resume = command_line("merge" if merging else "resume", folder, config.shard)
+    return opened(store, console, resume, lambda: claim.prepare_folder(config, folder))
 
 
 @contextmanager
 def opened(
     store: RunStore, console: Console, resume: str, is_finished: Callable[[], bool] = lambda: False
 ) -> Generator[RunStore | None]:
-    """A locked store with what earlier processes have left in it; None if all is finished.
+    """A locked store with what earlier processes have left in it; None if all is finished, and then nothing is left in it.
 
     Names the command to go on with, as `saying_how_to_go_on` does.
     """
-    with saying_how_to_go_on(console, resume), store:
-        is_over = is_finished()
-        for line in [] if is_over else store.find_earlier():
+    with saying_how_to_go_on(console, resume, store.folder), store:
+        if is_finished():
+            store.remove()
+            console.print(f"{store.folder}: is finished; runtime.overwrite=true trains it again", markup=False)
+            yield None
+            return
+        for line in store.find_earlier():
             console.print(line, markup=False)
-        yield None if is_over else store
+        yield store
 
 
 @contextmanager
-def saying_how_to_go_on(console: Console, resume: str) -> Generator[None]:
-    """Name the command that goes on, `resume`, if the run is stopped or its folder fails in here."""
+def saying_how_to_go_on(console: Console, resume: str, folder: Path | None = None) -> Generator[None]:
+    """Name the command that goes on, `resume`, if the run is stopped or its folder fails in here.
+
+    If the folder does not say yet of which run it is, nothing is there to go on with.
+    """
 
     def say_how() -> None:
         console.print(f"stopped  go on with: {resume}")
@@ -80,7 +88,9 @@ def saying_how_to_go_on(console: Console, resume: str) -> Generator[None]:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise StorageError(f"{where}{error.strerror or error}; what is finished is kept, go on with: {resume}") from error
+        finished = f"what is finished is kept, go on with: {resume}"
+        advice = finished if folder is None or claim.is_begun(folder) else "nothing is begun yet; give the same command again"
+        raise StorageError(f"{where}{error.strerror or error}; {advice}") from error
 
 
 def train_and_finish(config: RunConfig, folder: Path | None, console: Console, store: RunStore | None = None) -> xr.Dataset:

@@ -14,8 +14,8 @@ from superposition_jax.config.rules import first_few
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError
-from superposition_jax.storage import identity, manifest, parts
-from superposition_jax.storage.checkpoint import RunStore
+from superposition_jax.results import netcdf
+from superposition_jax.storage import manifest, parts
 from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import owners
 
@@ -29,7 +29,6 @@ def run(config: RunConfig, directory: str | Path | None, *, progress: bool) -> x
     folder, console = Path(directory), console_for(progress)
     with pipeline.open_run(config, folder, console) as store:
         if store is None:
-            console.print(f"{folder}: is finished", markup=False)
             return None
         trainer = pipeline.trainer_for(config, config.groups)
         name = f"{config.name}: shard {config.shard}"
@@ -52,13 +51,12 @@ def merge(folder: Path) -> xr.Dataset:
     Raises ConfigError if models are missing, with their shards, or if a part belongs to another run.
     """
     earlier, files = manifest.read(folder), parts.files_of(folder)
-    if earlier is None or not files:
+    if earlier is None or (not files and earlier["status"] != "finished"):
         raise ConfigError(f"merge = {str(folder)!r}: no {'parts' if earlier else 'run'} there")
     config, console = _config_of(earlier, {"devices": None}), console_for(True)
-    manifest.refuse_other_run(config, folder)
-    with pipeline.saying_how_to_go_on(console, command_line("merge", folder)):
-        store = RunStore(folder, identity.of_config(config), config.save_every)
-        store.find_earlier(all_shards=True)
+    with pipeline.open_run(config, folder, console, merging=True) as store:
+        if store is None:
+            return netcdf.load(folder)
         if len(store.parts) < config.grid.n_points:
             raise ConfigError(f"merge = {str(folder)!r}: {_missing(config, store.parts, parts.number_of_shards(files[0]))}")
         dataset = pipeline.train_and_finish(config, folder, console, store)

@@ -1,6 +1,7 @@
 """Checks a composed config and turns it into a sweep: groups of equal Spec. No package that it imports sees a config."""
 
 import importlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -69,8 +70,8 @@ def read(composed: dict[str, Any]) -> RunConfig:
     name, sweep = composed.get("name"), composed.get("sweep")
     made: Any = composed.get("tables")
     drawn: Any = composed.get("figures")
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
-        raise reject("name", name, "a folder name of letters, digits and . _ + -")
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name) or len(os.fsencode(name)) > 255:
+        raise reject("name", name, "a folder name of up to 255 bytes, of letters, digits and . _ + -")
     for key, names, registry in (("tables", made, TABLES), ("figures", drawn, FIGURES)):
         if not isinstance(names, list) or not all(isinstance(name, str) and name in registry for name in names):
             raise reject(key, names, "a list of names among " + ", ".join(registry))

@@ -1,13 +1,16 @@
 """A Dataset as results.nc and metrics.csv: written, and loaded again."""
 
 import csv
+import io
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
 import h5py
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from superposition_jax.files import whole
 from superposition_jax.results.status import STATUS
@@ -19,11 +22,14 @@ _MOST_ROWS = 100_000
 def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """Write results.nc and, for up to 100,000 models, metrics.csv, each completely or not at all. Returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    writers = {"results.nc": _write_netcdf, "metrics.csv": _write_metrics}
-    if dataset["status"].size > _MOST_ROWS:
-        del writers["metrics.csv"]
-        (folder / "metrics.csv").unlink(missing_ok=True)  # an earlier run's
-    return [whole(folder / name, partial(write, dataset)) for name, write in writers.items()]
+    contents = {"results.nc": _netcdf}
+    if dataset["status"].size <= _MOST_ROWS:
+        contents["metrics.csv"] = _metrics
+    return [_save(content(dataset), folder / name) for name, content in contents.items()]
+
+
+def _save(content: memoryview, file: Path) -> Path:
+    return whole(file, lambda path: path.write_bytes(content))
 
 
 _SMALL = 10_000
@@ -33,31 +39,38 @@ _templates: dict[str, tuple[bytes, dict[str, int]]] = {}
 """A file's content and the offsets of its variables' numbers, by what describes the variables."""
 
 
-def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write results.nc. Where a template has the same variables, only their numbers and the Dataset's attributes are written."""
-    variables = {str(name): variable for name, variable in dataset.variables.items()}
+def _netcdf(dataset: xr.Dataset) -> memoryview:
+    """The content of results.nc, made in memory: HDF5 can crash where a disk is full.
+
+    Where a template has the same variables, only their numbers and the Dataset's attributes are written.
+    """
+    content, variables = io.BytesIO(), {str(name): variable for name, variable in dataset.variables.items()}
     if sum(variable.size for variable in variables.values()) >= _SMALL:
         several = [name for name, variable in variables.items() if variable.size > 1 and variable.dtype.kind in "fiu"]
-        packed = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in several}
-        dataset.to_netcdf(path, engine="h5netcdf", encoding=packed)
-        return
+        _describe(dataset, content, {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in several})
+        return content.getbuffer()
     description = repr([(name, v.dims, v.shape, v.dtype.str, v.attrs) for name, v in variables.items()] + [*dataset.attrs])
     if any(v.dtype.kind not in "fiu" for v in variables.values()) or description not in _templates:
-        dataset.to_netcdf(path, engine="h5netcdf")
-        with h5py.File(path) as file:
+        _describe(dataset, content, {})
+        with h5py.File(content) as file:
             offsets = {name: file[name].id.get_offset() for name in variables}
         if None not in offsets.values():
-            _templates[description] = path.read_bytes(), offsets
-        return
-    content, offsets = _templates[description]
-    with open(path, "wb") as raw:
-        raw.write(content)
-        for name, variable in variables.items():
-            raw.seek(offsets[name])
-            raw.write(variable.values.tobytes())
-    with h5py.File(path, "r+") as file:
+            _templates[description] = content.getvalue(), offsets
+        return content.getbuffer()
+    template, offsets = _templates[description]
+    content.write(template)
+    for name, variable in variables.items():
+        content.seek(offsets[name])
+        content.write(variable.values.tobytes())
+    with h5py.File(content, "r+") as file:
         for name, value in dataset.attrs.items():
             file.attrs[name] = value
+    return content.getbuffer()
+
+
+def _describe(dataset: xr.Dataset, content: io.BytesIO, encoding: dict[str, dict[str, Any]]) -> None:
+    with h5netcdf.File(content, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
 
 
 def columns(dataset: xr.Dataset) -> dict[str, np.ndarray]:
@@ -70,13 +83,13 @@ def columns(dataset: xr.Dataset) -> dict[str, np.ndarray]:
     return columns
 
 
-def _write_metrics(dataset: xr.Dataset, path: Path) -> None:
-    """Write metrics.csv with a row for every model."""
-    table = columns(dataset)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+def _metrics(dataset: xr.Dataset) -> memoryview:
+    """The content of metrics.csv, a row for every model."""
+    table, text = columns(dataset), io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table)
+    writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+    return memoryview(text.getvalue().encode())
 
 
 def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:

@@ -14,12 +14,17 @@ import numpy as np
 import psutil
 from filelock import FileLock, Timeout
 
+from superposition_jax import files
 from superposition_jax.errors import ConfigError
-from superposition_jax.files import whole
-from superposition_jax.storage import part_file
+from superposition_jax.storage import claim, part_file, parts
 from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import Group
+
+_SHARD, _STATE = r"\d+-of-\d+", r"_[0-9a-f]{16}\.npz"
+"""Names of files in state/ begin with the shard; those of training state go on with a digest."""
+_ANY = rf"(?:{_STATE}|\.json|\.lock)"
+"""How any of them goes on: the state, who trains, and their lock."""
 
 
 class Holder(NamedTuple):
@@ -57,10 +62,10 @@ def holders(folder: Path) -> list[Holder]:
 class RunStore:
     """The engine's `ModelStore` in the folder of a run or shard. As a context it locks the folder for this process."""
 
-    def __init__(self, folder: Path, run: RunIdentity, save_every: float) -> None:
-        """`save_every`: seconds between two savings of the state."""
+    def __init__(self, folder: Path, run: RunIdentity, save_every: float, *, all_shards: bool = False) -> None:
+        """`save_every`: seconds between two savings of the state. `all_shards`: it is to have what all of them have finished."""
         self.folder, self._run, self._every, self._saved = folder, run, save_every, time.perf_counter()
-        self._name, self._state = run.name, folder / "state"
+        self._name, self._state, self._all_shards = run.name, folder / "state", all_shards
         self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
         self._holder, self._left_by = self._state / f"{self._name}.json", None
 
@@ -73,23 +78,28 @@ class RunStore:
             raise ConfigError(f"{self.folder}: {self._who()} trains here") from error
         self._left_by = self._who() if self._holder.exists() else None
         text = json.dumps({"host": platform.node(), "pid": os.getpid()})
-        whole(self._holder, lambda path: path.write_text(text, encoding="utf-8"))
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._leave)
+            files.whole(self._holder, lambda path: path.write_text(text, encoding="utf-8"))
+            stack.pop_all()
         return self
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        is_over = kind is None or issubclass(kind, ConfigError)  # else somebody is to go on
-        if is_over:
-            self._holder.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # some systems remove no open file
-                Path(self._lock.lock_file).unlink()
-        self._lock.release()
-        if is_over:
-            with contextlib.suppress(OSError):  # it has the state of others
-                self._state.rmdir()
+        if kind is None or issubclass(kind, ConfigError) or not claim.is_begun(self.folder):
+            self._leave()
+        else:
+            self._lock.release()  # somebody is to go on
 
-    def find_earlier(self, *, all_shards: bool = False) -> list[str]:
+    def _leave(self) -> None:
+        try:
+            _remove_state(self._state, self._name)
+        finally:
+            self._lock.release()
+        files.remove_folder(self._state)
+
+    def find_earlier(self) -> list[str]:
         """Find what earlier processes have left, and say so in lines. Raises ConfigError if there are parts of another run."""
-        self.parts = Parts(self.folder, self._run, all_shards=all_shards)
+        self.parts = Parts(self.folder, self._run, all_shards=self._all_shards)
         lines = [f"{self._left_by} has left this run unfinished: going on"] if self._left_by else []
         return lines + [f"damaged  {path}: trained again" for path in self.parts.damaged]
 
@@ -107,7 +117,7 @@ class RunStore:
     def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
         """Save finished models and delete the state that they trained in."""
         self.parts.write(group, places, results)
-        self._forget()
+        _remove_state(self._state, self._name, _STATE)
 
     def state_is_due(self) -> bool:
         """Whether it is time to save the state."""
@@ -116,26 +126,41 @@ class RunStore:
     def save_state(self, points: np.ndarray, step: int, leaves: list[np.ndarray]) -> None:
         """Save the state of a tile of models (seed, cell) after some steps, in place of the one before."""
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
-        file = part_file.save(self._state, self._name, {"points": points, "step": np.array(step), **arrays})
-        self._forget(but=file)
+        earlier = files.named(self._state, self._name + _STATE)
+        arrays |= {"points": points, "step": np.array(step), "run": self._run.digest}
+        file = part_file.save(self._state, self._name, arrays)
+        for path in earlier:
+            if path != file:
+                path.unlink(missing_ok=True)
         self._saved = time.perf_counter()
 
     def load_state(self, points: np.ndarray) -> tuple[int, list[np.ndarray]] | None:
-        """The saved state of a tile: its step and leaves; None if there is none, or it is damaged."""
-        for path in self._state.glob(f"{self._name}_*.npz"):
+        """The saved state of a tile: its step and leaves; None if there is none, or it is damaged or another run's."""
+        for path in files.named(self._state, self._name + _STATE):
             if not part_file.is_damaged(path):
                 with np.load(path, allow_pickle=False) as file:
-                    if np.array_equal(file["points"], points):
-                        return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 2)]
+                    if np.array_equal(file["points"], points) and "run" in file and np.array_equal(file["run"], self._run.digest):
+                        return int(file["step"]), [file[f"leaf_{number}"] for number in range(len(file.files) - 3)]
         return None
 
-    def _forget(self, but: Path | None = None) -> None:
-        for pattern in (f"{self._name}_*.npz", f".{self._name}_*.tmp", f".{self._name}.*.tmp"):
-            for path in self._state.glob(pattern):
-                if path != but:
-                    path.unlink(missing_ok=True)
-
     def remove(self) -> None:
-        """Delete finished models and state, once all results are saved elsewhere."""
-        self.parts.remove()
-        self._forget()
+        """Delete finished models and all that killed processes have left, once all results are saved elsewhere."""
+        parts.remove(self.folder)
+        claim.remove_temporaries(self.folder)
+        _remove_state(self._state, self._name, _STATE)
+        remove_abandoned_state(self.folder)
+
+
+def remove_abandoned_state(folder: Path) -> None:
+    """Delete the state that killed processes have left in a run's folder: of shards whose lock nobody holds."""
+    state = folder / "state"
+    for name in sorted({path.name.lstrip(".").partition(".")[0].partition("_")[0] for path in files.named(state, _SHARD + _ANY)}):
+        with contextlib.suppress(Timeout, OSError), FileLock(state / f"{name}.lock", timeout=0):
+            _remove_state(state, name)
+    files.remove_folder(state)
+
+
+def _remove_state(state: Path, name: str, kinds: str = _ANY) -> None:
+    """Delete files of a shard in state/; the caller holds its lock."""
+    with contextlib.suppress(PermissionError):  # some systems remove no open file
+        files.remove(state, name + kinds)

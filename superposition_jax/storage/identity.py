@@ -1,10 +1,13 @@
 """What decides whether a run in a folder may go on: its config without `runtime`, and the versions of what trains models."""
 
 import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from superposition_jax import version
 from superposition_jax.config.compose import flatten
@@ -28,6 +31,11 @@ class RunIdentity(NamedTuple):
     def name(self) -> str:
         """Prefix of the names of the shard's files: `0-of-2` of shard 0/2."""
         return self.shard.replace("/", "-of-")
+
+    @property
+    def digest(self) -> np.ndarray:
+        """SHA-256 of the config, (32,)."""
+        return np.frombuffer(hashlib.sha256(json.dumps(self.config, sort_keys=True).encode()).digest(), np.uint8)
 
 
 def of_config(config: RunConfig) -> RunIdentity:

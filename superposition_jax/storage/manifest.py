@@ -1,7 +1,8 @@
 """manifest.json, in which a run's folder says what was run, with which versions, and whether it is finished."""
 
-import hashlib
 import json
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,20 @@ from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
 from superposition_jax.sweep import Axis, Grid
 
+FILE = "manifest.json"
+
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The manifest in a folder; None if there is none. Raises ConfigError if it is damaged."""
-    path = folder / "manifest.json"
+    """The manifest in a folder; None if there is none. Raises ConfigError if it is damaged, or no folder can have the name."""
+    path = folder / FILE
+    if any(len(os.fsencode(name)) > 255 for name in path.parts):
+        raise ConfigError(f"{folder}: has a name of more than 255 bytes")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(manifest["status"], str) or not isinstance(manifest["config"]["runtime"], dict):
             raise TypeError
+        if not all(re.fullmatch(r"[^/\\]+", name) for name in manifest["config"]["figures"]):
+            raise ValueError
         identity.decisive(manifest["config"], manifest["versions"])
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -38,52 +45,12 @@ def read(folder: Path) -> dict[str, Any] | None:
 def write(manifest: dict[str, Any], folder: Path) -> Path:
     """Write manifest.json into a folder; returns the file."""
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
-    return whole(folder / "manifest.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    return whole(folder / FILE, lambda path: path.write_text(text + "\n", encoding="utf-8"))
 
 
-def refuse_other_run(config: RunConfig, folder: Path) -> dict[str, Any] | None:
-    """The manifest in a folder, if there is one and it is not to be overwritten. Raises ConfigError if it is another run's."""
-    manifest = None if config.overwrite else read(folder)
-    if manifest:
-        if "jobs" in manifest:
-            raise ConfigError(f"{folder}: has a multirun; use another folder")
-        theirs = identity.decisive(manifest["config"], manifest["versions"])
-        if changed := identity.differences(theirs, identity.of_config(config).config):
-            raise ConfigError(f"{folder}: has another run: {changed}; use another folder, or runtime.overwrite=true")
-    return manifest
-
-
-def prepare_folder(config: RunConfig, folder: Path) -> bool:
-    """Make a folder this run's; returns whether the run is finished there. The caller holds the folder's lock.
-
-    Raises ConfigError like `refuse_other_run`, and if the results there are damaged.
-    """
-    manifest, file = refuse_other_run(config, folder), folder / "results.nc"
-    if config.overwrite:
-        for old in (*folder.glob("parts/*.npz"), *folder.glob("state/*.npz"), file):
-            old.unlink(missing_ok=True)
-    if manifest and manifest["status"] == "finished" and file.is_file():
-        if not has_digest(file, manifest):
-            raise ConfigError(f"{file}: is damaged; runtime.overwrite=true trains it again")
-        return True
-    if not manifest or manifest["status"] == "finished":
-        folder.mkdir(parents=True, exist_ok=True)
-        write({"status": "running", **_config_and_axes(config), "versions": identity.versions()}, folder)
-    return False
-
-
-def prepare_multirun(configs: Sequence[RunConfig], folder: Path) -> RunIdentity:
-    """Write what the jobs of a multirun depend on into jobs.json; returns their identity. Raises ConfigError for other jobs."""
-    ours, path = [identity.of_config(config).config for config in configs], folder / "jobs.json"
-    if path.exists():
-        theirs = json.loads(path.read_text(encoding="utf-8"))
-        changed = [identity.differences(*pair) for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]]
-        changed += [f"{len(theirs)} jobs there, {len(ours)} here"] if len(theirs) != len(ours) else []
-        if changed:
-            raise ConfigError(f"{folder.parents[1]}: has another multirun, unfinished: {changed[0]}; use another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    whole(path, lambda file: file.write_text(json.dumps(ours), encoding="utf-8"))
-    return RunIdentity({"jobs": hashlib.sha256(json.dumps(ours).encode()).hexdigest()})
+def of_begun(config: RunConfig) -> dict[str, Any]:
+    """The manifest of a run that is not finished."""
+    return {"status": "running", **_config_and_axes(config), "versions": identity.versions()}
 
 
 def of_finished(config: RunConfig, dataset: xr.Dataset, seconds: dict[str, float], file: Path) -> dict[str, Any]:

@@ -4,14 +4,13 @@ A part's name says its shard, its first point, how many it has, and a digest of 
 which run it is and which points it has: any process can add parts, and whoever finds all points can put the results together.
 """
 
-import contextlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from superposition_jax import files
 from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError
 from superposition_jax.results.assemble import Part
@@ -19,8 +18,8 @@ from superposition_jax.storage import part_file
 from superposition_jax.storage.identity import RunIdentity, differences
 from superposition_jax.sweep import Group
 
-_NAME = re.compile(r"\d+-of-\d+_\d+_\d+_[0-9a-f]{16}\.npz")
-"""Name of a part: shard, first point, number of models, digest."""
+_NAMES = r"\d+-of-\d+_\d+_\d+_[0-9a-f]{16}\.npz"
+"""Names of parts: shard, first point, number of models, digest."""
 
 
 class Parts:
@@ -52,8 +51,8 @@ class Parts:
         order = np.argsort(points, kind="stable")
         self._points, self._file = points[order], numbers[order]
         if (twice := np.flatnonzero(np.diff(self._points) == 0)).size:
-            files = sorted({self.files[number].name for at in twice for number in self._file[at : at + 2]})
-            raise ConfigError(f"{self.folder}: {first_few(files, most=4)} have models in common; keep one of them")
+            names = sorted({self.files[number].name for at in twice for number in self._file[at : at + 2]})
+            raise ConfigError(f"{self.folder}: {first_few(names, most=4)} have models in common; keep one of them")
 
     def __len__(self) -> int:
         """Number of finished models."""
@@ -66,9 +65,9 @@ class Parts:
     def read(self, points: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Results of those of some points that are finished, file by file: places among the points, and arrays."""
         finished = np.flatnonzero(self.has(points))
-        files = self._file[np.searchsorted(self._points, points[finished])]
-        for number in np.unique(files):
-            places = finished[files == number]
+        numbers = self._file[np.searchsorted(self._points, points[finished])]
+        for number in np.unique(numbers):
+            places = finished[numbers == number]
             part = part_file.read(self.files[number])
             order = np.argsort(part.points)
             rows = order[np.searchsorted(part.points, points[places], sorter=order)]
@@ -80,18 +79,17 @@ class Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         part_file.write(self.folder, self.run, part._replace(points=part.points[places]))
 
-    def remove(self) -> None:
-        """Delete all parts, once their results are saved elsewhere."""
-        for path in [*self.folder.glob("*.npz"), *self.folder.glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it never was, or is in use
-            self.folder.rmdir()
+
+def remove(folder: Path) -> None:
+    """Delete all parts in a run's folder, once their results are saved elsewhere."""
+    files.remove(folder / "parts", _NAMES)
+    files.remove_folder(folder / "parts")
 
 
-def by_shard(files: Iterable[Path]) -> Counter[str]:
+def by_shard(paths: Iterable[Path]) -> Counter[str]:
     """Number of models in parts by shard, `i/N`, as the parts' names say."""
     counts: Counter[str] = Counter()
-    for path in files:
+    for path in paths:
         shard, _, models, _ = path.name.split("_")
         counts[shard.replace("-of-", "/")] += int(models)
     return counts
@@ -99,7 +97,7 @@ def by_shard(files: Iterable[Path]) -> Counter[str]:
 
 def files_of(folder: Path) -> list[Path]:
     """The files of the parts in a run's folder."""
-    return sorted(path for path in (folder / "parts").glob("*.npz") if _NAME.fullmatch(path.name))
+    return [path for path in files.named(folder / "parts", _NAMES) if path.suffix == ".npz"]
 
 
 def number_of_shards(path: Path) -> int:
