@@ -31,7 +31,7 @@ def save(jobs: Sequence[Job], folders: Sequence[Path], folder: Path) -> xr.Datas
     failed = {name: job.error for name, job in zip(names, jobs, strict=True) if job.error}
     if dataset is not None:
         config, quiet = trained[0].config, console_for(False)
-        file, _ = netcdf.save(dataset, folder)
+        file, *_ = netcdf.save(dataset, folder)
         finish.draw([] if config.grid.axes else config.figures, dataset, folder, quiet)
         finish.write_page(dataset, folder, quiet)
     elif trained:
