@@ -49,6 +49,8 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
         raise ConfigError("--experimental-rerun: is not for this program; resume=<folder> goes on with a run")
     if sum(map(bool, (args.run, args.multirun, args.cfg, args.info, args.shell_completion))) > 1:
         raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion: give one of them")
+    if args.shell_completion and "query=bash" not in args.overrides:
+        raise ConfigError("-sc: must come first, with install= or uninstall=, bash or zsh")
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return None
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
