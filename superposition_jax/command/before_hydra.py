@@ -43,12 +43,14 @@ def checked_config(arguments: list[str]) -> RunConfig | None:
     for option, folder in (("--config-dir", args.config_dir), ("--config-path", args.config_path)):
         if folder is not None and not os.path.isdir(folder):
             raise ConfigError(f"{option} {folder}: is no folder")
-    if args.resolve and not (args.cfg or args.help):
-        raise ConfigError("--resolve: goes with --cfg or --help")
+    if (args.resolve or args.package) and not (args.cfg or args.help):
+        raise ConfigError(f"--{'resolve' if args.resolve else 'package'}: goes with --cfg or --help")
     if args.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun: is not for this program; resume=<folder> goes on with a run")
     if sum(map(bool, (args.run, args.multirun, args.cfg, args.info, args.shell_completion))) > 1:
         raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion: give one of them")
+    if args.shell_completion and "query=bash" not in args.overrides:
+        raise ConfigError("-sc: must come first, with install= or uninstall=, bash or zsh")
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return None
     search = [f"hydra.searchpath=[file://{os.path.abspath(args.config_dir)}]"] if args.config_dir else []
