@@ -136,11 +136,10 @@ def test_the_version_is_ours(tmp_path):
 
 def test_links_of_the_index_page_reach_every_folder(tmp_path):
     """One of a name that would be a script, one of characters that addresses need encoded."""
-    manifest = {"groups": [{"models": 1}], "findings": [], "status": "finished"}
-    for name in ("javascript:alert(1)", "a b?c#d%20"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
-    page = index_page.write(tmp_path).read_text(encoding="utf-8")
+    folders = [tmp_path / name for name in ("javascript:alert(1)", "a b?c#d%20")]
+    for folder in folders:
+        superposition_jax.run(["sweep=none", "train.steps=20", "figures=[]"], directory=folder)
+    page = index_page.write(tmp_path, folders).read_text(encoding="utf-8")
     addresses = [address for address in re.findall(r'href="([^"]*)"', page) if not address.startswith("#")]
     assert all(address.startswith("./") for address in addresses)
     assert all((tmp_path / unquote(urlsplit(a).path)).is_file() for a in addresses if a.endswith("manifest.json"))
