@@ -87,7 +87,7 @@ def test_a_bad_and_a_diverged_job_fail_alone(tmp_path):
     done = multirun(tmp_path, "train.learning_rate=0.01,-1,1e30,0.02", expected=1)
     assert "job train.learning_rate=-1: train.learning_rate = -1: must be" in done.stderr.replace(f" {' '.join(TINY)}", "")
     assert "diverged" in done.stderr
-    assert "\n4 jobs, 1 refused, on 4 cpu devices\n" in f"\n{done.stdout}"
+    assert "\n4 jobs, 1 refused, on " in f"\n{done.stdout}"
     dataset = superposition_jax.load(tmp_path / "out")
     np.testing.assert_array_equal(dataset["status"], [1, 0, 2, 1])
     assert (tmp_path / "out" / "3" / "results.nc").exists()
