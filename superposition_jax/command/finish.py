@@ -49,8 +49,8 @@ def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Co
         spent = {name: round(value, 3) for name, value in seconds.items()}
         spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
         files.append(manifest.write(manifest.of_finished(config, dataset, spent, files[0]), folder))
-        console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})", markup=False)
-        console.print(f"open     superposition_jax.load({str(folder)!r})", markup=False)
+        console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
+        console.print(f"open     superposition_jax.load({str(folder)!r})")
     if diverged := status.diverged(dataset):
         models, drawn = dataset["status"].size, "; no figure shows any" if diverged == dataset["status"].size else ""
         console.print(f"{count(diverged, 'model')} of {models:,} diverged; see the variable diverged_at{drawn}")
@@ -74,17 +74,17 @@ def draw(names: Sequence[str], dataset: xr.Dataset, folder: Path, console: Conso
     for name in names:
         stopping.stop_if_asked()
         for picture in figures.save(dataset, [name], folder / "figures"):
-            console.print(f"figure   {picture}", markup=False)
+            console.print(f"figure   {picture}")
 
 
 def write_page(dataset: xr.Dataset, folder: Path, console: Console) -> None:
     """Write a run's page to explore into its folder."""
-    console.print(f"explore  {explorer.make(dataset, folder / explorer.FILE).file}", markup=False)
+    console.print(f"explore  {explorer.make(dataset, folder / explorer.FILE).file}")
 
 
 def track(tracker: str, dataset: xr.Dataset, folder: Path, console: Console) -> None:
     """Log a finished run. Where the tracker fails, a line says why: the folder has all results already."""
     try:
-        console.print(f"tracked  {trackers.TRACKERS[tracker](trackers.record(dataset, folder))}", markup=False)
+        console.print(f"tracked  {trackers.TRACKERS[tracker](trackers.record(dataset, folder))}")
     except Exception as error:  # of a library of somebody else's, or of its server
         console_for(True).print(f"tracked  not by {tracker}, results are saved: {one_line(error)}")

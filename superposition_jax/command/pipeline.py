@@ -62,11 +62,11 @@ def opened(
     with saying_how_to_go_on(console, resume, store.folder), store:
         if is_finished():
             store.remove()
-            console.print(f"{store.folder}: is finished; runtime.overwrite=true trains it again", markup=False)
+            console.print(f"{store.folder}: is finished; runtime.overwrite=true trains it again")
             yield None
             return
         for line in store.find_earlier():
-            console.print(line, markup=False)
+            console.print(line)
         yield store
 
 

@@ -39,9 +39,9 @@ def run(config: RunConfig, directory: str | Path | None, *, progress: bool) -> x
         with shell.bar:
             trainer.train_shard(shell, store)
         finished, models = parts.by_shard(parts.files_of(folder)).total(), config.grid.n_points
-        console.print(f"parts    {folder / 'parts'} has {finished:,} of {count(models, 'model')}", markup=False)
+        console.print(f"parts    {folder / 'parts'} has {finished:,} of {count(models, 'model')}")
         if finished >= models:
-            console.print(f"all done: {command_line('merge', folder)}", markup=False)
+            console.print(f"all done: {command_line('merge', folder)}")
     return None
 
 
