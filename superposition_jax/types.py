@@ -70,6 +70,11 @@ class Spec:
         """Sizes of the sets of features, in the order of the features; independent features are sets of one."""
         return self.set_sizes or (1,) * self.n_features
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether x' = f(WᵀWx + b): one W, and no activation of the hidden layer."""
+        return (self.kind, self.hidden_activation) == ("tied", "identity")
+
     def order_of(self, active: int, feature: int) -> int:
         """Number of quadrature nodes of a feature in inputs with `active` active ones, an output's own feature not counted.
 

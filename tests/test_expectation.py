@@ -177,3 +177,18 @@ def test_stated_errors_are_those_of_the_losses(numbers):
         assert result["loss_stderr"] < {20: 0.005, 80: 0.01}.get(n, 0.002) * result["loss"]
     assert np.mean(np.square(z)) ** 0.5 < 1.2
     assert np.max(np.abs(z)) < 4
+
+
+def test_by_default_the_closed_form_is_chosen_where_there_is_one():
+    spec = Spec(3, 2, estimator="quadrature")
+    ways = {activation: expectation.default(replace(spec, activation=activation)) for activation in ("relu", "identity", "gelu")}
+    assert ways == {"relu": "own_feature", "identity": "own_feature", "gelu": "sampled"}
+    assert (
+        expectation.default(replace(spec, estimator="active")) == expectation.best(replace(spec, estimator="active")) == "moments"
+    )
+    assert (
+        expectation.best(replace(spec, hidden_activation="relu"))
+        == expectation.default(replace(spec, kind="untied"))
+        == "sampled"
+    )
+    assert expectation.best(replace(spec, penalty="l1")) == expectation.best(replace(spec, adversarial=True)) == "sampled"

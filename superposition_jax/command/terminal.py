@@ -50,13 +50,8 @@ def quoted(text: str) -> str:
 
 def _in_hydras_words(text: str) -> str:
     """A text as the value of an override, quoted where Hydra would take its characters for something else."""
-    if re.fullmatch(r"[\w./+-]*[a-df-z_/][\w./+-]*", text, re.ASCII) and text.lower() not in (
-        "null",
-        "true",
-        "false",
-        "nan",
-        "inf",
-    ):
+    is_word = text.lower() not in ("null", "true", "false", "nan", "inf")
+    if is_word and re.fullmatch(r"[\w./+-]*[a-df-z_/][\w./+-]*", text, re.ASCII):
         return text
     return QuotedString(re.sub(r"(\\*)\$\{", r"\1\1\${", text), Quote.single).with_quotes()
 

@@ -28,10 +28,8 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
     fields["steps"] = leaves["train.steps"] or _fast_steps(n)
     spec = Spec(**fields)
     spec = replace(spec, expectation=leaves["train.expectation"] or expectation.default(spec))
-    if not expectation.EXPECTATIONS[spec.expectation].applies(spec):
-        known = "model.kind = tied with model.hidden_activation = identity, without train.adversarial"
-        rules = "; with train.estimator = 'quadrature' only own_feature, without a penalty"
-        raise ConfigError(f"train.expectation = {spec.expectation!r}: is known for {known}{rules}")
+    if why := expectation.EXPECTATIONS[spec.expectation].why_not(spec):
+        raise ConfigError(f"train.expectation = {spec.expectation!r}: {why}")
     if spec.estimator == "quadrature" and n > (most := evaluation.QUADRATURE_FEATURES):
         why = f"takes about (order + 1)^n points, so model.n_features must be ≤ {most}, not {n}"
         raise ConfigError(f"train.estimator = 'quadrature': {why}")
@@ -72,7 +70,7 @@ def _set_sizes(leaves: dict[str, Any]) -> tuple[int, ...]:
 def _fast_steps(n: int) -> int:
     """1,000 steps up to n = 20, then growing as n^0.3, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
 
-    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_quality.py).
+    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_science.py).
     """
     return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
 

@@ -18,8 +18,10 @@ _POINTS = 2**16
 """Most points of the tensor-product rule."""
 _SAMPLED_REPLICATES, _SAMPLED_BATCH = 256, 256
 """Number of batches and their size where nothing is integrated out."""
-_MOST_NODES, _FEW_NODES = 64, 8
-"""Most nodes of a feature where outputs' own features are integrated out, and nodes of the only active feature where n > 5."""
+_MOST_NODES = 64
+"""Most nodes of a feature where outputs' own features are integrated out."""
+_FEW_NODES = 8
+"""Nodes of the only active feature where n > 5."""
 _MOST_IN_STRATA = 1024
 """Most features for which all inputs with one active feature fit into the memory at once."""
 _PILOT, _REPLICATES, _BATCH = 8, 48, 128
@@ -122,7 +124,7 @@ def _sampled(key: Array, hparams: Hparams, params: Params, functions: list[Funct
 
     The error of a loss is its change when the order of the quadrature is halved, or that of the mean of batches.
     """
-    bounded = spec.activation != "relu" or (spec.kind, spec.hidden_activation) == ("tied", "identity")
+    bounded = spec.activation != "relu" or spec.is_linear
     if bounded and not functions:
         return {}
 

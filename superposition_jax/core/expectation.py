@@ -99,24 +99,34 @@ class Expectation(NamedTuple):
 
     loss: Callable[..., tuple[Array, Statistics]]
     """(hparams, params, inputs, known statistics, spec=…) → the estimate, and the statistics of these inputs."""
-    applies: Callable[[Spec], bool]
+    why_not: Callable[[Spec], str] = lambda spec: ""
+    """What keeps it from being used for a Spec, in words; empty if nothing does."""
     statistics: tuple[str, ...] = ()
     meaning: str = ""
 
 
-def _is_linear(spec: Spec) -> bool:
+def _not_own_feature(spec: Spec) -> str:
+    if not spec.is_linear:
+        return "needs model.kind = tied and model.hidden_activation = identity"
+    if spec.adversarial:
+        return "is not known for train.adversarial = True"
     penalised = spec.penalty is not None and spec.estimator == "quadrature"  # a penalty needs inputs with all features
-    return (spec.kind, spec.hidden_activation) == ("tied", "identity") and not spec.adversarial and not penalised
+    return "is not known for train.estimator = quadrature with a penalty" if penalised else ""
+
+
+def _not_moments(spec: Spec) -> str:
+    draws_nothing = "has nothing to do for train.estimator = quadrature, which draws nothing"
+    return _not_own_feature(spec) or (draws_nothing if spec.estimator == "quadrature" else "")
 
 
 EXPECTATIONS = Registry(
-    sampled=Expectation(sampled, lambda spec: True, meaning="over all features by the estimator"),
+    sampled=Expectation(sampled, meaning="over all features by the estimator"),
     own_feature=Expectation(
-        own_feature, _is_linear, meaning="in closed form over each output's own feature, over others by the estimator"
+        own_feature, _not_own_feature, meaning="in closed form over each output's own feature, over others by the estimator"
     ),
     moments=Expectation(
         moments,
-        lambda spec: _is_linear(spec) and spec.estimator != "quadrature",
+        _not_moments,
         ("by_mean", "by_variance"),
         "own_feature, with mean and variance of the interference as control variates",
     ),
@@ -126,7 +136,7 @@ EXPECTATIONS = Registry(
 
 def best(spec: Spec) -> str:
     """The name of the most precise expectation that is known for a Spec."""
-    return next(name for name, way in reversed(EXPECTATIONS.items()) if way.applies(spec))
+    return next(name for name, way in reversed(EXPECTATIONS.items()) if not way.why_not(spec))
 
 
 def default(spec: Spec) -> str:

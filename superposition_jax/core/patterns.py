@@ -25,9 +25,8 @@ class Others(NamedTuple):
 
 def others(hparams: Hparams, *, spec: Spec) -> Others:
     """All patterns of active features, each by the product of rules whose order falls with their number (`Spec.order_of`)."""
-    law, n, place = laws.LAWS[spec.law], spec.n_features, _places(spec.n_features, spec.order)
-    orders = sorted({spec.order_of(active, i) for active in range(1, n) for i in range(n)})
-    rules = [laws.nodes(law, order, hparams.value_exponent) for order in orders]
+    n, (orders, place) = spec.n_features, _places(spec.n_features, spec.order)
+    rules = [laws.nodes(laws.LAWS[spec.law], order, hparams.value_exponent) for order in orders]
     value, weight = (
         jnp.append(off, jnp.concatenate([jnp.zeros(0), *(rule[k] for rule in rules)])) for k, off in enumerate((0.0, 1.0))
     )
@@ -39,8 +38,8 @@ def others(hparams: Hparams, *, spec: Spec) -> Others:
 
 
 @functools.cache
-def _places(n: int, order: int) -> np.ndarray:
-    """The entry of 0 and all rules' nodes, in order, that every feature has: (output, feature, point); −1 is padding."""
+def _places(n: int, order: int) -> tuple[list[int], np.ndarray]:
+    """The orders of all rules, and which of 0 and their nodes every feature has: (output, feature, point); −1 is padding."""
     spec = Spec(n, 1, order=order)
     orders = sorted({spec.order_of(active, i) for active in range(1, n) for i in range(n)})
     start = dict(zip(orders, 1 + np.cumsum([0, *orders]), strict=False))
@@ -53,7 +52,8 @@ def _places(n: int, order: int) -> np.ndarray:
             points.append(np.stack([place.ravel() for place in np.meshgrid(*choices, indexing="ij")]))
         by_output.append(np.concatenate(points, axis=1))
     most = max(places.shape[1] for places in by_output)
-    return np.stack([np.pad(places, ((0, 0), (0, most - places.shape[1])), constant_values=-1) for places in by_output])
+    padded = [np.pad(places, ((0, 0), (0, most - places.shape[1])), constant_values=-1) for places in by_output]
+    return orders, np.stack(padded)
 
 
 def at_most_one(hparams: Hparams, order: int, *, spec: Spec) -> Batch:
