@@ -56,6 +56,16 @@ def test_files_that_documents_name_exist(path):
     assert not [name for name in set(named) - examples if not any((place / name).exists() for place in places)]
 
 
+def test_names_are_in_the_files_where_contributing_says_they_are():
+    lists = re.findall(r"((?:`\w+`(?:, | and ))*`\w+`) (?:in |\()`([\w/]+\.py)`", read("CONTRIBUTING.md"))
+    pairs = [(name, file) for names, file in lists for name in re.findall(r"\w+", names.replace(" and ", " "))]
+    assert len(pairs) > 15
+    files = {file: next(place / file for place in (PACKAGE, ROOT) if (place / file).exists()) for _, file in pairs}
+    assert not [
+        pair for pair in pairs if not re.search(rf"^(def |class )?{pair[0]}\b *[=:(]", files[pair[1]].read_text("utf-8"), re.M)
+    ]
+
+
 def test_every_registry_is_in_the_table_of_what_can_be_added():
     registries = {name for name in extend.__all__ if name.isupper()}
     assert registries <= {*re.findall(r"`([A-Z]+)`", read("CONTRIBUTING.md"))}
