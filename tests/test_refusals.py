@@ -1,8 +1,13 @@
 """Bad input: one line that names the key, the value and what is allowed."""
 
+from unittest import mock
+
+import jax
 import pytest
 from composed import load
 
+import superposition_jax
+from superposition_jax import extend
 from superposition_jax.errors import ConfigError
 
 
@@ -184,3 +189,26 @@ def test_refused_in_one_line_that_names_the_key(overrides, words):
     message = str(refusal.value)
     assert "\n" not in message
     assert [word for word in words if word not in message] == []
+
+
+BROKEN = {"exits": "raise SystemExit(0)", "lines": "raise ValueError('a\\nb')", "table": "from superposition_jax import extend\n"}
+BROKEN["table"] += "def broken(dataset, trainer):\n    raise ValueError('a\\nb')\nextend.TABLES['broken'] = broken\n"
+WORDS = {"exits": "SystemExit: 0", "lines": "ValueError: a b", "table": "broken fails: ValueError: a b"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name):
+    (tmp_path / f"broken_{name}.py").write_text(BROKEN[name])
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=WORDS[name]) as refused:
+        superposition_jax.run([f"imports=[broken_{name}]", *(["tables=[broken]"] if name == "table" else [])])
+    assert "\n" not in str(refused.value)
+    extend.TABLES.pop("broken", None)
+
+
+def test_double_precision_and_platforms_that_are_not_there_are_refused(monkeypatch):
+    with jax.enable_x64(True), pytest.raises(ConfigError, match=r"JAX_ENABLE_X64 = True: models train in single precision"):
+        superposition_jax.run([])
+    monkeypatch.setattr(jax, "local_devices", mock.Mock(side_effect=[AssertionError, jax.local_devices()]))
+    with pytest.raises(ConfigError, match=r"JAX_PLATFORMS = .*: cannot be used; this machine has: cpu"):
+        superposition_jax.run([])

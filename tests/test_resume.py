@@ -236,3 +236,14 @@ def test_a_file_system_without_flock_is_locked_too(tmp_path, monkeypatch):
         with RunStore(tmp_path, identity.RunIdentity({}), 1.0), pytest.raises(ConfigError, match="trains here"):
             RunStore(tmp_path, identity.RunIdentity({}), 1.0).__enter__()
     assert not [*tmp_path.rglob("*.lock")]
+
+
+def test_ctrl_c_is_answered_where_python_does_not_run(tmp_path):
+    code = "import ctypes; from superposition_jax.engine import stopping\n"
+    code += "with stopping.handled(), stopping.last_words(lambda: print('go on')):\n"
+    code += "    print('waits', flush=True)\n    while True: ctypes.CDLL(None).poll(None, 0, 60_000)"
+    process = start(program=[sys.executable, "-c", code], cwd=tmp_path)
+    assert process.stdout.readline() == "waits\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=5)[0] == "go on\n"
+    assert process.returncode == 143

@@ -1,0 +1,115 @@
+"""Damaged results and manifests: a line that names the file, never a wrong number."""
+
+import shutil
+
+import numpy as np
+import pytest
+from shell import run_here
+from xarray.testing import assert_equal
+
+import superposition_jax
+from superposition_jax.errors import ConfigError
+from superposition_jax.results import netcdf
+
+SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return superposition_jax.run(SWEEP)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"status": 1}', '{"status": "running", "config": {}, "versions": {}}'])
+def test_a_manifest_that_is_none_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    for use in (lambda: superposition_jax.run(SWEEP, directory=tmp_path), lambda: superposition_jax.load(tmp_path)):
+        with pytest.raises(ConfigError, match=r"manifest\.json: is damaged"):
+            use()
+
+
+def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):
+    superposition_jax.run(SWEEP, directory=tmp_path)
+    content = bytearray((tmp_path / "results.nc").read_bytes())
+    content[len(content) // 2] ^= 8
+    (tmp_path / "results.nc").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"results\.nc: is damaged; runtime\.overwrite=true trains it again"):
+        superposition_jax.run(SWEEP, directory=tmp_path)
+    assert_equal(superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path), whole)
+
+
+READERS = (superposition_jax.load, superposition_jax.explore, lambda run: superposition_jax.measure(run, ["demonstration"]))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The folder of a small run."""
+    folder = tmp_path_factory.mktemp("saved")
+    superposition_jax.run([*SWEEP, "sweep.axes.seed.range=1", "model.n_hidden=2"], directory=folder)
+    return folder
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_results_that_their_manifest_does_not_name_are_refused(saved, tmp_path, read):
+    """Damaged where HDF5 does not notice, or another run's; a file that stands alone is read."""
+    folder = shutil.copytree(saved, tmp_path / "run")
+    netcdf.save(superposition_jax.load(folder).assign(loss=lambda run: run["loss"] * 2), tmp_path / "other")
+    content = bytearray((folder / "results.nc").read_bytes())
+    content[content.index(superposition_jax.load(folder)["W"].values.tobytes()[:50])] ^= 1
+    for foreign in (content, (tmp_path / "other" / "results.nc").read_bytes()):
+        (folder / "results.nc").write_bytes(foreign)
+        for path in (folder, folder / "results.nc"):
+            with pytest.raises(OSError, match=r"run/results\.nc: is damaged, or another run's: its digest"):
+                read(path)
+    (tmp_path / "alone").mkdir()
+    read(shutil.copy(saved / "results.nc", tmp_path / "alone"))
+
+
+def test_explore_names_results_that_it_cannot_show_in_one_line(saved, tmp_path):
+    folder, alone = shutil.copytree(saved, tmp_path / "run"), tmp_path / "alone"
+    netcdf.save(superposition_jax.load(folder).assign_attrs(config="{"), alone)
+    (folder / "results.nc").write_bytes((alone / "results.nc").read_bytes())
+    for path, status in ((folder, 1), (alone, 2)):
+        done = run_here(f"explore={path}", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+        assert str(path) in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no HDF5", lambda content: content[: len(content) // 2], lambda content: content[::-1]]
+)
+def test_what_is_no_results_file_is_refused_in_one_line(saved, tmp_path, content):
+    original = (saved / "results.nc").read_bytes()
+    (tmp_path / "results.nc").write_bytes(content(original) if callable(content) else content)
+    for read in READERS:
+        with pytest.raises(OSError, match=r"^[^\n]*results\.nc: is damaged[^\n]*$"):
+            read(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_anywhere_is_never_a_wrong_number(saved, tmp_path, tell):
+    """A bit of every fifth byte; of a file that stands alone HDF5 may not notice, but what it raises is what is promised."""
+    folder, alone = shutil.copytree(saved, tmp_path / "run"), tmp_path / "alone.nc"
+    content, unnoticed, rng = (folder / "results.nc").read_bytes(), 0, np.random.default_rng(0)
+    for at in range(0, len(content), 5):
+        damaged = content[:at] + bytes([content[at] ^ (1 << rng.integers(8))]) + content[at + 1 :]
+        (folder / "results.nc").write_bytes(damaged)
+        with pytest.raises(OSError, match=r"results\.nc: is damaged"):
+            superposition_jax.load(folder)
+        if at % 40 == 0:
+            alone.write_bytes(damaged)
+            try:
+                superposition_jax.load(alone)
+                unnoticed += 1
+            except OSError:
+                pass
+    tell(f"{len(content) // 5:,} flipped bits, all refused; of {len(content) // 40} files alone {unnoticed} are read")
+
+
+@pytest.mark.parametrize(("file", "text"), [("manifest.json", "[" * 10_000), (".hydra/overrides.yaml", "{a")])
+def test_damaged_files_are_one_line_in_info(tmp_path, file, text):
+    superposition_jax.run([*SWEEP[2:], "sweep=none"], directory=tmp_path)
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / file).write_text(text)
+    done = run_here(f"info={tmp_path}", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is damaged" in done.stderr
