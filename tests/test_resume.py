@@ -5,6 +5,7 @@ import fcntl
 import json
 import shutil
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_a_damaged_state_is_not_used(whole, tmp_path):
     content[len(content) // 2] ^= 4
     state.write_bytes(content)
     assert_equal(superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path), whole)
+
+
+def test_a_refused_command_keeps_the_state(tmp_path):
+    with stopped_after(3):
+        superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "state").glob("*.npz")}
+    with pytest.raises(ConfigError, match=r"train\.steps = 300 there, 200 here"):
+        superposition_jax.run([*SWEEP, *OFTEN, "train.steps=200"], directory=tmp_path)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "state").glob("*.npz")} != {}
 
 
 @pytest.mark.parametrize("overwrite", ["true", "false"])

@@ -63,7 +63,7 @@ class RunStore:
     """The engine's `ModelStore` in the folder of a run or shard. As a context it locks the folder for this process."""
 
     def __init__(self, folder: Path, run: RunIdentity, save_every: float, *, all_shards: bool = False) -> None:
-        """`save_every`: seconds between two savings of the state. `all_shards`: it is to have what all of them have finished."""
+        """`save_every`: seconds between two savings of the state. `all_shards`: whether it reads the parts of all of them."""
         self.folder, self._run, self._every, self._saved = folder, run, save_every, time.perf_counter()
         self._name, self._state, self._all_shards = run.name, folder / "state", all_shards
         self._lock = FileLock(self._state / f"{self._name}.lock", timeout=0)
@@ -85,10 +85,11 @@ class RunStore:
         return self
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None or issubclass(kind, ConfigError) or not claim.is_begun(self.folder):
+        refused = kind is not None and issubclass(kind, ConfigError) and self._left_by is None
+        if kind is None or refused or not claim.is_begun(self.folder):
             self._leave()
         else:
-            self._lock.release()  # somebody is to go on
+            self._lock.release()  # the state is kept, to go on from
 
     def _leave(self) -> None:
         try:
