@@ -8,6 +8,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -65,20 +66,25 @@ def _end_soon(reading: int) -> None:
         if not (byte := os.read(reading, 1)):
             return
         asked = byte[0]
-    while select.select([reading], [], [], _SECONDS)[0]:
+    deadline = time.monotonic() + _SECONDS
+    while select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
         if not os.read(reading, 1):
             return
-    for write in _last_words[-1:]:
-        write()
-    sys.stdout.flush()
-    os._exit(128 + asked)  # files are written completely or not at all
+    _end(asked)
 
 
 def _ask(number: int, frame: FrameType | None) -> None:
     if _asked:
-        sys.stdout.flush()
-        os._exit(128 + number)  # files are written completely or not at all
+        _end(number)
     _asked.append(number)
+
+
+def _end(number: int) -> None:
+    """End the process at once, with the last words: files are written completely or not at all."""
+    for write in _last_words[-1:]:
+        write()
+    sys.stdout.flush()
+    os._exit(128 + number)
 
 
 def asked() -> bool:
