@@ -84,7 +84,7 @@ def test_a_multirun_refuses_results_of_others(tmp_path, name):
 def test_jobs_with_one_folder_are_refused_before_training(tmp_path, folder):
     done = run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={folder}", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "hydra.sweep.subdir: the folder of job" in done.stderr
+    assert "would share the folder" in done.stderr
     assert not [*tmp_path.iterdir()]
 
 

@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
-from superposition_jax.config.compose import our_hydra, refusing, settings, to_dict
+from superposition_jax.config.compose import our_hydra, refusing, settings, without_hydra
 from superposition_jax.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ def _compose_jobs(overrides: list[str], config_name: str) -> list[tuple[list[str
         if empty := next((o.input_line for o in parsed if o.is_sweep_override() and not [*o.sweep_string_iterator()]), None):
             raise ConfigError(f"{empty}: has no values, so there are no jobs")
         compose = Composer(loader)
-        composed = [compose(master, job) for job in jobs]
-        plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in composed]
-        return [*zip(jobs, plain, strict=True)]
+        return [(job, without_hydra(compose(master, job))) for job in jobs]
 
 
 def join_mesh(config: RunConfig) -> bool:

@@ -19,7 +19,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from superposition_jax.config.compose import PLUGIN, settings, to_dict
+from superposition_jax.config.compose import PLUGIN, settings, without_hydra
 from superposition_jax.errors import ConfigError
 
 _MANY = 500
@@ -54,8 +54,7 @@ class BatchLauncher(Launcher):
         for number, config in enumerate(configs, start=initial_job_idx):
             with open_dict(config):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
-        plain = [{str(key): to_dict(config[key]) for key in config if key != "hydra"} for config in configs]
-        folders = _folders(configs)
+        plain, folders = [*map(without_hydra, configs)], _folders(configs)
         try:
             _refuse_shared(folder, [*self.folders, *folders])
             jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx, folders)
@@ -114,8 +113,8 @@ def _refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
     for number, path in enumerate(folders):
         earlier = numbers.setdefault(path.resolve(), number)
         if earlier != number or path.resolve() == folder.resolve():
-            whose = f"the one of job {earlier}" if earlier != number else "the multirun's own"
-            raise ConfigError(f"hydra.sweep.subdir: the folder of job {number}, {path}, is {whose}; give each its own name")
+            sharing = f"jobs {earlier} and {number}" if earlier != number else f"the multirun and job {number}"
+            raise ConfigError(f"hydra.sweep.subdir: {sharing} would share the folder {path}; give each job its own")
 
 
 def _of_job(overrides: Sequence[str]) -> dict[str, Any]:

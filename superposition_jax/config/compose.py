@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.errors import ConfigError
@@ -91,6 +91,11 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def leaves_of(composed: dict[str, Any]) -> dict[str, Any]:
     """The leaves of a composed config by path, without those of `sweep`."""
     return dict(flatten({key: value for key, value in composed.items() if key != "sweep"}))
+
+
+def without_hydra(config: DictConfig) -> dict[str, Any]:
+    """A config that Hydra has composed for a job, in plain dicts, without what is Hydra's own."""
+    return {str(key): to_dict(config[key]) for key in config if key != "hydra"}
 
 
 def settings(overrides: Sequence[str]) -> dict[str, Any]:
