@@ -41,7 +41,7 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "overrides", shlex.join(yaml.safe_load(file.read_text(encoding="utf-8")))
     processes = [] if finished else holders(folder)
     yield "status", "finished" if finished else _words(processes)
-    yield "finished" if finished else "begun", _time(folder / "manifest.json")
+    yield "finished" if finished else "begun", _time(folder / manifest.FILE)
     if seconds := described.get("seconds"):
         yield "took", f"{seconds['all']:.1f} s ({', '.join(f'{k} {v:.1f} s' for k, v in seconds.items() if k != 'all')})"
     yield "models", _models(dataset)
@@ -135,7 +135,7 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
         for file in inside:
             with contextlib.suppress(FileNotFoundError):  # a run has just removed it
                 size += file.stat().st_size
-        if (path / "manifest.json").is_file():
+        if (path / manifest.FILE).is_file():
             jobs.append(size)
         elif path.is_dir():
             yield "files", f"{path.name}/  {len(inside)}, {decimal(size)}"
@@ -167,7 +167,7 @@ def _multirun(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _runs(folder: Path) -> Iterator[tuple[str, str]]:
     """The runs below a folder, a row each."""
-    for file in sorted(folder.rglob("manifest.json")):
+    for file in sorted(folder.rglob(manifest.FILE)):
         try:
             described = manifest.read(file.parent)
             status = "finished" if described and described["status"] == "finished" else "not finished"

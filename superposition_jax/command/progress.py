@@ -45,7 +45,7 @@ class Shell:
                 left = f"{free / 2**30:.2g} GiB are free: {count(chunk, 'model')} per device at a time"
                 self.console.print(f"program {group + 1}/{len(self.groups)}: {why}, {left} (runtime.chunk)")
             case ProgramsIgnored(group, why):
-                self.console.print(f"program {group + 1}/{len(self.groups)}: compiled anew, not read from {why}")
+                self.console.print(f"program {group + 1}/{len(self.groups)}: compiled again; kept programs are not used: {why}")
             case Compiled():
                 self.program, self.models_left = report, report.models
                 self.seconds[report.group]["compile"] += report.seconds

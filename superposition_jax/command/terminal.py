@@ -32,7 +32,7 @@ def command_line(name: str, folder: Path, shard: str | None = None) -> str:
 
 
 def same_command(folder: Path) -> str:
-    """What goes on with a multirun in a folder, in words."""
+    """How to go on with a multirun, in words."""
     return f"the same command with hydra.sweep.dir={quoted(_in_hydras_words(str(folder)))}"
 
 

@@ -1,4 +1,4 @@
-"""Tiles: rectangles (seed, cell) of models that a program trains at once."""
+"""Tiles: models (seed, cell) that a program trains at once."""
 
 from typing import NamedTuple
 

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
+from superposition_jax.errors import one_line
 from superposition_jax.files import whole
 from superposition_jax.results.status import STATUS
 
@@ -106,8 +107,7 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
         with xr.open_dataset(file, engine="h5netcdf") as stored:
             return updated((stored if names is None else stored[[*names]]).load())
     except Exception as error:  # damaged bytes lead h5py, h5netcdf and xarray to raise anything
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise OSError(f"{file}: is damaged, or cannot be read: {why}") from error
+        raise OSError(f"{file}: is damaged, or cannot be read: {one_line(error)}") from error
 
 
 def file_of(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Whose a folder is: a run or multirun begins where no other one is, and replaces or removes only what a manifest lists."""
+"""Whose a folder is: a run or multirun begins in no other one's folder, and replaces or removes only what a manifest lists."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ def prepare_folder(config: RunConfig, folder: Path) -> bool:
 
 
 def refuse_finished_multirun(folder: Path, *, overwrite: bool) -> None:
-    """Raise ConfigError if a folder has results that a multirun would replace, unless it is to, or a killed one goes on there."""
+    """Raise ConfigError if a multirun would replace results, unless it is to overwrite them or an unfinished one is there."""
     if not overwrite and manifest.read(folder) and not batches(folder):
         remove_empty_batches(folder)
         raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
@@ -119,7 +119,7 @@ def outputs(described: dict[str, Any]) -> list[str]:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes have left of files that a manifest in the folder lists, and that were not yet complete."""
+    """Remove what killed processes have left of files that they were writing: only names that a run's files have."""
     for path in (folder / name for name in [*outputs(manifest.read(folder) or {"config": {"figures": []}}), manifest.FILE]):
         for file in files.named(path.parent, re.escape(path.name)):
             if file != path:
