@@ -66,11 +66,14 @@ def _log(start: float, stop: float, count: int) -> tuple[float, ...]:
     return tuple(float(value) for value in np.geomspace(start, stop, count))
 
 
+TWELVE = tuple(sorted((*_log(1, 0.1, 8), 0.7, 0.6, 0.45, 0.35), reverse=True))
+"""Densities 1 − S at which models with n=400 form different solids."""
+
 PROBLEMS = {
     "n=5, m=2": Problem(5, 2, 0.9, SEVEN, 16),
     "n=20, m=5": Problem(20, 5, 0.7, SEVEN, 16),
     "n=80, m=20": Problem(80, 20, 0.9, SEVEN, 16),
-    "n=400, m=30": Problem(400, 30, 1.0, _log(1, 0.1, 8), 4, init="notebook"),
+    "n=400, m=30": Problem(400, 30, 1.0, TWELVE, 4, init="notebook"),
     "n=2, m=1": Problem(2, 1, 1.0, _log(1, 0.01, 20), 1, _log(0.1, 10, 20), fast="exact"),
 }
 
