@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,8 @@ from benchmarks.settings import PROBLEMS
 from superposition_jax import sweep
 from superposition_jax.config import run_config
 from superposition_jax.engine import devices, population, tiles, tuning
+from superposition_jax.sweep import Group
+from superposition_jax.types import Spec
 
 PARTS = {
     "random numbers": ("draw",),
@@ -30,11 +33,21 @@ PARTS = {
 
 
 def machine() -> dict[str, float]:
-    """GFLOP/s of a large matrix product and GB/s of a copy, best of several, with all cores."""
-    a = jnp.ones((2048, 2048))
-    product, copy = jax.jit(jnp.matmul), jax.jit(lambda x: x + 1)
-    big = jnp.ones(2**26)
-    return {"gflops": 2 * 2048**3 / _best(product, a, a) / 1e9, "gigabytes": 2 * big.nbytes / _best(copy, big) / 1e9}
+    """Peaks of one device, or of all cores of a CPU: GFLOP/s of a large matrix product, GB/s of a copy."""
+    return {"gflops": matrix_peak(), "gigabytes": copy_bandwidth()}
+
+
+def matrix_peak(precision: str = "default", side: int | None = None) -> float:
+    """GFLOP/s of a product of two square matrices, best of several."""
+    side = side or (2048 if jax.default_backend() == "cpu" else 8192)
+    a = jax.random.normal(jax.random.key(0), (side, side))
+    return 2 * side**3 / _best(jax.jit(partial(jnp.matmul, precision=precision)), a, a) / 1e9
+
+
+def copy_bandwidth() -> float:
+    """GB/s read and written by a large copy, best of several."""
+    big = jnp.ones(2**26 if jax.default_backend() == "cpu" else 2**29)
+    return 2 * big.nbytes / _best(jax.jit(lambda x: x + 1), big) / 1e9
 
 
 def _best(function, *arguments) -> float:
@@ -47,37 +60,53 @@ def _best(function, *arguments) -> float:
     return min(seconds)
 
 
+class Training:
+    """One tile of a group's models in training: as many as the engine chooses, or about `chunk` on every device."""
+
+    def __init__(self, group: Group, chunk: int | None = None) -> None:
+        """Compile its programs."""
+        mesh = population.make_mesh(None)
+        most = tuning.models_at_once(group.spec, mesh.devices.flat[0].platform)
+        by_size = tiles.tile_shape(group.seeds, most, mesh.size)
+        rows, cells = tiles.tile_shape_of_chunk(group.seeds, chunk) if chunk else by_size
+        places = tiles.cover(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
+        self.models, self.devices, self.done, self.state = places.size, mesh.size, 0, None
+        self.hparams, self.seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
+        self.programs = population.build(group.spec, mesh, self.hparams, models=10**6)
+
+    def advance(self, steps: int) -> float:
+        """Seconds of a model's step, over some steps of all models."""
+        state = self.programs.start(self.seeds, self.hparams) if self.state is None else self.state
+        began, self.done = time.perf_counter(), self.done + steps
+        stop = np.int32(self.done)
+        self.state = jax.block_until_ready(self.programs.advance(self.seeds, self.hparams, state, stop))
+        return (time.perf_counter() - began) / steps / self.models
+
+    def evaluate(self) -> float:
+        """Seconds of a model's evaluation."""
+        began = time.perf_counter()
+        jax.block_until_ready(self.programs.finish(self.hparams, self.state))
+        return (time.perf_counter() - began) / self.models
+
+
 def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int) -> dict[str, Any]:
     """Profile some steps of one tile of models: shares of the machine's peaks, and of the time by part."""
     group = run_config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
-    spec, mesh = group.spec, population.make_mesh(None)
-    rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(spec, "cpu"), mesh.size)
-    places = tiles.cover(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
-    hparams, seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
-    programs = population.build(spec, mesh, hparams, models=10**6)
-    state, at = programs.start(seeds, hparams), 0
-
-    def go(state, at):
-        return jax.block_until_ready(programs.advance(seeds, hparams, state, np.int32(at + steps))), at + steps
-
-    state, at = go(state, at)
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
-        state, at = go(state, at)
-        seconds.append((time.perf_counter() - began) / steps / places.size)
+    training = Training(group)
+    training.advance(steps)
+    seconds = min(training.advance(steps) for _ in range(5))
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            go(state, at)
-        shares = _shares(folder, programs.advance.as_text())
+            training.advance(steps)
+        shares = _shares(folder, training.programs.advance.as_text())
+    return {"seconds_a_step": seconds, **shares_of_peaks(group.spec, seconds, gflops, gigabytes), "parts": shares}
+
+
+def shares_of_peaks(spec: Spec, seconds: float, gflops: float, gigabytes: float) -> dict[str, float]:
+    """Shares of peaks that a model's step of some seconds reaches: five products, four passes over (feature, batch) arrays."""
     flops = 10 * spec.n_features * spec.n_hidden * spec.points
     moved = 4 * spec.n_features * spec.points * 4
-    return {
-        "seconds_a_step": min(seconds),
-        "share_of_matrix_peak": flops / min(seconds) / 1e9 / gflops,
-        "share_of_bandwidth": moved / min(seconds) / 1e9 / gigabytes,
-        "parts": shares,
-    }
+    return {"share_of_matrix_peak": flops / seconds / 1e9 / gflops, "share_of_bandwidth": moved / seconds / 1e9 / gigabytes}
 
 
 def _shares(folder: str, text: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def table(peers: dict[str, Any]) -> str:
         "compilation, and in a second process",
         "final loss, fast / published, median over densities and highest",
     )
-    rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    rows = []
     for problem, result in peers.items():
         theirs = result["torch"]["seconds_a_model"]["median"]
         faster = [theirs / result[name]["seconds_a_model"]["median"] for name in ("plain", "paper", "fast")]
@@ -56,8 +57,13 @@ def table(peers: dict[str, Any]) -> str:
         name = f"{problem}, {result['models']} models" + (
             f" ({result['fast_models']:,} by fast)" if result["fast_models"] > result["models"] else ""
         )
-        rows.append(f"| {' | '.join([name, f'{theirs:.3g} s per model', *map(_times, faster), compiled, loss])} |")
-    return "\n".join(rows)
+        rows.append([name, f"{theirs:.3g} s per model", *map(_times, faster), compiled, loss])
+    return markdown(columns, rows)
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
 
 
 def _times(faster: float) -> str:
@@ -66,15 +72,13 @@ def _times(faster: float) -> str:
 
 def diagrams(runs: dict[str, Any]) -> str:
     """The README's table of whole commands."""
-    rows = [
-        "| command, compiling afresh | models | start to end | of which training | peak memory | results.nc |",
-        "|---" * 6 + "|",
-    ]
+    rows = []
     for name, run in runs.items():
         seconds, train = f"{run['seconds']:.1f} s", f"{run['parts']['train']:.1f} s"
         memory, file = f"{run['peak_bytes'] / 1e9:.2f} GB", f"{run['results_bytes'] / 1e6:.1f} MB"
-        rows.append(f"| {name} | {run['models']:,} | {seconds} | {train} | {memory} | {file} |")
-    return "\n".join(rows)
+        rows.append([name, f"{run['models']:,}", seconds, train, memory, file])
+    columns = ("command, compiling afresh", "models", "start to end", "of which training", "peak memory", "results.nc")
+    return markdown(columns, rows)
 
 
 def _torch(peers: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 import superposition_jax
 from benchmarks import limit
-from benchmarks.report import ROOT, replace_between
+from benchmarks.report import ROOT, markdown, replace_between
 from benchmarks.settings import PROBLEMS
 from superposition_jax import sweep
 from superposition_jax.config import run_config
@@ -145,15 +145,15 @@ MULTIRUNS = {
 
 def multiruns() -> str:
     """Hydra multiruns from process start, compiling afresh: the table of docs/scale.md."""
-    rows = ["| `-m`, compiling afresh | start to end | programs compiled |", "|---|---|---|"]
+    rows = []
     for name, overrides in MULTIRUNS.items():
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "superposition_jax.run", "-m", f"hydra.sweep.dir={folder}/out", *overrides]
             began = time.perf_counter()
             output = subprocess.check_output(command, text=True, cwd=folder, env=dict(os.environ, XDG_CACHE_HOME=folder))
             seconds = time.perf_counter() - began
-        rows.append(f"| {name} (`{' '.join(overrides)}`) | {seconds:.1f} s | {output.count('compiled in')} |")
-    return "\n".join(rows)
+        rows.append([f"{name} (`{' '.join(overrides)}`)", f"{seconds:.1f} s", str(output.count("compiled in"))])
+    return markdown(["`-m`, compiling afresh", "start to end", "programs compiled"], rows)
 
 
 def _number(value: float) -> str:
@@ -221,8 +221,7 @@ def tables() -> str:
 
 
 def _table(title: str, columns: list[dict[str, str]]) -> str:
-    rows = [f"| {name} | {' | '.join(column[name] for column in columns)} |" for name in columns[0]]
-    return "\n".join([f"| {title} | {' | '.join(SIZES)} |", "|---" * (len(SIZES) + 1) + "|", *rows])
+    return markdown([title, *SIZES], [[name, *(column[name] for column in columns)] for name in columns[0]])
 
 
 if __name__ == "__main__":

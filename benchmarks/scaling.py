@@ -7,16 +7,28 @@ import numpy as np
 from benchmarks.worker import measure
 
 _BASE = ("train.curve_points=10",)
+FEATURES = {
+    n: (f"model.n_features={n}", f"model.n_hidden={max(1, n // 4)}", "train.batch_size=128", f"train.steps={40_000 // n}")
+    for n in (5, 10, 20, 40, 80, 160, 320)
+}
+"""Configs by the number of features."""
+BATCHES = {
+    size: (f"train.batch_size={size}", f"train.steps={200_000 // size}") for size in (32, 64, 128, 256, 512, 1024, 2048, 4096)
+}
+"""Configs by batch size."""
 
 
-def _sweep(seeds: int, cells: int, *more: str) -> dict[str, Any]:
-    """A sweep of seeds × cells (densities from 1 to 0.001)."""
+def axes(seeds: int, cells: int) -> list[str]:
+    """The config of a sweep of seeds × cells (densities from 1 to 0.001)."""
     densities = np.geomspace(1, 1e-3, cells).tolist() if cells > 1 else [0.1]
-    axes = [
+    return [
         f"+sweep.axes.density={{path: data.density, values: {densities}}}",
         f"+sweep.axes.seed={{path: seed, range: {seeds}}}",
     ]
-    return measure("engine", overrides=[*axes, *_BASE, *more])
+
+
+def _sweep(seeds: int, cells: int, *more: str) -> dict[str, Any]:
+    return measure("engine", overrides=[*axes(seeds, cells), *_BASE, *more])
 
 
 def run(most_models: int) -> dict[str, Any]:
@@ -26,28 +38,16 @@ def run(most_models: int) -> dict[str, Any]:
     cells = [1, 2, 4, 8, 16, 32, 64]
     by_cells = [_sweep(64 // count, count, "train.steps=1000") for count in cells]
     paper_cells = [_sweep(64 // count, count, "train=paper", "train.steps=500") for count in cells]
-    features = [5, 10, 20, 40, 80, 160, 320]
-    by_features = [
-        _sweep(
-            4,
-            8,
-            f"model.n_features={n}",
-            f"model.n_hidden={max(1, n // 4)}",
-            "train.batch_size=128",
-            f"train.steps={40_000 // n}",
-        )
-        for n in features
-    ]
-    batches = [32, 64, 128, 256, 512, 1024, 2048, 4096]
-    by_batch = [_sweep(8, 8, f"train.batch_size={size}", f"train.steps={200_000 // size}") for size in batches]
+    by_features = [_sweep(4, 8, *overrides) for overrides in FEATURES.values()]
+    by_batch = [_sweep(8, 8, *overrides) for overrides in BATCHES.values()]
     devices = [1, 2]
     by_devices = [_sweep(16, 8, f"runtime.devices={count}", "train.steps=2000") for count in devices]
     return {
         "models": _curve(numbers, by_models) | {"compile": _of(by_models, "compile"), "peak_bytes": _of(by_models, "peak_bytes")},
         "cells per seed, train=fast": _curve(cells, by_cells),
         "cells per seed, train=paper": _curve(cells, paper_cells),
-        "features": _curve(features, by_features),
-        "batch": _curve(batches, by_batch),
+        "features": _curve([*FEATURES], by_features),
+        "batch": _curve([*BATCHES], by_batch),
         "devices": _curve(devices, by_devices),
     }
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,22 @@ from benchmarks.settings import PROBLEMS
 def measure(what: str, **arguments: Any) -> dict[str, Any]:
     """The result of one of this module's functions, in a fresh process, with the seconds that the whole `process` took."""
     began = time.perf_counter()
+    results, error = stream(what, **arguments)
+    if error:
+        raise RuntimeError(f"{what} {arguments}: {error}")
+    return {**results[-1], "process": time.perf_counter() - began}
+
+
+def stream(what: str, limit: float | None = None, platform: str = "", **arguments: Any) -> tuple[list[dict[str, Any]], str]:
+    """What a function yields in a fresh process within `limit` seconds, and the error that ended it, empty if none did."""
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps({"what": what, **arguments})]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{what} {arguments}: {done.stderr[-2000:]}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began}
+    environment = {**os.environ, "JAX_PLATFORMS": platform} if platform else None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit, env=environment)
+        output, error = done.stdout, (done.stderr[-2000:] or f"exit {done.returncode}") if done.returncode else ""
+    except subprocess.TimeoutExpired as late:
+        output, error = (late.stdout or b"").decode(), f"stopped after {limit:.0f} s"
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{") and line.endswith("}")], error
 
 
 def torch(problem: str, steps: int) -> dict[str, Any]:
@@ -74,12 +86,12 @@ def second_process(overrides: list[str]) -> dict[str, Any]:
     return second | {"first_compile": first["compile"]}
 
 
-def command(overrides: list[str]) -> dict[str, Any]:
+def command(overrides: list[str], limit: float | None = None) -> dict[str, Any]:
     """The command as a user runs it: seconds from start to end, peak memory, and the size of results.nc."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         arguments = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
-        subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True, timeout=limit)
         seconds = time.perf_counter() - began
         manifest = json.loads(Path(folder, "run", "manifest.json").read_text(encoding="utf-8"))
         return {
@@ -91,6 +103,13 @@ def command(overrides: list[str]) -> dict[str, Any]:
         }
 
 
+def device(part: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a part of `benchmarks.device`."""
+    from benchmarks import device
+
+    yield from device.PARTS[part](**arguments)
+
+
 def _models(problem: str) -> tuple[np.ndarray, np.ndarray]:
     """Density (model,) and importance (model, feature) of all models, seeds fastest."""
     density, importance = PROBLEMS[problem].cells
@@ -100,4 +119,7 @@ def _models(problem: str) -> tuple[np.ndarray, np.ndarray]:
 
 if __name__ == "__main__":
     request = json.loads(sys.argv[1])
-    sys.stdout.write(json.dumps(globals()[request.pop("what")](**request)) + "\n")
+    result = globals()[request.pop("what")](**request)
+    for row in [result] if isinstance(result, dict) else result:
+        sys.stdout.write(json.dumps(row, default=float) + "\n")
+        sys.stdout.flush()
