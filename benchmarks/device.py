@@ -35,8 +35,8 @@ CHECKED = (("n=20, m=5", 25), ("n=20, m=5", 1000), ("n=80, m=20", 25), ("n=2, m=
 COMMANDS = {f"`{line}`": [line] for line in ("sweep=sparsity", "experiment=phase_n2m1")}
 _SHORT_COMMAND = {"`sweep=sparsity`, 50 steps": ["sweep=sparsity", "train.steps=50", "figures=[]"]}
 _CELLS = 8
-_MOST_EVALUATED = 256
-"""Models up to which their evaluation is timed too."""
+_EVALUATED = 64
+"""Models at once on a device up to which their evaluation is timed too."""
 
 
 def peaks(short: bool, seconds: float) -> Iterator[Row]:
@@ -44,7 +44,13 @@ def peaks(short: bool, seconds: float) -> Iterator[Row]:
     devices.set_cpu_devices(None)
     device = jax.local_devices()[0]
     gigabytes = limit.copy_bandwidth()
-    yield {"device": devices.in_words(None), "platform": device.platform, "free": memory.free(device), "gigabytes": gigabytes}
+    yield {
+        "device": devices.in_words(None),
+        "platform": device.platform,
+        "free": memory.free(device),
+        "gigabytes": gigabytes,
+        "peaks": 1 if device.platform == "cpu" else jax.device_count(),
+    }
     a, b = np.random.default_rng(0).normal(size=(2, 512, 512)).astype(np.float32)
     exact = a.astype(float) @ b.astype(float)
     for precision in ("default", "high", "highest"):
@@ -82,24 +88,25 @@ def _sampled_loss(density, importance, w, b, inputs: int) -> tuple[float, float]
 
 
 def chunks(short: bool, seconds: float) -> Iterator[Row]:
-    """Model-steps a second by models at once on a device: the engine's choice, and powers of four ever further from it."""
+    """Model-steps a second by models at once on a device: the engine's choice, few, and powers of four ever further from it."""
     devices.set_cpu_devices(None)
     names = [*SPECS][:2] if short else [*SPECS]
     end = time.monotonic() + seconds
     for k, name in enumerate(names):
         until = time.monotonic() + (end - time.monotonic()) / (len(names) - k)
         chosen = tuning.models_at_once(_group(SPECS[name], 1).spec, jax.default_backend())
-        by_distance = sorted({chosen, *(4**k for k in range(12))}, key=lambda size: abs(np.log(size / chosen)))
+        powers = sorted((4**k for k in range(11)), key=lambda size: abs(np.log(size / chosen)))
+        ordered = [*dict.fromkeys([chosen, _EVALUATED, *powers])]
         most, per_model = np.inf, 0.0
-        for chunk in by_distance[: 1 if short else None]:
-            if chunk < most and time.monotonic() + 6 * per_model * chunk < until:
+        for chunk in ordered[: 1 if short else None]:
+            if chunk < most and time.monotonic() + 8 * per_model * chunk < until:
                 row = {"spec": name, "chunk": chunk, "chosen": chosen, **_timed(SPECS[name], chunk, short)}
                 most, per_model = (chunk, per_model) if "failed" in row else (most, row["seconds_a_step"])
                 yield row
 
 
 def sizes(short: bool, seconds: float) -> Iterator[Row]:
-    """Model-steps a second by number of features, with batches of 128, and by batch size, with 5 features."""
+    """Model-steps a second by number of features, with batches of 128, and by batch size, with 20 features."""
     devices.set_cpu_devices(None)
     end = time.monotonic() + seconds
     configs = [(f"n={n}", config) for n, config in scaling.FEATURES.items()]
@@ -125,15 +132,14 @@ def _timed(config, chunk: int, short: bool) -> Row:
         needed = sharing * max(map(memory.of_program, (programs.start, programs.advance, programs.finish)))
         if needed > (free := memory.free(jax.local_devices()[0])):
             return {"failed": f"takes {needed / 2**30:.3g} GiB, {free / 2**30:.3g} GiB are free"}
-        once = training.advance(2) * training.models
-        steps = int(np.clip(0.2 / once, 1, (group.spec.steps - 2) // 3))
+        once = min(training.advance(2) for _ in range(2)) * training.models
+        steps = int(np.clip(0.2 / once, 1, (group.spec.steps - 4) // 3))
         step = min(training.advance(steps) for _ in range(1 if short else 3))
-        evaluated = training.models <= _MOST_EVALUATED
         peak = {"gflops": 1.0, "gigabytes": 1.0}
         return {
             **limit.shares_of_peaks(group.spec, step, **peak),
             **{"seconds_a_step": step, "seconds_a_tile": step * training.models, "compile": programs.compile_seconds},
-            **{"bytes": needed, "evaluation": min(training.evaluate() for _ in range(2)) if evaluated else None},
+            **{"bytes": needed, "evaluation": min(training.evaluate() for _ in range(2)) if chunk <= _EVALUATED else None},
         }
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         return {"failed": (str(error).splitlines() or ["out of memory"])[0][:100]}
@@ -143,13 +149,12 @@ def commands(short: bool, seconds: float) -> Iterator[Row]:
     """Whole commands, compiling afresh."""
     end, given = time.monotonic() + seconds, _SHORT_COMMAND if short else COMMANDS
     for k, (name, overrides) in enumerate(given.items()):
-        limit = (end - time.monotonic()) / (len(given) - k)
+        left = (end - time.monotonic()) / (len(given) - k)
         try:
-            yield {"command": name, **worker.command(["runtime.keep_programs=false", *overrides], limit)}
-        except subprocess.TimeoutExpired:
-            yield {"command": name, "failed": f"stopped after {limit:.0f} s"}
-        except subprocess.CalledProcessError as error:
-            yield {"command": name, "failed": f"exit {error.returncode}"}
+            yield {"command": name, **worker.command(["runtime.keep_programs=false", *overrides], left)}
+        except (subprocess.TimeoutExpired, RuntimeError) as error:
+            late = isinstance(error, subprocess.TimeoutExpired)
+            yield {"command": name, "failed": f"stopped after {left:.0f} s" if late else str(error).strip().splitlines()[-1]}
 
 
 PARTS: dict[str, Callable[[bool, float], Iterator[Row]]] = {
@@ -235,7 +240,10 @@ def _commands(results: dict[str, Any]) -> str:
 def _throughput(results: dict[str, Any], part: str) -> str:
     columns = ["", "models at once on a device", "of the choice", "model-steps/s", "a step", "share of product peak, copy peak"]
     columns += ["compile", "memory", "evaluation of a model"]
-    gflops, gigabytes = results["peaks"][1]["gflops"], results["peaks"][0]["gigabytes"]
+    device, product, *_ = [*results["peaks"], {}, {}]
+    gflops, gigabytes = (
+        device.get("peaks", 1) * peak for peak in (product.get("gflops", np.nan), device.get("gigabytes", np.nan))
+    )
     rows = []
     for name, of_spec in itertools.groupby(results[part], lambda row: row["spec"]):
         ordered = sorted(of_spec, key=lambda row: row["chunk"])

@@ -91,7 +91,9 @@ def command(overrides: list[str], limit: float | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         arguments = [sys.executable, "-m", "superposition_jax.run", f"hydra.run.dir={folder}/run", *overrides]
-        subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True, timeout=limit)
+        done = subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, timeout=limit)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
         seconds = time.perf_counter() - began
         manifest = json.loads(Path(folder, "run", "manifest.json").read_text(encoding="utf-8"))
         return {

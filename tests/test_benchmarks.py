@@ -1,11 +1,14 @@
 """The benchmarks measure what they say: the same models on all sides, the same recipe, a table from numbers, rooflines."""
 
 import json
+import subprocess
+import sys
 
+import jax
 import numpy as np
 import pytest
 
-from benchmarks import peers, plain_jax, published, report, scale, worker
+from benchmarks import device, peers, plain_jax, published, report, scale, worker
 from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from superposition_jax.config import run_config
 
@@ -134,3 +137,40 @@ def test_a_worker_is_a_process_of_its_own():
     assert run["process"] > run["all"] >= run["compile"] + run["train"] + run["evaluate"]
     with pytest.raises(RuntimeError, match="no such key"):
         worker.measure("engine", overrides=["model.size=3"])
+
+
+def test_the_check_of_losses_is_right_and_its_error_honest():
+    """Without weights a model loses I·E x² of every feature: p/3."""
+    n, density = 20_000, np.array([0.5, 0.1])
+    loss, stderr = device._sampled_loss(density, np.array([1.0, 3.0]), np.zeros((1, 2)), np.zeros(2), inputs=2 * n)
+    variance = sum(i * i * (p / 5 - (p / 3) ** 2) for i, p in zip((1, 3), density, strict=True))
+    assert abs(loss - (0.5 / 3 + 0.1)) < 4 * stderr
+    np.testing.assert_allclose(stderr, (variance / n) ** 0.5, rtol=0.05)
+
+
+def test_a_chunk_that_does_not_fit_is_a_line_of_the_table(monkeypatch):
+    def exhausted(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nallocator's statistics")
+
+    monkeypatch.setattr(device.limit, "Training", exhausted)
+    rows = [*device.chunks(short=False, seconds=60)]
+    assert all(row["failed"] == "RESOURCE_EXHAUSTED: Out of memory" for row in rows)
+    assert {row["spec"] for row in rows} == {*device.SPECS}
+    assert max(row["chunk"] / row["chosen"] for row in rows) == 1
+    table = device.tables({"peaks": [], "chunks": rows, "errors": {"peaks": "stopped after 9 s"}})
+    assert f"| n=2, m=1 | {rows[0]['chunk']:,} | 1 | {rows[0]['failed']} |" in table
+    assert table.endswith("peaks: stopped after 9 s")
+
+
+def test_a_part_that_lasts_too_long_ends():
+    rows, error = worker.stream("device", limit=0.1, part="sizes", short=True, seconds=60)
+    assert (rows, error) == ([], "stopped after 0 s")
+
+
+@pytest.mark.slow
+def test_a_device_is_measured(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "benchmarks.device", "--short"], capture_output=True, text=True, check=True)
+    *_, table = done.stdout.split("\n\n")
+    assert "cpu device" in done.stdout
+    assert all(f"{part}: 0 measured" not in done.stderr for part in device.PARTS)
+    assert "| n=5 | " in table
