@@ -142,7 +142,9 @@ def test_a_worker_is_a_process_of_its_own():
 def test_the_check_of_losses_is_right_and_its_error_honest():
     """Without weights a model loses I·E x² of every feature: p/3."""
     n, density = 20_000, np.array([0.5, 0.1])
-    loss, stderr = device._sampled_loss(density, np.array([1.0, 3.0]), np.zeros((1, 2)), np.zeros(2), inputs=2 * n)
+    loss, stderr = device._sampled_loss(
+        np.random.default_rng(0), density, np.array([1.0, 3.0]), np.zeros((1, 2)), np.zeros(2), inputs=2 * n
+    )
     variance = sum(i * i * (p / 5 - (p / 3) ** 2) for i, p in zip((1, 3), density, strict=True))
     assert abs(loss - (0.5 / 3 + 0.1)) < 4 * stderr
     np.testing.assert_allclose(stderr, (variance / n) ** 0.5, rtol=0.05)
