@@ -18,9 +18,9 @@ BATCHES = {
 """Configs by batch size."""
 
 
-def axes(seeds: int, cells: int) -> list[str]:
-    """The config of a sweep of seeds × cells (densities from 1 to 0.001)."""
-    densities = np.geomspace(1, 1e-3, cells).tolist() if cells > 1 else [0.1]
+def axes(seeds: int, cells: int, least: float = 1e-3) -> list[str]:
+    """The config of a sweep of seeds × cells (densities from 1 to `least`)."""
+    densities = np.geomspace(1, least, cells).tolist() if cells > 1 else [0.1]
     return [
         f"+sweep.axes.density={{path: data.density, values: {densities}}}",
         f"+sweep.axes.seed={{path: seed, range: {seeds}}}",

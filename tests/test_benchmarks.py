@@ -164,6 +164,24 @@ def test_a_chunk_that_does_not_fit_is_a_line_of_the_table(monkeypatch):
     assert table.endswith("peaks: stopped after 9 s")
 
 
+def test_losses_of_a_gpu_are_compared_with_those_of_a_cpu(monkeypatch):
+    row = {"spec": "n=20, m=5", "steps": 25, "z": [0.6, -0.8], "error": 0.01}
+
+    def stream(what, limit, platform, part, **_):
+        if part == "peaks":
+            return [{"device": "1 gpu device", "platform": "gpu", "gigabytes": 4e3, "free": 1e9, "peaks": 1}], ""
+        if part == "losses":
+            return [row | {"precision": "default", "losses": [1.0, 2.0] if platform == "cpu" else [1.001, 2.0]}], ""
+        return [], "traceback\nRuntimeError: no such device\n"
+
+    monkeypatch.setattr(worker, "stream", stream)
+    table = device.tables(device.measure(short=False, seconds=10))
+    assert "| n=20, m=5, 25 steps | default | 0.71 | 0.8 | 1.0e-02 | 1.0e-03, 5.0e-04 |" in table
+    assert table.endswith(
+        "commands: RuntimeError: no such device\n\nchunks: RuntimeError: no such device\n\nsizes: RuntimeError: no such device"
+    )
+
+
 def test_a_part_that_lasts_too_long_ends():
     rows, error = worker.stream("device", limit=0.1, part="sizes", short=True, seconds=60)
     assert (rows, error) == ([], "stopped after 0 s")
