@@ -119,9 +119,9 @@ def sizes(short: bool, seconds: float) -> Iterator[Row]:
     configs = [(f"n={n}", config) for n, config in scaling.FEATURES.items()]
     configs += [(f"batch {size}", config) for size, config in scaling.BATCHES.items()]
     for name, config in configs[: 1 if short else None]:
-        if time.monotonic() < end:
-            chunk = tuning.models_at_once(_group(config, 1).spec, jax.default_backend())
-            yield {"spec": name, "chunk": chunk, "chosen": chunk, **_timed(config, chunk, short)}
+        chunk = tuning.models_at_once(_group(config, 1).spec, jax.default_backend())
+        timed = _timed(config, chunk, short) if time.monotonic() < end else {"failed": "no time was left"}
+        yield {"spec": name, "chunk": chunk, "chosen": chunk, **timed}
 
 
 def _group(config, models: int) -> Group:
