@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from superposition_jax.command import api, before_hydra, completion, folder_commands
-from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, to_dict
+from superposition_jax.command import api, before_hydra, before_multirun, completion, folder_commands
+from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, settings, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
 from superposition_jax.version import __version__
@@ -33,7 +33,7 @@ def task(composed: DictConfig) -> float | None:
     try:
         config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode != RunMode.RUN:
-            before_hydra.refuse_job(config, HydraConfig.get().overrides.task)
+            before_multirun.refuse_job(config, settings(HydraConfig.get().overrides.task))
         dataset = shards.run(config, folder, progress=True)
         return None if dataset is None else float(dataset["loss"].mean())
     except stopping.Stopped:
@@ -76,10 +76,8 @@ def _answer(arguments: list[str]) -> None:
         from superposition_jax.command import listing
 
         listing.write(arguments)
-    elif not folder_commands.answer(arguments):
-        config = before_hydra.checked_config(arguments)
-        if not (config and config.distributed) or before_hydra.join_mesh(config):
-            _hand_over_to_hydra()
+    elif not folder_commands.answer(arguments) and before_hydra.is_to_be_run(arguments):
+        _hand_over_to_hydra()
 
 
 def _hand_over_to_hydra() -> None:

@@ -4,9 +4,11 @@ import json
 
 import pytest
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 from shell import TINY, run_here
 
 import superposition_jax
+from superposition_jax.config.compose import compose
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments.registry import FIGURES
 from superposition_jax.storage import identity
@@ -77,7 +79,43 @@ def test_a_multirun_refuses_results_of_others(tmp_path, name):
     done = run_here(*JOBS, "seed=1,2", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.endswith("use another folder\n") or "has results; use another folder, or runtime" in done.stderr
-    assert {key: value for key, value in contents(tmp_path).items() if key != "out/multirun.yaml"} == before
+    assert contents(tmp_path) == before
+
+
+HYDRA_S = [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"]
+OTHER = "db: {host: localhost}\nseed: 1\n"
+
+
+@pytest.mark.parametrize("launcher", ["batch", "basic"])
+@pytest.mark.parametrize("name", [*HYDRA_S, "multirun.yaml", "index.html", *(f"1/{name}" for name in HYDRA_S)])
+def test_what_hydra_would_replace_of_other_applications_is_refused(tmp_path, name, launcher):
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(OTHER)
+    given = [*JOBS, f"hydra/launcher={launcher}", "seed=1,2"] if name[0] in "1mi" else ["hydra.run.dir=out", *TINY]
+    done = run_here(*given, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"has {name.removeprefix('1/')}" in done.stderr
+    assert contents(tmp_path) == {f"out/{name}": OTHER.encode()}
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_a_run_that_died_before_its_manifest_is_completed(tmp_path, text):
+    """Also while Hydra wrote a file, which is empty then."""
+    superposition_jax.run(TINY, directory=tmp_path / "alone")
+    for name, content in ((".hydra/config.yaml", text), (".hydra/hydra.yaml", OTHER), ("run.log", "a warning\n")):
+        path = tmp_path / "out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(OmegaConf.to_yaml(OmegaConf.create(compose(TINY))) if content is None else content)
+    assert run_here(*TINY, "hydra.run.dir=out", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out/results.nc").read_bytes() == (tmp_path / "alone/results.nc").read_bytes()
+
+
+@pytest.mark.parametrize("given", [["x=1"], ["'${nope}'"], [f"'{'a' * 300}'"]])
+def test_a_refused_multirun_leaves_an_empty_folder_of_the_user(tmp_path, given):
+    (tmp_path / "out").mkdir()
+    assert run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={given[0]}", cwd=tmp_path).returncode == 2
+    assert [*tmp_path.rglob("*")] == [tmp_path / "out"]
 
 
 @pytest.mark.parametrize("folder", ["x", ".", "'${model.n_hidden}'", "'${seed}/../y'"])

@@ -17,8 +17,8 @@ from superposition_jax.config.rules import first_few
 from superposition_jax.errors import ConfigError, one_line
 from superposition_jax.results import select
 from superposition_jax.results.status import STATUS
-from superposition_jax.storage import claim, manifest, parts
-from superposition_jax.storage.checkpoint import Holder, holders
+from superposition_jax.storage import claim, holders, manifest, parts
+from superposition_jax.storage.holders import Holder
 
 
 def rows(folder: Path) -> list[tuple[str, str]]:
@@ -39,7 +39,7 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "name", described["config"]["name"]
     if (file := folder / ".hydra" / "overrides.yaml").is_file():
         yield "overrides", shlex.join(yaml.safe_load(file.read_text(encoding="utf-8")))
-    processes = [] if finished else holders(folder)
+    processes = [] if finished else holders.read(folder)
     yield "status", "finished" if finished else _words(processes)
     yield "finished" if finished else "begun", _time(folder / manifest.FILE)
     if seconds := described.get("seconds"):
@@ -157,7 +157,7 @@ def _multirun(folder: Path) -> Iterator[tuple[str, str]]:
     begun = claim.batches(folder)
     if not begun:
         return
-    processes = [holder for path in begun for holder in holders(path)]
+    processes = [holder for path in begun for holder in holders.read(path)]
     yield "status", f"a multirun: {_words(processes)}"
     yield "models", f"{sum(parts.by_shard(parts.files_of(path)).total() for path in begun):,} finished"
     yield from _files(folder)

@@ -1,6 +1,5 @@
 """Hydra's launcher of multiruns: all jobs are trained together, one compiled program per Spec; then each gets its folder."""
 
-import os
 import sys
 from collections.abc import Sequence
 from copy import deepcopy
@@ -42,6 +41,7 @@ class BatchLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
         from superposition_jax.command import multirun, pipeline, terminal
+        from superposition_jax.storage import outputs
 
         setup_globals()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -51,18 +51,12 @@ class BatchLauncher(Launcher):
             hint = "most of the time goes into a folder for each; for thousands of models, use sweep.axes"
             sys.stdout.write(f"{len(job_overrides)} jobs: {hint}\n")
         configs = [self.compose(self.config, list(overrides)) for overrides in job_overrides]
-        for number, config in enumerate(configs, start=initial_job_idx):
-            with open_dict(config):
-                config.hydra.job.id, config.hydra.job.num = str(number), number
-        plain, folders = [*map(without_hydra, configs)], _folders(configs)
-        try:
-            _refuse_shared(folder, [*self.folders, *folders])
-            jobs = multirun.train(plain, [_of_job(overrides) for overrides in job_overrides], folder, initial_job_idx, folders)
-        except (ConfigError, OSError):
-            if os.listdir(folder) == ["multirun.yaml"]:  # which Hydra has just written there
-                (folder / "multirun.yaml").unlink()
-                folder.rmdir()
-            raise
+        folders = folders_of(configs, initial_job_idx)
+        refuse_shared(folder, [*self.folders, *folders])
+        for job in folders:
+            outputs.refuse_foreign_to_hydra(job)
+        plain, given = [*map(without_hydra, configs)], [_of_job(overrides) for overrides in job_overrides]
+        jobs = multirun.train(plain, given, folder, initial_job_idx, folders)
         with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
             returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
         self.jobs += jobs
@@ -96,18 +90,20 @@ class BatchLauncher(Launcher):
         return returned
 
 
-def _folders(configs: Sequence[DictConfig]) -> list[Path]:
-    """The folders that Hydra will make for jobs."""
+def folders_of(configs: Sequence[DictConfig], first: int = 0) -> list[Path]:
+    """The folders that Hydra will make for jobs, which are numbered from `first`."""
     state, folders = HydraConfig.instance(), []
     before = state.cfg
-    for config in configs:
+    for number, config in enumerate(configs, start=first):
+        with open_dict(config):
+            config.hydra.job.id, config.hydra.job.num = str(number), number
         state.set_config(config)  # for ${hydra:…}
         folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
     state.cfg = before
     return folders
 
 
-def _refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
+def refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
     """Raise ConfigError if two jobs of a multirun would have the same folder, or one of them the multirun's own."""
     numbers: dict[Path, int] = {}
     for number, path in enumerate(folders):

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Console
 
 from superposition_jax.command import pipeline
+from superposition_jax.command.before_multirun import refuse_job
 from superposition_jax.command.finish import Trained, finish
 from superposition_jax.command.terminal import console_for, count, same_command
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
-from superposition_jax.config.unused import refuse, unused
 from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError, JobFailed
 from superposition_jax.storage import claim
@@ -86,9 +86,9 @@ def train(
     stores = []
     for index, runtime in enumerate(dict.fromkeys(runtimes.values())):
         together = {number: config for number, config in configs.items() if runtimes[number] == runtime}
-        batch, all_configs = folder / claim.UNFINISHED / f"{first}_{index}", [*together.values()]
-        identity = claim.prepare_multirun(all_configs, batch, [folders[number] for number in together])
-        stores.append((together, RunStore(batch, identity, all_configs[0].save_every)))
+        batch = folder / claim.UNFINISHED / f"{first}_{index}"
+        identity = claim.prepare_multirun({folders[number]: config for number, config in together.items()}, batch)
+        stores.append((together, RunStore(batch, identity, next(iter(together.values())).save_every)))
     for together, store in stores:
         jobs |= _train(together, overrides, store, same_command(folder), console)
     return [jobs[number] for number in sorted(jobs)]
@@ -97,12 +97,10 @@ def train(
 def _checked(composed: dict[str, Any], overrides: Overrides) -> RunConfig:
     """The config of a job; raises ConfigError where it cannot be trained with others."""
     config = run_config.read(composed)
-    refuse(unused(overrides, composed, config.grid))
+    refuse_job(config, overrides)
     if config.shard is not None:
         why = "jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
         raise ConfigError(f"runtime.shard = {config.shard!r}: {why}")
-    if config.distributed:
-        raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
     return config
 
 

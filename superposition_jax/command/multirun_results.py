@@ -16,8 +16,8 @@ from superposition_jax.command.multirun import Job, Overrides, TrainedJob
 from superposition_jax.command.terminal import console_for
 from superposition_jax.config.axes import reserved
 from superposition_jax.results import assemble, netcdf
-from superposition_jax.storage import claim, identity, manifest, part_file, parts
-from superposition_jax.storage.checkpoint import remove_abandoned_state
+from superposition_jax.storage import claim, identity, manifest, outputs, part_file, parts
+from superposition_jax.storage.holders import remove_abandoned_state
 from superposition_jax.sweep import Axis, Grid, Group
 
 
@@ -52,7 +52,7 @@ def save(jobs: Sequence[Job], folders: Sequence[Path], folder: Path) -> xr.Datas
 def remove_batches(folder: Path, folders: Sequence[Path]) -> None:
     """Delete what a multirun has kept until all of its jobs have their results."""
     for path in (folder, *folders):
-        claim.remove_temporaries(path)
+        outputs.remove_temporaries(path)
     for batch in claim.batches(folder):
         parts.remove(batch)
         remove_abandoned_state(batch)

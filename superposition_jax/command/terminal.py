@@ -33,7 +33,7 @@ def command_line(name: str, folder: Path, shard: str | None = None) -> str:
 
 def same_command(folder: Path) -> str:
     """How to go on with a multirun, in words."""
-    return f"the same command with hydra.sweep.dir={quoted(_in_hydras_words(str(folder)))}"
+    return f"the same command with hydra.sweep.dir={quoted(in_hydras_words(str(folder)))}"
 
 
 def quoted(text: str) -> str:
@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
     return f"$'{escaped}'"
 
 
-def _in_hydras_words(text: str) -> str:
+def in_hydras_words(text: str) -> str:
     """A text as the value of an override, quoted where Hydra would take its characters for something else."""
     is_word = text.lower() not in ("null", "true", "false", "nan", "inf")
     if is_word and re.fullmatch(r"[\w./+-]*[a-df-z_/][\w./+-]*", text, re.ASCII):

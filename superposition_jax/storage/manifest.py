@@ -34,12 +34,19 @@ def read(folder: Path) -> dict[str, Any] | None:
             raise TypeError
         if not all(re.fullmatch(r"[^/\\]+", name) for name in manifest["config"]["figures"]):
             raise ValueError
+        if not isinstance(manifest.get("jobs", 0), int) or not are_names(manifest.get("folders", [])):
+            raise TypeError
         identity.decisive(manifest["config"], manifest["versions"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path}: is damaged; delete it, or use another folder") from error
     return manifest
+
+
+def are_names(folders: Any) -> bool:
+    """Whether something read from a file can be the folders of jobs: a list of text."""
+    return isinstance(folders, list) and all(isinstance(name, str) and "\0" not in name for name in folders)
 
 
 def write(manifest: dict[str, Any], folder: Path) -> Path:

@@ -1,0 +1,83 @@
+"""Who trains in a run's folder: its state/ has a lock for each shard, its holder, and the state to go on from."""
+
+import contextlib
+import json
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from filelock import FileLock, Timeout
+
+from superposition_jax import files
+from superposition_jax.errors import ConfigError
+
+SHARD, STATE = r"\d+-of-\d+", r"_[0-9a-f]{16}\.npz"
+"""Names of files in state/ begin with the shard; those of training state go on with a digest."""
+_ANY = rf"(?:{STATE}|\.json|\.lock)"
+"""How any of them goes on: the state, who trains, and their lock."""
+
+
+class Holder(NamedTuple):
+    """The process that trains a shard, or that last did."""
+
+    shard: str
+    process: str
+    """Its number and machine, in words."""
+    lives: bool | None
+    """Whether it still runs; None: it is another machine's."""
+
+    @classmethod
+    def read(cls, path: Path) -> "Holder":
+        """From a file in state/ and this machine's processes."""
+        shard = path.stem.replace("-of-", "/")
+        try:
+            written = json.loads(path.read_text(encoding="utf-8"))
+            pid, host = int(written["pid"]), str(written["host"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls(shard, "another process", None)
+        lives = None
+        if host == platform.node():
+            try:
+                lives = psutil.Process(pid).create_time() <= path.stat().st_mtime + 1  # else a later one has its number
+            except (psutil.Error, OSError):
+                lives = False
+        return cls(shard, f"process {pid} on {host}", lives)
+
+
+def read(folder: Path) -> list[Holder]:
+    """Processes that train in a run's folder, or that have left it unfinished."""
+    return [Holder.read(path) for path in sorted((folder / "state").glob("*-of-*.json"))]
+
+
+def acquire(folder: Path, name: str) -> FileLock:
+    """The lock of a shard in a run's folder, acquired. Raises ConfigError if another process has it, and so trains there."""
+    lock = FileLock(folder / "state" / f"{name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        process = Holder.read(folder / "state" / f"{name}.json").process
+        raise ConfigError(f"{folder}: {process} trains here") from error
+    return lock
+
+
+def refuse_training(folder: Path, own: str | None = None) -> None:
+    """Raise ConfigError if a process trains in a run's folder; `own` names the shard whose lock this process has."""
+    for path in files.named(folder / "state", SHARD + r"\.lock"):
+        if path.stem != own:
+            acquire(folder, path.stem).release()
+
+
+def remove_abandoned_state(folder: Path) -> None:
+    """Delete the state that killed processes have left in a run's folder: of shards whose lock nobody holds."""
+    state = folder / "state"
+    for name in sorted({path.name.lstrip(".").partition(".")[0].partition("_")[0] for path in files.named(state, SHARD + _ANY)}):
+        with contextlib.suppress(ConfigError, OSError), acquire(folder, name):
+            remove_state(state, name)
+    files.remove_folder(state)
+
+
+def remove_state(state: Path, name: str, kinds: str = _ANY) -> None:
+    """Delete files of a shard in state/; the caller holds its lock."""
+    with contextlib.suppress(PermissionError):  # some systems remove no open file
+        files.remove(state, name + kinds)

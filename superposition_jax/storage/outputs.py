@@ -1,0 +1,94 @@
+"""The files of a run or multirun in its folder: their names, which of them are somebody else's, and their removal."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from superposition_jax import files
+from superposition_jax.config.rules import first_few
+from superposition_jax.errors import ConfigError
+from superposition_jax.storage import holders, manifest, parts
+
+_BY_HYDRA = [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "run.log"]
+"""Files that Hydra writes into the folder of every run and job."""
+_GROUPS = {"model", "data", "train", "sweep", "runtime"}
+"""Keys that tell a config of this package from those of other applications."""
+
+
+def names(described: dict[str, Any]) -> list[str]:
+    """Names of the files that a run or multirun with this manifest has beside it when it is finished."""
+    drawn = [f"figures/{name}.{kind}" for name in described["config"]["figures"] for kind in ("png", "gif")]
+    return ["results.nc", "metrics.csv", "explorer.html", *(["index.html"] if "jobs" in described else []), *drawn]
+
+
+def refuse_foreign(folder: Path, described: dict[str, Any], earlier: dict[str, Any] | None) -> None:
+    """Raise ConfigError if a run with this manifest would replace a file that an earlier manifest does not list.
+
+    The index page of a multirun is also ours beside a multirun.yaml that is.
+    """
+    listed = names(earlier) if earlier else ["index.html"] if (folder / "multirun.yaml").exists() else []
+    if foreign := [name for name in names(described) if name not in listed and os.path.lexists(folder / name)]:
+        raise ConfigError(f"{folder}: has {first_few(foreign)}, which no {manifest.FILE} there lists; use another folder")
+
+
+def refuse_foreign_to_hydra(folder: Path, *, multirun: bool = False) -> None:
+    """Raise ConfigError if Hydra would replace files that it has written for another application, before it does.
+
+    Of a run, or of a `multirun` with its index page.
+    """
+    config, *others = ["multirun.yaml", "index.html"] if multirun else _BY_HYDRA
+    if (folder / config).exists():
+        others = [] if _is_ours(folder / config) else [config, *others]
+    elif (folder / manifest.FILE).exists():
+        others = []
+    if foreign := [name for name in others if (folder / name).exists() and (folder / name).stat().st_size]:
+        raise ConfigError(f"{folder}: has {first_few(foreign)} of another application; use another folder")
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether Hydra has written a config of this package; a process that was killed meanwhile has left the file empty."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    return not text or {*re.findall(r"^(\w+):", text, re.MULTILINE)} >= _GROUPS
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes have left of files that they were writing: only names that a run's files have."""
+    for path in (folder / name for name in [*names(manifest.read(folder) or {"config": {"figures": []}}), manifest.FILE]):
+        for file in files.named(path.parent, re.escape(path.name)):
+            if file != path:
+                file.unlink(missing_ok=True)
+
+
+def refuse_training(folder: Path, described: dict[str, Any], own: str | None = None) -> None:
+    """Raise ConfigError if other processes train what `remove` would remove; `own` is this process's shard."""
+    holders.refuse_training(folder, own)
+    for job in _jobs(folder, described):
+        holders.refuse_training(job)
+
+
+def remove(folder: Path, described: dict[str, Any]) -> None:
+    """Remove what a manifest lists: jobs and their folders, parts, states, files, and the manifest last."""
+    for job in _jobs(folder, described):
+        if earlier := manifest.read(job):
+            remove(job, earlier)
+        _remove(job, _BY_HYDRA)
+        files.remove_folder(job)
+    parts.remove(folder)
+    files.remove(folder / "state", holders.SHARD + holders.STATE)
+    _remove(folder, [*names(described), manifest.FILE])
+
+
+def _jobs(folder: Path, described: dict[str, Any]) -> Iterator[Path]:
+    """The folders of a multirun's jobs, those that are below its own."""
+    for name in described.get("folders", map(str, range(described.get("jobs", 0)))):
+        if folder.resolve() in (folder / name).resolve().parents:
+            yield folder / name
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    for path in (folder / name for name in names):
+        files.remove(path.parent, re.escape(path.name))
+        if path.parent != folder:
+            files.remove_folder(path.parent)
