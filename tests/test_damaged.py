@@ -1,5 +1,6 @@
 """Damaged results and manifests: a line that names the file, never a wrong number."""
 
+import json
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from xarray.testing import assert_equal
 import superposition_jax
 from superposition_jax.errors import ConfigError
 from superposition_jax.results import netcdf
+from superposition_jax.storage import identity
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
 
@@ -25,6 +27,24 @@ def test_a_manifest_that_is_none_is_named(tmp_path, text):
     for use in (lambda: superposition_jax.run(SWEEP, directory=tmp_path), lambda: superposition_jax.load(tmp_path)):
         with pytest.raises(ConfigError, match=r"manifest\.json: is damaged"):
             use()
+
+
+@pytest.mark.parametrize("listed", ['"jobs": [1]', '"jobs": "a"', '"folders": 3', '"folders": [[]]', '"folders": ["\\u0000"]'])
+def test_a_manifest_whose_jobs_are_none_is_named(tmp_path, listed):
+    text = json.dumps({"status": "finished", "config": {"runtime": {}, "figures": []}, "versions": identity.versions()})
+    (tmp_path / "manifest.json").write_text(f"{text[:-1]}, {listed}}}")
+    with pytest.raises(ConfigError, match=r"manifest\.json: is damaged; delete it, or use another folder"):
+        superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "3", "[3]", "{}", "[" * 10_000, '{"jobs": [], "folders": 3}'])
+def test_damaged_jobs_of_an_unfinished_multirun_are_one_line(tmp_path, text):
+    (tmp_path / "unfinished/0_0").mkdir(parents=True)
+    (tmp_path / "unfinished/0_0/jobs.json").write_text(text)
+    done = run_here("-m", *SWEEP[2:], "seed=1,2", "hydra.sweep.dir=.", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "unfinished/0_0/jobs.json: is damaged; delete it, or use another folder" in done.stderr
+    assert not (tmp_path / "multirun.yaml").exists()
 
 
 def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):
