@@ -1,6 +1,7 @@
 """Hydra's multirun in one compiled program a Spec: equal to single runs, a folder a job, one Dataset, failures alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -103,11 +104,25 @@ def test_jobs_may_be_sweeps_and_need_not_be_a_grid(tmp_path):
     assert dict(dataset["loss"].sizes) == {"learning_rate": 2, "sparsity": 7, "seed": 2}
 
 
+def test_a_finished_multirun_is_not_trained_again_unless_asked(ran, tmp_path):
+    folder = ran[1]
+    shutil.copytree(folder, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    given = ["data.sparsity=0.5,0.9", "model.n_hidden=2,3"]
+    again = multirun(tmp_path, *given, "seed=range(3)")
+    assert again.stdout == "out: is finished; runtime.overwrite=true trains it again\n"
+    for other in ("seed=range(2)", "seed=1,2,3"):
+        assert "out: has results" in multirun(tmp_path, *given, other, expected=2).stderr
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+
+
 def test_jobs_with_different_axes_have_an_index_but_no_dataset(tmp_path):
     multirun(tmp_path, "sweep=none,learning_rate", "train.steps=5", "figures=[]")
     assert not (tmp_path / "out" / "results.nc").exists()
     assert (tmp_path / "out" / "index.html").exists()
     assert superposition_jax.load(tmp_path / "out" / "1")["loss"].ndim == 3
+    assert "is finished" in multirun(tmp_path, "sweep=none,learning_rate", "train.steps=5", "figures=[]").stdout
+    multirun(tmp_path, "sweep=none,learning_rate", "train.steps=6", "figures=[]", "runtime.overwrite=true")
     refused = multirun(tmp_path, "hydra.sweep.dir=other", "sweep=none,sparsity", "sweep.axes.seed.range=2", expected=2)
     assert refused.stderr.startswith("superposition_jax: sweep.axes.seed.range: no such key")
     assert refused.stderr.count("\n") == 1

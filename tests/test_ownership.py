@@ -12,6 +12,7 @@ from superposition_jax.config.compose import compose
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments.registry import FIGURES
 from superposition_jax.storage import identity
+from superposition_jax.storage.checkpoint import RunStore
 
 JOBS = ["-m", *TINY, "hydra.sweep.dir=out"]
 
@@ -131,6 +132,10 @@ def test_a_multirun_over_another_one_leaves_nothing_of_it(tmp_path, blank):
     assert run_here(*given, "seed=1,2,3,4", "figures=[blank,empty]", cwd=tmp_path).returncode == 0
     (tmp_path / "out/3/notes").write_text("mine")
     assert "has results" in run_here(*given, "seed=5,6", cwd=tmp_path).stderr
+    with RunStore(tmp_path / "out/2", identity.RunIdentity({}), 1.0):
+        done = run_here(*given, "seed=5,6", "runtime.overwrite=True", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "out/2: process" in done.stderr
     assert run_here(*given, "seed=5,6", "figures=[blank]", "runtime.overwrite=True", cwd=tmp_path).returncode == 0
     assert superposition_jax.load(tmp_path / "out")["seed"].values.tolist() == [5, 6]
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["0", "1", "3", "figures"]

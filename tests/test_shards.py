@@ -14,6 +14,7 @@ import superposition_jax
 from superposition_jax.command import shards
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import identity
+from superposition_jax.storage.checkpoint import RunStore
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=4"]
 SWEEP += ["+sweep.axes.m={path: model.n_hidden, values: [2, 3]}"]
@@ -68,6 +69,18 @@ def test_what_is_there_is_not_trained_again(folder, capsys):
     superposition_jax.run([*SWEEP, "runtime.shard=0/3"], directory=folder, progress=True)
     assert "steps before" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()} == before
+
+
+def test_overwriting_removes_nothing_of_processes_that_train(folder):
+    before = {path: path.read_bytes() for path in (folder / "parts").iterdir()}
+    with (
+        RunStore(folder, identity.RunIdentity({}, "1/3"), 1.0),
+        pytest.raises(ConfigError, match=r"process \d+ on \S+ trains here"),
+    ):
+        superposition_jax.run([*SWEEP, "train.steps=31", "runtime.overwrite=true"], directory=folder)
+    assert before == {path: path.read_bytes() for path in (folder / "parts").iterdir()}
+    superposition_jax.run([*SWEEP, "runtime.overwrite=true"], directory=folder)
+    assert not (folder / "parts").exists()
 
 
 def test_parts_of_another_run_division_or_with_the_same_models_are_refused(folder, tmp_path_factory):
