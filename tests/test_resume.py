@@ -248,6 +248,19 @@ def test_a_file_system_without_flock_is_locked_too(tmp_path, monkeypatch):
     assert not [*tmp_path.rglob("*.lock")]
 
 
+def test_ctrl_c_does_not_cut_off_what_is_being_saved(tmp_path):
+    code = "import time; from superposition_jax.engine import stopping\n"
+    code += "stopping._SECONDS = 0.5\n"
+    code += "with stopping.handled(), stopping.last_words(lambda: print('go on')):\n"
+    code += "    with stopping.saving:\n        print('saves', flush=True)\n        time.sleep(1.5)\n        print('saved')\n"
+    code += "    time.sleep(60)"
+    process = start(program=[sys.executable, "-c", code], cwd=tmp_path)
+    assert process.stdout.readline() == "saves\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[0] == "saved\ngo on\n"
+    assert process.returncode == 130
+
+
 def test_ctrl_c_is_answered_where_python_does_not_run(tmp_path):
     code = "import ctypes; from superposition_jax.engine import stopping\n"
     code += "with stopping.handled(), stopping.last_words(lambda: print('go on')):\n"

@@ -13,8 +13,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
-_SECONDS = 2.5
-"""Seconds in which the process has to stop by itself."""
+_SECONDS, _SECONDS_TO_SAVE = 2.5, 30.0
+"""Seconds in which the process has to stop by itself: after a signal, or after what it was saving then."""
+saving = threading.Lock()
+"""Held while what has been trained is written, which is not cut off then."""
 _asked: list[int] = []
 _last_words: list[Callable[[], object]] = []
 
@@ -66,10 +68,14 @@ def _end_soon(reading: int) -> None:
         if not (byte := os.read(reading, 1)):
             return
         asked = byte[0]
-    deadline = time.monotonic() + _SECONDS
-    while select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        if not os.read(reading, 1):
+    began = now = time.monotonic()
+    deadline = began + _SECONDS
+    while now < deadline:
+        if select.select([reading], [], [], 0.1)[0] and not os.read(reading, 1):
             return
+        now = time.monotonic()
+        if saving.locked():
+            deadline = min(now + _SECONDS, began + _SECONDS_TO_SAVE)
     _end(asked)
 
 

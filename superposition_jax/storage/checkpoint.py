@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from superposition_jax import files
+from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError
 from superposition_jax.storage import claim, holders, outputs, part_file, parts
 from superposition_jax.storage.holders import STATE, Holder, remove_abandoned_state, remove_state
@@ -71,7 +72,8 @@ class RunStore:
 
     def write(self, group: Group, places: np.ndarray, results: dict[str, np.ndarray]) -> None:
         """Save finished models and delete the state that they trained in."""
-        self.parts.write(group, places, results)
+        with stopping.saving:
+            self.parts.write(group, places, results)
         remove_state(self._state, self._name, STATE)
 
     def state_is_due(self) -> bool:
@@ -83,7 +85,8 @@ class RunStore:
         arrays = {f"leaf_{number}": leaf for number, leaf in enumerate(leaves)}
         earlier = files.named(self._state, self._name + STATE)
         arrays |= {"points": points, "step": np.array(step), "run": self._run.digest}
-        file = part_file.save(self._state, self._name, arrays)
+        with stopping.saving:
+            file = part_file.save(self._state, self._name, arrays)
         for path in earlier:
             if path != file:
                 path.unlink(missing_ok=True)
