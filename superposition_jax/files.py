@@ -9,12 +9,21 @@ from pathlib import Path
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then rename it; both survive a loss of power. Returns the path."""
+    """Let `write` fill a temporary file beside `path`, then rename it; both survive a loss of power. Returns the path.
+
+    A file that is gone is written once more: a run that ends in the folder removes those of killed processes.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        write(temporary)
-        _sync(temporary)
-        os.replace(temporary, path)
+        for is_last in (False, True):
+            write(temporary)
+            try:
+                _sync(temporary)
+                os.replace(temporary, path)
+                break
+            except FileNotFoundError:
+                if is_last:
+                    raise
         with contextlib.suppress(OSError):  # some file systems cannot synchronise a folder
             _sync(path.parent)
     finally:

@@ -130,6 +130,14 @@ def test_help_is_quick_and_the_console_script_gives_the_same(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a,b", "a[b", "a b"])
+def test_a_folder_of_configs_may_have_any_name(tmp_path, name):
+    (tmp_path / name / "train").mkdir(parents=True)
+    (tmp_path / name / "train/mine.yaml").write_text("defaults: [fast]\nsteps: 0\n")
+    done = run_here("--config-dir", name, "-m", "train=mine", "seed=1,2", cwd=tmp_path)
+    assert done.stderr == "superposition_jax: train.steps = 0: must be a whole number in [1, 2147483647] or null\n"
+
+
 def test_the_version_is_ours(tmp_path):
     assert run_here("--version", cwd=tmp_path).stdout == f"superposition_jax {superposition_jax.__version__}\n"
 

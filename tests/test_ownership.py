@@ -8,10 +8,11 @@ from omegaconf import OmegaConf
 from shell import TINY, run_here
 
 import superposition_jax
+from superposition_jax import files
 from superposition_jax.config.compose import compose
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.experiments.registry import FIGURES
-from superposition_jax.storage import identity
+from superposition_jax.storage import identity, outputs
 from superposition_jax.storage.checkpoint import RunStore
 
 JOBS = ["-m", *TINY, "hydra.sweep.dir=out"]
@@ -158,6 +159,16 @@ def test_temporary_files_of_a_killed_process_go(tmp_path, blank):
         (tmp_path / name).write_text("cut off")
     superposition_jax.run([*TINY, "figures=[blank]"], directory=tmp_path)
     assert contents(tmp_path) == before | {f".notes.{hexadecimal}.tmp": b"cut off"}
+
+
+def test_a_page_is_written_while_a_run_ends_in_its_folder(tmp_path, monkeypatch):
+    """The run takes the temporary file of the page for that of a killed process."""
+    superposition_jax.run(TINY, directory=tmp_path)
+    sync = files._sync
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_sync", lambda path: (patch.undo(), outputs.remove_temporaries(tmp_path), sync(path)))
+        superposition_jax.explore(tmp_path)
+    assert not [*tmp_path.glob(".explorer*")]
 
 
 def test_results_are_made_in_memory(tmp_path, monkeypatch):
