@@ -14,6 +14,10 @@ class ConfigError(Exception):
     """A config cannot be run; the message is one line with the key, its value and what is allowed."""
 
 
+class TableFailed(ConfigError):
+    """A user's table failed on models that are trained; the message is as that of a ConfigError."""
+
+
 class StorageError(Exception):
     """A run's folder cannot be read or written; the message is one line with what is saved and how to continue."""
 

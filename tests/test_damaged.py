@@ -9,9 +9,10 @@ from shell import run_here
 from xarray.testing import assert_equal
 
 import superposition_jax
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.results import netcdf
 from superposition_jax.storage import identity
+from superposition_jax.storage.checkpoint import RunStore
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
 
@@ -19,6 +20,24 @@ SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n
 @pytest.fixture(scope="module")
 def whole():
     return superposition_jax.run(SWEEP)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The folder of a run with one part, whose disk was full then."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        write, written = RunStore.write, []
+
+        def full(*given):
+            if written:
+                raise OSError(28, "No space left on device")
+            written.append(write(*given))
+
+        patch.setattr(RunStore, "write", full)
+        with pytest.raises(StorageError):
+            superposition_jax.run(SWEEP, directory=folder)
+    return folder
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"status": 1}', '{"status": "running", "config": {}, "versions": {}}'])
@@ -45,6 +64,35 @@ def test_damaged_jobs_of_an_unfinished_multirun_are_one_line(tmp_path, text):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "unfinished/0_0/jobs.json: is damaged; delete it, or use another folder" in done.stderr
     assert not (tmp_path / "multirun.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        (lambda run: run["axes"]["seed"].update(values=[7]), None),
+        (lambda run: run["axes"].pop("seed"), None),
+        (
+            lambda run: run["config"]["sweep"]["axes"]["seed"].update(range=1),
+            "another run: sweep.axes.seed.range = 6 there, 1",
+        ),
+        (lambda run: run["config"]["sweep"]["axes"].update(seed=[7]), "is damaged"),
+        (lambda run: run["config"]["sweep"].update(axes=[7]), "is damaged"),
+        (lambda run: run["config"]["sweep"]["axes"]["seed"].pop("path"), "is damaged"),
+    ],
+)
+def test_an_unfinished_run_with_edited_axes_has_its_own_or_is_refused(begun, tmp_path, edit, complaint):
+    folder = shutil.copytree(begun, tmp_path / "run")
+    described = json.loads((folder / "manifest.json").read_text())
+    edit(described)
+    (folder / "manifest.json").write_text(json.dumps(described))
+    if complaint is None:
+        assert_equal(superposition_jax.load(folder), superposition_jax.load(begun))
+        return
+    with pytest.raises(ConfigError, match=complaint):
+        superposition_jax.load(folder)
+    for command in ("info", "explore", "resume"):
+        done = run_here(f"{command}={folder}", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), (command, done.stderr)
 
 
 def test_damaged_results_are_named_and_trained_again_if_asked(whole, tmp_path):

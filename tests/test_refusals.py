@@ -1,13 +1,16 @@
 """Bad input: one line that names the key, the value and what is allowed."""
 
+import re
 from unittest import mock
 
 import jax
 import pytest
 from composed import load
+from shell import TINY, run_here
 
 import superposition_jax
 from superposition_jax import extend
+from superposition_jax.engine import segments
 from superposition_jax.errors import ConfigError
 
 
@@ -110,6 +113,8 @@ REFUSED = [
     (["~name"], ["name = None"]),
     (["~figures"], ["figures = None"]),
     (["data.importance.list=[1, 2]"], ["data.importance.list = [1, 2]", "20 numbers", "not 2"]),
+    (["data.importance.list=1", "model.n_features=5"], ["data.importance.list = 1: must be a list of 5 numbers"]),
+    ([axis("path: data.importance.list, values: [1, 2]")], ["data.importance.list", "must be a list of 20 numbers"]),
     (["data.importance.list=[]"], ["data.importance.list = []"]),
     (["data.importance.list=[1, nan]"], ["data.importance.list = nan", "finite"]),
     (["data.importance.kind=linear", "data.importance.decay=2"], ["data.importance.decay = 2.0", "linear"]),
@@ -204,6 +209,28 @@ def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name)
         superposition_jax.run([f"imports=[broken_{name}]", *(["tables=[broken]"] if name == "table" else [])])
     assert "\n" not in str(refused.value)
     extend.TABLES.pop("broken", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "folder", "advice"),
+    [
+        (["hydra.run.dir=out"], "out", r"python -m superposition_jax\.run resume=\S*out"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=out"], "out/0", "the same command with hydra.sweep.dir=out"),
+    ],
+)
+def test_a_users_table_that_fails_loses_no_training(tmp_path, monkeypatch, given, folder, advice):
+    def broken(dataset, trainer):
+        raise ValueError("a\nb")
+
+    monkeypatch.setitem(extend.TABLES, "broken", broken)
+    given = [*given, *TINY, "tables=[broken]"]
+    done = run_here(*given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(rf"broken fails: ValueError: a b; what is finished is kept, go on with: {advice}\n$", done.stderr)
+    monkeypatch.setitem(extend.TABLES, "broken", lambda dataset, trainer: dataset[["loss"]])
+    monkeypatch.setattr(segments, "_advance", lambda *_: 1 / 0)
+    assert run_here(*given, cwd=tmp_path).returncode == 0
+    assert (tmp_path / folder / "results.nc").exists()
 
 
 def test_double_precision_and_platforms_that_are_not_there_are_refused(monkeypatch):

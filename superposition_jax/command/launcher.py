@@ -19,7 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from superposition_jax.config.compose import PLUGIN, settings, without_hydra
-from superposition_jax.errors import ConfigError
+from superposition_jax.errors import ConfigError, TableFailed
 
 _MANY = 500
 """Jobs from which a hint names sweep.axes."""
@@ -85,8 +85,8 @@ class BatchLauncher(Launcher):
             )
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        if returned.status == JobStatus.FAILED and isinstance(returned._return_value, OSError):
-            raise returned._return_value  # not only this job: the disk fails
+        if returned.status == JobStatus.FAILED and isinstance(returned._return_value, (OSError, TableFailed)):
+            raise returned._return_value  # not only this job: the disk fails, or what is to be measured
         return returned
 
 

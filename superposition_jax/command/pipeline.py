@@ -16,7 +16,7 @@ from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import devices, stopping
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.errors import ConfigError, StorageError
+from superposition_jax.errors import ConfigError, StorageError, TableFailed
 from superposition_jax.experiments import tables
 from superposition_jax.results import assemble, netcdf, select
 from superposition_jax.storage import claim, identity
@@ -80,15 +80,17 @@ def saying_how_to_go_on(console: Console, resume: str, folder: Path | None = Non
     def say_how() -> None:
         console.print(f"stopped  go on with: {resume}")
 
+    finished = f"what is finished is kept, go on with: {resume}"
     try:
         with stopping.last_words(say_how):
             yield
+    except TableFailed as error:
+        raise ConfigError(f"{error}; {finished}") from error
     except stopping.Stopped:
         say_how()
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        finished = f"what is finished is kept, go on with: {resume}"
         advice = finished if folder is None or claim.is_begun(folder) else "nothing is begun yet; give the same command again"
         raise StorageError(f"{where}{error.strerror or error}; {advice}") from error
 

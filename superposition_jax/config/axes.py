@@ -79,12 +79,18 @@ def _axis(name: str, axis: Any, leaves: dict[str, Any]) -> Axis:
         raise reject(f"{key}.path", path, f"data.{name} for an axis of this name")
     if axis.get("zip") is not None:
         _refuse_name(f"{key}.zip", axis["zip"])
-    values = _axis_values(key, {k: v for k, v in axis.items() if v is not None})
-    for value in values:
+    read = unchecked(name, axis)
+    for value in read.values:
         if isinstance(value, (list, dict)) or value is None:
             raise reject(f"{key} ({path})", value, "a single value, which labels its results")
-    rule.require_each(f"{key} ({path})", values)
-    return Axis(name, path, values, axis.get("zip") or name)
+    rule.require_each(f"{key} ({path})", read.values)
+    return read
+
+
+def unchecked(name: str, axis: dict[str, Any]) -> Axis:
+    """An axis of a config as it is written, whatever its path; raises ConfigError if it has no values."""
+    values = _axis_values(f"sweep.axes.{name}", {key: value for key, value in axis.items() if value is not None})
+    return Axis(name, axis["path"], values, axis.get("zip") or name)
 
 
 def _unknown(path: str, leaves: dict[str, Any]) -> str:

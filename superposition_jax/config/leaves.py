@@ -111,6 +111,9 @@ def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarr
             why = "they must sum to at most 1, since one of its features is on at a time"
             raise ConfigError(f"{path}: densities in an anticorrelated set sum to {whole.max():g}; {why}")
     if given["data.importance.list"] is not None:
+        if not isinstance(leaves["data.importance.list"], list):
+            allowed = f"a list of {n} numbers, one per feature, or null"
+            raise reject("data.importance.list", given["data.importance.list"], allowed)
         importance = numbers("data.importance.list")
     else:
         kind, decay = leaves["data.importance.kind"], numbers("data.importance.decay")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.errors import ConfigError, one_line
+from superposition_jax.errors import ConfigError, TableFailed, one_line
 from superposition_jax.experiments.declare import Table
 from superposition_jax.experiments.registry import TABLES
 from superposition_jax.results import select, status
@@ -23,6 +23,7 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
     ok, declared tables are left out. A table of a user that is a plain function gets the Dataset as it is.
 
     Raises:
+      TableFailed: if a table of a user does.
       ConfigError: for what a table has but does not declare, and for a plain function's variable with the name of an axis.
     """
     some_ok = bool((dataset["status"] == status.STATUS.index("ok")).any())
@@ -41,7 +42,7 @@ def add(dataset: xr.Dataset, names: Sequence[str], trainer: Trainer) -> xr.Datas
             try:
                 table, axes = entry(dataset, trainer), dataset["status"].coords
             except Exception as error:
-                raise ConfigError(f"tables = {[*names]}: {name} fails: {one_line(error)}") from error
+                raise TableFailed(f"tables = {[*names]}: {name} fails: {one_line(error)}") from error
             if taken := [str(v) for v in table.variables if v in axes and not table[v].variable.equals(axes[v].variable)]:
                 raise ConfigError(f"tables = {[*names]}: {name} has a result with the name of the axis {', '.join(taken)}")
             lines = select.findings(table)

@@ -11,6 +11,7 @@ import jax
 import xarray as xr
 
 from superposition_jax import version
+from superposition_jax.config.axes import unchecked
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
 from superposition_jax.files import whole
@@ -18,7 +19,7 @@ from superposition_jax.results import assemble, netcdf, select, status
 from superposition_jax.storage import identity, part_file
 from superposition_jax.storage.identity import RunIdentity
 from superposition_jax.storage.parts import Parts
-from superposition_jax.sweep import Axis, Grid
+from superposition_jax.sweep import Grid
 
 FILE = "manifest.json"
 
@@ -40,8 +41,12 @@ def read(folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"{path}: is damaged; delete it, or use another folder") from error
+        raise _damaged(path) from error
     return manifest
+
+
+def _damaged(file: Path) -> ConfigError:
+    return ConfigError(f"{file}: is damaged; delete it, or use another folder")
 
 
 def are_names(folders: Any) -> bool:
@@ -102,7 +107,10 @@ def load_dataset(path: Path, names: Sequence[str] | None = None) -> xr.Dataset:
             raise OSError(f"{file}: is damaged, or another run's: its digest is not the one in manifest.json")
         return netcdf.load(file, names)
     composed, versions = manifest["config"], manifest["versions"]
-    axes = [Axis(name, axis["path"], tuple(axis["values"]), axis["dim"]) for name, axis in manifest["axes"].items()]
+    try:
+        axes = [unchecked(name, axis) for name, axis in (composed["sweep"]["axes"] or {}).items() if axis is not None]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder / FILE) from error
     parts = Parts(folder, RunIdentity(identity.decisive(composed, versions)), all_shards=True)
     dataset = assemble.assemble(Grid(tuple(axes)), [*map(part_file.read, parts.files)])
     return dataset.assign_attrs(dataset_attributes(composed, versions["superposition_jax"]))
