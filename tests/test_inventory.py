@@ -93,7 +93,7 @@ def test_who_trains_and_who_has_left(tmp_path):
 
 def test_multiruns_and_folders_of_runs(tmp_path, finished):
     config, folder = run_config.load(SWEEP), tmp_path / "multirun"
-    claim.prepare_multirun([config, config], folder / "unfinished" / "0_0")
+    claim.prepare_multirun({folder / "0": config, folder / "1": config}, folder / "unfinished" / "0_0")
     assert rows_of(folder)["go on"] == f"the same command with hydra.sweep.dir={folder}"
     assert run_here("-m", *TINY, "seed=0,1", "data.sparsity=0,2", f"hydra.sweep.dir={folder}2", cwd=tmp_path).returncode == 1
     rows = rows_of(tmp_path / "multirun2")
