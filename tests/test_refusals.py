@@ -211,6 +211,13 @@ def test_what_a_users_module_does_wrong_is_one_line(tmp_path, monkeypatch, name)
     extend.TABLES.pop("broken", None)
 
 
+def test_overrides_are_any_iterable_of_strings():
+    dataset = superposition_jax.run(override for override in [*TINY, "model.n_features=3"])
+    assert dataset.sizes["feature"] == 3
+    with pytest.raises(ConfigError, match="must be a list of strings"):
+        superposition_jax.run("seed=1")
+
+
 @pytest.mark.parametrize(
     ("given", "folder", "advice"),
     [

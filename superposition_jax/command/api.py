@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from superposition_jax.explorer import Explorer
 
 
-def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
+def run(overrides: Iterable[str] = (), *, directory: str | Path | None = None, progress: bool = False) -> xarray.Dataset:
     """Train the sweep that Hydra overrides describe, in compiled programs, and return its labelled results.
 
     Args:
@@ -33,8 +33,9 @@ def run(overrides: Sequence[str] = (), *, directory: str | Path | None = None, p
     from superposition_jax.engine import devices
     from superposition_jax.errors import ConfigError
 
+    overrides = overrides if isinstance(overrides, str) else [*overrides]
     for override in overrides:
-        if override.lstrip("+~").startswith("hydra"):
+        if str(override).lstrip("+~").startswith("hydra"):
             raise ConfigError(f"{override}: is for the command only; give a directory")
     if directory == "":
         raise ConfigError("directory = '': must be a folder, '.' for this one, or None to write nothing")
