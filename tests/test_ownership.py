@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from shell import TINY, run_here
+from xarray.testing import assert_equal
 
 import superposition_jax
 from superposition_jax import files
@@ -104,19 +105,18 @@ def test_what_hydra_would_replace_of_other_applications_is_refused(tmp_path, nam
 @pytest.mark.parametrize("text", ["", None])
 def test_a_run_that_died_before_its_manifest_is_completed(tmp_path, text):
     """Also while Hydra wrote a file, which is empty then."""
-    superposition_jax.run(TINY, directory=tmp_path / "alone")
     for name, content in ((".hydra/config.yaml", text), (".hydra/hydra.yaml", OTHER), ("run.log", "a warning\n")):
         path = tmp_path / "out" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(OmegaConf.to_yaml(OmegaConf.create(compose(TINY))) if content is None else content)
     assert run_here(*TINY, "hydra.run.dir=out", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "out/results.nc").read_bytes() == (tmp_path / "alone/results.nc").read_bytes()
+    assert_equal(superposition_jax.load(tmp_path / "out"), superposition_jax.run(TINY))
 
 
-@pytest.mark.parametrize("given", [["x=1"], ["'${nope}'"], [f"'{'a' * 300}'"]])
-def test_a_refused_multirun_leaves_an_empty_folder_of_the_user(tmp_path, given):
+@pytest.mark.parametrize("subdir", ["x", "'${nope}'", "a" * 300])
+def test_a_refused_multirun_leaves_an_empty_folder_of_the_user(tmp_path, subdir):
     (tmp_path / "out").mkdir()
-    assert run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={given[0]}", cwd=tmp_path).returncode == 2
+    assert run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={subdir}", cwd=tmp_path).returncode == 2
     assert [*tmp_path.rglob("*")] == [tmp_path / "out"]
 
 

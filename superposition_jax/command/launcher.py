@@ -94,12 +94,14 @@ def folders_of(configs: Sequence[DictConfig], first: int = 0) -> list[Path]:
     """The folders that Hydra will make for jobs, which are numbered from `first`."""
     state, folders = HydraConfig.instance(), []
     before = state.cfg
-    for number, config in enumerate(configs, start=first):
-        with open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(number), number
-        state.set_config(config)  # for ${hydra:…}
-        folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
-    state.cfg = before
+    try:
+        for number, config in enumerate(configs, start=first):
+            with open_dict(config):
+                config.hydra.job.id, config.hydra.job.num = str(number), number
+            state.set_config(config)  # for ${hydra:…}
+            folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+    finally:
+        state.cfg = before
     return folders
 
 

@@ -17,16 +17,16 @@ UNFINISHED = "unfinished"
 """Folder of a multirun's models that are trained and not yet saved as jobs' results: a folder with jobs.json for each batch."""
 
 
-def refuse_other_run(config: RunConfig, folder: Path, own: str | None = None) -> dict[str, Any] | None:
+def refuse_other_run(config: RunConfig, folder: Path, our_shard: str | None = None) -> dict[str, Any] | None:
     """The manifest in a folder, if there is one. Raises ConfigError if it is another run's that is not to be overwritten.
 
-    Also if a file would be replaced that no manifest lists, and if a process trains what would be overwritten; `own` names the
-    shard whose lock this process has.
+    Also if a file would be replaced that no manifest lists, and if a process trains what would be overwritten; `our_shard`
+    names the one whose lock this process has.
     """
     earlier = manifest.read(folder)
     outputs.refuse_foreign(folder, {"config": config.composed}, earlier)
     if earlier and config.overwrite:
-        outputs.refuse_training(folder, earlier, own)
+        outputs.refuse_training(folder, earlier, our_shard)
     elif earlier:
         if "jobs" in earlier:
             raise ConfigError(f"{folder}: has a multirun; use another folder")
@@ -64,10 +64,7 @@ def _has_results(folder: Path, earlier: dict[str, Any]) -> bool:
 
 
 def is_finished_multirun(folder: Path, jobs: Mapping[Path, RunConfig], number: int) -> bool:
-    """Whether a multirun of `number` jobs is finished in a folder. `jobs`: those that can be trained, by their folders.
-
-    Raises ConfigError if its results are damaged.
-    """
+    """Whether a multirun of `number` jobs, of which `jobs` can be trained, is finished; raises ConfigError if it is damaged."""
     root = manifest.read(folder)
     if batches(folder) or any(config.overwrite for config in jobs.values()):
         return False

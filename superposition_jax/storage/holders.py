@@ -61,10 +61,10 @@ def acquire(folder: Path, name: str) -> FileLock:
     return lock
 
 
-def refuse_training(folder: Path, own: str | None = None) -> None:
-    """Raise ConfigError if a process trains in a run's folder; `own` names the shard whose lock this process has."""
+def refuse_training(folder: Path, our_shard: str | None = None) -> None:
+    """Raise ConfigError if a process trains in a run's folder; `our_shard` names the one whose lock is ours."""
     for path in files.named(folder / "state", SHARD + r"\.lock"):
-        if path.stem != own:
+        if path.stem != our_shard:
             acquire(folder, path.stem).release()
 
 

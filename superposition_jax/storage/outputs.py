@@ -38,12 +38,11 @@ def refuse_foreign_to_hydra(folder: Path, *, multirun: bool = False) -> None:
 
     Of a run, or of a `multirun` with its index page.
     """
-    config, *others = ["multirun.yaml", "index.html"] if multirun else _BY_HYDRA
-    if (folder / config).exists():
-        others = [] if _is_ours(folder / config) else [config, *others]
-    elif (folder / manifest.FILE).exists():
-        others = []
-    if foreign := [name for name in others if (folder / name).exists() and (folder / name).stat().st_size]:
+    written = ["multirun.yaml", "index.html"] if multirun else _BY_HYDRA
+    config = folder / written[0]
+    if _is_ours(config) if config.exists() else (folder / manifest.FILE).exists():
+        return
+    if foreign := [name for name in written if (folder / name).exists() and (folder / name).stat().st_size]:
         raise ConfigError(f"{folder}: has {first_few(foreign)} of another application; use another folder")
 
 
@@ -61,9 +60,9 @@ def remove_temporaries(folder: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def refuse_training(folder: Path, described: dict[str, Any], own: str | None = None) -> None:
-    """Raise ConfigError if other processes train what `remove` would remove; `own` is this process's shard."""
-    holders.refuse_training(folder, own)
+def refuse_training(folder: Path, described: dict[str, Any], our_shard: str | None = None) -> None:
+    """Raise ConfigError if other processes train what `remove` would remove; `our_shard` names the one whose lock is ours."""
+    holders.refuse_training(folder, our_shard)
     for job in _jobs(folder, described):
         holders.refuse_training(job)
 
