@@ -24,8 +24,7 @@ ALL = "experiment=glob(*,exclude=none)"
 class Job(NamedTuple):
     """A job of a multirun."""
 
-    overrides: dict[str, Any]
-    """Values by key."""
+    overrides: list[str]
     composed: dict[str, Any]
     folder: Path
 
@@ -75,7 +74,7 @@ def refuse_job(config: RunConfig, given: dict[str, Any]) -> None:
         refuse(unused(given, config.composed, config.grid))
 
 
-def _refuse_jobs(jobs: list[Job], given: dict[str, Any], *, every: bool) -> dict[Path, RunConfig]:
+def _refuse_jobs(jobs: list[Job], of_command: dict[str, Any], *, every: bool) -> dict[Path, RunConfig]:
     """The configs of jobs that can be trained, by folder: of `every` one, or of the first one that can be.
 
     Raises ConfigError if there is none; of all experiments also if one cannot be trained, or if none uses a key.
@@ -87,15 +86,16 @@ def _refuse_jobs(jobs: list[Job], given: dict[str, Any], *, every: bool) -> dict
     configs, refusals = {}, []
     unused_by_all: dict[str, str] | None = None
     is_one_of_all = ALL in sys.argv
-    is_here = given.get("hydra/launcher", "batch") in ("basic", "batch")  # others train on other machines
+    is_here = of_command.get("hydra/launcher", "batch") in ("basic", "batch")  # others train on other machines
     for job in jobs:
+        given = settings(job.overrides)
         try:
             config = run_config.read(job.composed)
             if is_here:
                 devices.usable(config.devices)
-            lines = unused_options(given | job.overrides)
+            lines = unused_options(of_command | given)
             refuse({} if is_one_of_all else lines)
-            refuse_job(config, job.overrides)
+            refuse_job(config, given)
         except ConfigError as error:
             if is_one_of_all:
                 raise
@@ -104,7 +104,7 @@ def _refuse_jobs(jobs: list[Job], given: dict[str, Any], *, every: bool) -> dict
         configs[job.folder] = config
         if not is_one_of_all and not every:
             break
-        lines |= unused(job.overrides, job.composed, config.grid)
+        lines |= unused(given, job.composed, config.grid)
         unused_by_all = {key: line for key, line in lines.items() if unused_by_all is None or key in unused_by_all}
     if not configs:
         raise refusals[0]
@@ -126,5 +126,4 @@ def _compose_jobs(overrides: list[str], config_name: str) -> tuple[Path, list[Jo
         compose = launcher.Composer(loader)
         composed = [compose(master, job) for job in jobs]
         folders = launcher.folders_of(composed)
-        given = map(settings, jobs)
-        return Path(str(master.hydra.sweep.dir)), [*map(Job, given, map(without_hydra, composed), folders)]
+        return Path(str(master.hydra.sweep.dir)), [*map(Job, jobs, map(without_hydra, composed), folders)]

@@ -96,9 +96,9 @@ def folders_of(configs: Sequence[DictConfig], first: int = 0) -> list[Path]:
     before = state.cfg
     try:
         for number, config in enumerate(configs, start=first):
-            with open_dict(config):
+            with open_dict(config.hydra.job):
                 config.hydra.job.id, config.hydra.job.num = str(number), number
-            state.set_config(config)  # for ${hydra:…}
+            vars(state)["cfg"] = config  # for ${hydra:…}
             folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
     finally:
         state.cfg = before

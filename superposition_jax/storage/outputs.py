@@ -72,7 +72,7 @@ def remove(folder: Path, described: dict[str, Any]) -> None:
     for job in _jobs(folder, described):
         if earlier := manifest.read(job):
             remove(job, earlier)
-        _remove(job, _BY_HYDRA)
+        _remove(job, reversed(_BY_HYDRA))  # the config last, which says whose they are
         files.remove_folder(job)
     parts.remove(folder)
     files.remove(folder / "state", holders.SHARD + holders.STATE)
