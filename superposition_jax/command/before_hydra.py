@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hydra._internal.utils import get_args_parser
 
-from superposition_jax.command import before_multirun, terminal
+from superposition_jax.command import before_multirun
 from superposition_jax.command.before_multirun import ALL
 from superposition_jax.config.compose import settings
 from superposition_jax.errors import ConfigError, StorageError
@@ -47,9 +47,11 @@ def is_to_be_run(arguments: list[str]) -> bool:
         raise ConfigError("-sc: must come first, with install= or uninstall=, bash or zsh")
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         return True
-    place = terminal.in_hydras_words(f"file://{os.path.abspath(args.config_dir)}") if args.config_dir else None
-    search = [f"hydra.searchpath=[{place}]"] if place else []
-    overrides, name = [*args.overrides, *search], args.config_name or "config"
+    overrides, name = list(args.overrides), args.config_name or "config"
+    if args.config_dir:
+        from superposition_jax.command import terminal  # which takes time to import
+
+        overrides.append(f"hydra.searchpath=[{terminal.in_hydras_words(f'file://{os.path.abspath(args.config_dir)}')}]")
     is_multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
     other = "hydra.run." if is_multirun else "hydra.sweep."
     if misplaced := next((override for override in overrides if override.lstrip("+").startswith(other)), None):
