@@ -76,10 +76,10 @@ def _closed(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, A
     if spec.activation == "relu" and law.tail:
         chance, mean, square = law.tail(t * (-1 / jnp.maximum(g, _LEAST_NORM))[:, None], exponent)
     less, output = (g - 1)[:, None], model.ACTIVATIONS[spec.activation](t)
-    off, on, ones = importance[:, None] * off, importance[:, None] * on, jnp.ones(t.shape[1])
+    off, on = importance[:, None] * off, importance[:, None] * on
     by_t, by_g = less * mean + t * chance, less * square + t * mean  # halves of the derivatives where the feature is on
     error = off * output * output + on * ((second - square) + less * by_g + t * by_t)
-    return error.sum(), 2 * ((on * by_g) @ ones), 2 * (off * output + on * by_t)
+    return error.sum(), 2 * jnp.sum(on * by_g, axis=1), 2 * (off * output + on * by_t)
 
 
 def _by_rule(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, Array]:

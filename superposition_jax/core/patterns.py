@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -30,6 +31,7 @@ def others(hparams: Hparams, *, spec: Spec) -> Others:
     value, weight = (
         jnp.append(off, jnp.concatenate([jnp.zeros(0), *(rule[k] for rule in rules)])) for k, off in enumerate((0.0, 1.0))
     )
+    value, weight = jax.lax.optimization_barrier((value, weight))  # else XLA makes all points while it compiles, slowly
     codes = np.arange(2**n)
     chance = sets.mask_chance(hparams.density, (codes[None, :] >> np.arange(n)[:, None]) % 2 == 1, spec)
     others = ((place > 0) << np.arange(n)[None, :, None]).sum(axis=1)
