@@ -69,6 +69,10 @@ class Group:
     points: np.ndarray
     """Flat indices in the sweep, (point,)."""
 
+    def at(self, places: np.ndarray) -> "Group":
+        """The models at some places."""
+        return Group(self.spec, take(self.hparams, places), self.seeds[places], self.points[places])
+
 
 def merge(groups: Sequence[Group]) -> list[Group]:
     """Groups of which those of equal Spec are concatenated, in order of first appearance."""
@@ -85,6 +89,16 @@ def _concatenate(*arrays: np.ndarray) -> np.ndarray:
 def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     """Numbers of the models at some places of the point axis; `places` may have any shape."""
     return jax.tree.map(lambda array: array[places], hparams)
+
+
+def best_seeds(group: Group, loss: np.ndarray) -> np.ndarray:
+    """Places of the models of least `loss` (point,) among those that differ in their seed only; none where all are infinite."""
+    numbers = np.concatenate([np.reshape(a, (len(a), -1)) for a in jax.tree.leaves(group.hparams)], axis=1)
+    _, cell, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
+    cell = cell.ravel()
+    order = np.lexsort((loss, cell))
+    first = order[np.unique(cell[order], return_index=True)[1]]
+    return first[(count > 1) & np.isfinite(loss[first])]
 
 
 def owners(groups: Sequence[Group], count: int) -> list[np.ndarray]:

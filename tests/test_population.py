@@ -100,7 +100,7 @@ def traced(spec, numbers, devices=1, cells=3):
     return {
         "start": jitted["start"].trace(seeds, hparams),
         "advance": jitted["advance"].trace(seeds, hparams, state, stop),
-        "finish": jitted["finish"].trace(hparams, state),
+        "finish": jitted["finish"].trace(hparams, state, jax.ShapeDtypeStruct((), np.uint32)),
     }
 
 

@@ -99,13 +99,13 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
     return jnp.sum(most + params["b"] <= 0)
 
 
-def evaluate(hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
+def evaluate(hparams: Hparams, params: Params, draws: Array | int = 0, *, spec: Spec) -> dict[str, Array]:
     """`MEASURES` of one model by name, and those of `ESTIMATES` that `spec.measures` names.
 
-    The evaluation's draws have a fixed key and are the same for all models, so that differences of losses have little noise. The
-    relative loss is NaN where targets are constant.
+    The draws have a key of their own, a number, and are the same for all models, so that differences of losses have little noise.
+    The relative loss is NaN where targets are constant.
     """
-    key, of_loss = jax.random.fold_in(random.key(0), EVALUATION), evaluation_spec(spec)
+    key, of_loss = jax.random.fold_in(random.key(draws), EVALUATION), evaluation_spec(spec)
     functions = [function for function in ESTIMATES if function.__name__ in spec.measures]
     if of_loss.expectation == "sampled":
         results = _sampled(key, hparams, params, [objective.loss, *functions], spec=of_loss)

@@ -80,15 +80,15 @@ def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Arr
     return mapped(jax.vmap(random.key)(seeds), hparams, state, stop)
 
 
-def finish(hparams: Hparams, state: TrainState, *, spec: Spec) -> dict[str, Any]:
-    """Results of the trained models by name, (seed, cell, …)."""
+def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec) -> dict[str, Any]:
+    """Results of the trained models by name, (seed, cell, …), evaluated by the `draws` of a number."""
 
     def one(hparams: Hparams, state: TrainState) -> dict[str, Any]:
         kind, snapshots = model.MODELS[spec.kind], state.history.snapshots
         params = kind.gauge(state.params, spec)
         return (
             params
-            | evaluation.evaluate(hparams, params, spec=spec)
+            | evaluation.evaluate(hparams, params, draws, spec=spec)
             | geometry.measure(model.directions(params, spec=spec))
             | {"loss_curve": state.history.loss_curve, "diverged_at": state.diverged_at}
             | {f"{name}_snapshots": value for name, value in (kind.gauge(snapshots, spec) if snapshots else {}).items()}
@@ -111,7 +111,7 @@ def result_bytes(spec: Spec, hparams: Hparams) -> int:
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, 1, *a.shape[1:]), jnp.float32), hparams)
     state = jax.eval_shape(partial(start, spec=spec), jax.ShapeDtypeStruct((1,), jnp.uint32), one)
     numbers = [getattr(one, name) for name in FEATURE_NUMBERS]
-    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state)), *numbers]
+    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state, jnp.uint32(0))), *numbers]
     return sum(a.size * a.dtype.itemsize for a in arrays)
 
 
@@ -169,7 +169,7 @@ def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
     return {
         "start": sharded(partial(start, spec=spec), (models, models), state),
         "advance": sharded(advance_here, (models, models, state, P()), state, donate=2),
-        "finish": sharded(partial(finish, spec=spec), (models, state), models),
+        "finish": sharded(partial(finish, spec=spec), (models, state, P()), models),
     }
 
 
@@ -201,8 +201,8 @@ def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str,
     numbers = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.float32), hparams)
     seeds = jax.ShapeDtypeStruct((hparams.learning_rate.shape[0],), jnp.uint32)
     state = jax.eval_shape(functions["start"], seeds, numbers)
-    stop = jax.ShapeDtypeStruct((), jnp.int32)
-    arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state)}
+    stop, draws = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.int32, jnp.uint32))
+    arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state, draws)}
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
         lowered = ((name, functions[name].lower(*arguments[name])) for name in ("advance", "finish", "start"))
         pending = {name: pool.submit(_compile, program, options(name)) for name, program in lowered}

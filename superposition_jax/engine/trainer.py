@@ -1,16 +1,18 @@
 """The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import jax
 import numpy as np
 
+from superposition_jax.core import evaluation
 from superposition_jax.engine import memory, population, segments, tuning
 from superposition_jax.engine.devices import usable
 from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, ProgramsIgnored, Report, Resumed, Start
 from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
 from superposition_jax.errors import ConfigError
-from superposition_jax.sweep import Group, Results, shard_places, take
+from superposition_jax.sweep import Group, Results, best_seeds, shard_places, take
 from superposition_jax.types import PARAMS
 
 _RETRAIN_RATE = 0.2
@@ -91,6 +93,26 @@ class Trainer:
             except (MemoryError, jax.errors.JaxRuntimeError) as error:
                 self._halve_chunk(number, error, report)
 
+    def evaluate_again(self, group: Group, results: Results) -> Results:
+        """Losses of the best seeds of models in a group by draws of their own, NaN for others: a least loss reads too low.
+
+        The group has the Spec of one of the trainer's. There are none if losses have no draws, or no cell has several seeds.
+        """
+        if evaluation.evaluation_spec(group.spec).estimator == "quadrature":
+            return {}
+        best = best_seeds(group, np.where(results["diverged_at"] < 0, results["loss"], np.inf))
+        if not best.size:
+            return {}
+        number = [whole.spec for whole in self.groups].index(group.spec)
+        (programs, shape), some = self._compiled(number, lambda report: None), group.at(best)
+        params = {name: results[name][best] for name in PARAMS if name in results}
+        by_tile = segments.evaluate_again(programs, some, cover(some.seeds, np.arange(best.size), shape), params)
+        again = {}
+        for name, values in segments.collect(best.size, by_tile).items():
+            again[name] = np.full(len(group.points), np.nan, np.float32)
+            again[name][best] = values
+        return again
+
     def retrain(self, points: np.ndarray, start: Start) -> list[tuple[np.ndarray, Group, Results]]:
         """Train models of the sweep again from parameters `start` (k, …), at a fifth of the sweep's learning rate.
 
@@ -105,9 +127,8 @@ class Trainer:
             if not members.size:
                 continue
             places = order[np.searchsorted(whole.points, points[members], sorter=order)]
-            hparams = take(whole.hparams, places)
-            hparams = hparams.replace(learning_rate=_RETRAIN_RATE * hparams.learning_rate)
-            group = Group(whole.spec, hparams, whole.seeds[places], whole.points[places])
+            group = whole.at(places)
+            group = replace(group, hparams=group.hparams.replace(learning_rate=_RETRAIN_RATE * group.hparams.learning_rate))
             programs, shape = self._compiled(number, lambda report: None)
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
             params = {name: v[(members, *(slice(sizes[dim]) for dim in PARAMS[name].dims))] for name, v in start.items()}

@@ -16,11 +16,14 @@ from superposition_jax.types import PARAMS, Measure
 
 def variables() -> dict[str, Measure]:
     """Dimensions (after the sweep's) and meaning of every result by name."""
+    rest = "NaN for other seeds"
     after = "after the snapshot's number of steps"
     return {
         **PARAMS,
         **evaluation.MEASURES,
         **{function.__name__: measure for function, measure in (evaluation.ESTIMATES | geometry.MEASURES).items()},
+        "loss_again": Measure((), f"loss of a cell's best seed by other draws, since the least loss reads too low; {rest}"),
+        "loss_again_stderr": Measure((), f"standard error of loss_again; {rest}"),
         "loss_curve": Measure(("step",), "training estimate of what is minimised, mean over the steps since the point before"),
         "diverged_at": Measure((), "step whose update was not finite, −1 if there was none"),
         "feature_density": Measure(("feature",), "P(x_i ≠ 0)"),

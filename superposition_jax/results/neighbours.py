@@ -15,7 +15,7 @@ import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.results import assemble, netcdf, select
-from superposition_jax.sweep import Grid, Group, take
+from superposition_jax.sweep import Grid
 from superposition_jax.types import PARAMS
 
 EXCESS = 1e-3
@@ -47,8 +47,10 @@ def stuck_cells(dataset: xr.Dataset, tolerance: float = EXCESS) -> xr.DataArray:
 
 def _best(dataset: xr.Dataset) -> xr.Dataset:
     """A small Dataset of the best seeds: loss, its standard error, and its floor."""
-    few = dataset[["loss", "loss_stderr"]].assign(floor=select.floor(dataset))
-    return select.best_seed(few.assign_attrs(features=dataset.sizes["feature"]))
+    names = [name for name in ("loss", "loss_stderr", "loss_again") if name in dataset]
+    few = dataset[names].assign(floor=select.floor(dataset)).assign_attrs(features=dataset.sizes["feature"])
+    best = select.best_seed(few)
+    return best.assign(loss=best["loss_again"].fillna(best["loss"])) if "loss_again" in best else best
 
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -117,7 +119,7 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
             lower = results["loss"][better] < np.nan_to_num(target[members[better]], nan=np.inf)
             better = better[lower & (results["diverged_at"][better] < 0)]
             if better.size:
-                new = Group(group.spec, take(group.hparams, better), group.seeds[better], group.points[better])
+                new = group.at(better)
                 parts.append(assemble.Part.of(new, {name: values[better] for name, values in results.items()}))
                 repaired[group.points[better]] = True
         if len(parts) == count:
