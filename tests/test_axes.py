@@ -6,6 +6,7 @@ from composed import chosen, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from superposition_jax.config import recipe
 from superposition_jax.config.run_config import read
 
 
@@ -132,9 +133,11 @@ def test_groups_partition_the_grid_and_agree_with_its_labels(grid):
             assert group.spec.n_hidden == label.get("model.n_hidden", 5)
             assert group.spec.activation == label.get("model.activation", "relu")
             assert group.seeds[row] == label.get("seed", 0)
-            assert group.hparams.learning_rate[row] == np.float32(label.get("train.learning_rate", 0.02))
+            assert group.hparams.learning_rate[row] == np.float32(
+                label.get("train.learning_rate", recipe.learning_rate(group.spec))
+            )
             assert group.hparams.density[row].tolist() == [np.float32(1 - label.get("data.sparsity", 0.0))] * n
-            assert group.hparams.warmup[row] == np.float32(label.get("train.schedule.warmup", 0.0))
+            assert group.hparams.warmup[row] == np.float32(label.get("train.schedule.warmup", 0.3))
             decay = label.get("data.importance.decay", 0.7)
             np.testing.assert_allclose(group.hparams.importance[row], [decay**i for i in range(n)], rtol=1e-6)
 

@@ -66,15 +66,30 @@ def test_paper_is_the_published_recipe():
         assert getattr(group.hparams, name).tolist() == [np.float32(number)], name
 
 
-@pytest.mark.parametrize(("n", "batch"), [(1, 32), (5, 32), (6, 64), (20, 128), (21, 128), (22, 256), (1000, 256)])
-def test_batch_size_by_number_of_features(n, batch):
-    assert load([f"model.n_features={n}"]).groups[0].spec.batch_size == batch
+@pytest.mark.parametrize(
+    ("given", "batch", "steps", "rate"),
+    [
+        (["model.n_features=1"], 16, 500, 0.05),
+        (["model.n_features=17"], 32, 500, 0.05),
+        (["model.n_features=80"], 64, 1200, 0.05 * 0.25**0.35),
+        (["model.n_features=400"], 64, 3200, 0.05 * 0.05**0.35),
+        (["model.n_features=80", "train.expectation=moments"], 64, 1200, 0.05 * 0.25**0.35),
+        (["model=privileged", "model.n_features=5"], 32, 1000, 0.02),
+        (["model=privileged", "model.n_features=20"], 128, 1000, 0.02),
+        (["model=privileged", "model.n_features=400"], 256, 2500, 0.02),
+        (["train.expectation=sampled", "model.n_features=80"], 256, 1500, 0.02),
+        (["train.steps=7", "train.batch_size=3", "train.learning_rate=0.1"], 3, 7, 0.1),
+    ],
+)
+def test_the_recipe_by_the_shape_of_a_model(given, batch, steps, rate):
+    [group] = load(given).groups
+    assert (group.spec.batch_size, group.spec.steps) == (batch, steps)
+    np.testing.assert_allclose(group.hparams.learning_rate, rate, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("n", "steps"), [(1, 1000), (20, 1000), (80, 1500), (400, 2500)])
-def test_steps_by_number_of_features(n, steps):
-    assert load([f"model.n_features={n}"]).groups[0].spec.steps == steps
-    assert load([f"model.n_features={n}", "train.steps=7"]).groups[0].spec.steps == 7
+@pytest.mark.parametrize(("given", "name"), [("20", "own_feature"), ("128", "moments"), ("20 model=linear", "own_feature")])
+def test_the_expectation_by_the_shape_of_a_model(given, name):
+    assert load(f"model.n_features={given}".split()).groups[0].spec.expectation == name
 
 
 def test_every_field_is_filled_by_one_leaf():

@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from composed import load
 
+from superposition_jax import run
 from superposition_jax.core import data, evaluation, expectation, laws, patterns, random, sets
 from superposition_jax.types import Spec
 
@@ -183,12 +185,31 @@ def test_by_default_the_closed_form_is_chosen_where_there_is_one():
     spec = Spec(3, 2, estimator="quadrature")
     ways = {activation: expectation.default(replace(spec, activation=activation)) for activation in ("relu", "identity", "gelu")}
     assert ways == {"relu": "own_feature", "identity": "own_feature", "gelu": "sampled"}
-    assert (
-        expectation.default(replace(spec, estimator="active")) == expectation.best(replace(spec, estimator="active")) == "moments"
-    )
+    assert expectation.best(replace(spec, estimator="active")) == "moments"
     assert (
         expectation.best(replace(spec, hidden_activation="relu"))
         == expectation.default(replace(spec, kind="untied"))
         == "sampled"
     )
     assert expectation.best(replace(spec, penalty="l1")) == expectation.best(replace(spec, adversarial=True)) == "sampled"
+
+
+def test_the_best_of_several_seeds_is_evaluated_again_by_draws_of_its_own():
+    density, given = [0.5, 0.1], ["model.n_features=6", "model.n_hidden=2", "train.steps=30"]
+    seeds, cells = "+sweep.axes.seed={path: seed, range: 3}", f"+sweep.axes.density={{path: data.density, values: {density}}}"
+    dataset, [group] = run([*given, seeds, cells]), load([*given, seeds, cells]).groups
+    best = dataset["loss"] == dataset["loss"].min("seed")
+    assert (dataset["loss_again"].notnull() == best).all()
+    assert (dataset["loss_again_stderr"].notnull() == best).all()
+    for point in np.flatnonzero(best.transpose("seed", "density").values.ravel()):
+        model = dataset.transpose("seed", "density", ...).stack(point=("seed", "density")).isel(point=point)
+        hparams = jax.tree.map(lambda a, place=point: jnp.asarray(a[group.points == place][0]), group.hparams)
+        params = {name: jnp.asarray(model[name].values) for name in ("W", "b")}
+        for draws, name in enumerate(("loss", "loss_again")):
+            np.testing.assert_allclose(
+                model[name], evaluation.evaluate(hparams, params, draws, spec=group.spec)["loss"], rtol=1e-5
+            )
+        error = np.hypot(model["loss_stderr"], model["loss_again_stderr"])
+        assert 0 < abs(model["loss_again"] - model["loss"]) < SIGMA * error
+    assert "loss_again" not in run([*given, cells])
+    assert "loss_again" not in run([*given, seeds, "model.n_features=5"])

@@ -41,7 +41,7 @@ def shrunk(composed, *, several, seeds):
     if several and not cells:
         axes |= (cells := {"rate": {"path": "train.learning_rate", "values": [0.01, 0.02]}})
     dims = list(dict.fromkeys(axis.get("zip") or name for name, axis in cells.items()))
-    train = composed["train"] | SMALL
+    train = composed["train"] | SMALL | {"schedule": composed["train"]["schedule"] | {"warmup": 0.0}}
     for count in range(int(several), len(dims) + 1):
         chosen = {name: two_values(axis) for name, axis in axes.items() if (axis.get("zip") or name) in dims[len(dims) - count :]}
         chosen |= {"seed": {"path": "seed", "range": 2}} if seeds else {}

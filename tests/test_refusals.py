@@ -32,7 +32,7 @@ REFUSED = [
     (["train.weight_decay=-inf"], ["train.weight_decay = -inf", "finite"]),
     (["train.learning_rate=1e39"], ["train.learning_rate = 1e+39", "finite"]),
     (["train.learning_rate=fast"], ["train.learning_rate = 'fast'", "finite number"]),
-    (["train.learning_rate=null"], ["train.learning_rate = None", "finite number"]),
+    (["train.b1=null"], ["train.b1 = None", "finite number"]),
     (["train.learning_rate=-1"], ["train.learning_rate = -1", "[0, inf)"]),
     (["train.b1=1"], ["train.b1 = 1", "[0, 1)"]),
     (["model.n_features=0"], ["model.n_features = 0", "whole number in [1, "]),

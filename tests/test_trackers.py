@@ -70,7 +70,7 @@ def test_the_report_has_the_findings_and_quantiles_of_the_results(ran):
     assert "\n\n- one\n- two\n\n" in record.report
     expected = quantiles(dataset["loss"].where(dataset["status"] == 1).values)
     assert f"| loss | {' | '.join(f'{value:.4g}' for value in expected.values())} |" in record.report
-    assert record.config["train"]["learning_rate"] == 0.02
+    assert record.config["train"]["b1"] == 0.9
     assert record.name == f"short {folder.name}"
     assert record.figures == [folder / "figures" / "summary.png"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from superposition_jax.config import recipe
 from superposition_jax.config.rules import HUGE, reject
 from superposition_jax.config.schema import LEAVES
 from superposition_jax.core import data, evaluation, expectation, sets, targets
@@ -23,11 +24,9 @@ def read_spec(leaves: dict[str, Any]) -> Spec:
     fields = {leaf.field: leaves[path] for path, leaf in LEAVES.items() if leaf.field in Spec.__dataclass_fields__}
     fields |= {"set_sizes": _set_sizes(leaves), "measures": tuple(leaves["measures"])}
     fields["init_models"] = leaves["model.init.models"] if leaves["model.init.kind"] == "notebook" else 1
-    power_of_two = 2 ** np.ceil(np.log2(6 * n))  # the least that is at least 6n
-    fields["batch_size"] = leaves["train.batch_size"] or int(np.clip(power_of_two, 32, 256))
-    fields["steps"] = leaves["train.steps"] or _fast_steps(n)
     spec = Spec(**fields)
     spec = replace(spec, expectation=leaves["train.expectation"] or expectation.default(spec))
+    spec = replace(spec, batch_size=spec.batch_size or recipe.batch_size(spec), steps=spec.steps or recipe.steps(spec))
     if why := expectation.EXPECTATIONS[spec.expectation].why_not(spec):
         raise ConfigError(f"train.expectation = {spec.expectation!r}: {why}")
     if spec.estimator == "quadrature" and n > (most := evaluation.QUADRATURE_FEATURES):
@@ -65,14 +64,6 @@ def _set_sizes(leaves: dict[str, Any]) -> tuple[int, ...]:
     if sum(sizes) != n:
         raise reject("data.sets.sizes", given, f"one size that divides model.n_features = {n}, or a list of sizes that sum to it")
     return sizes
-
-
-def _fast_steps(n: int) -> int:
-    """1,000 steps up to n = 20, then growing as n^0.3, in whole hundreds: 1,500 at n = 80 and 2,500 at n = 400.
-
-    As many as the median final loss needs to come down to the published recipe's (`benchmarks`, tests/test_science.py).
-    """
-    return 100 * round(10 * max(1.0, (n / 20) ** 0.3))
 
 
 def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> Hparams:
@@ -121,6 +112,8 @@ def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarr
             importance = data.IMPORTANCES[kind](np.arange(n)[None], n, decay)
         if not (importance.min() >= 0 and importance.max() < HUGE):
             raise reject("data.importance.decay", decay.max(), f"such that {kind} importances are finite and not negative")
+    if given["train.learning_rate"] is None:
+        leaves = leaves | {"train.learning_rate": recipe.learning_rate(spec)}
     paths = {leaf.field: path for path, leaf in LEAVES.items() if leaf.field in Hparams.__dataclass_fields__}
     fields: dict[str, Any] = {field: np.broadcast_to(numbers(path)[:, 0], points) for field, path in paths.items()}
     fields |= {"density": np.broadcast_to(density, (points, n)), "importance": np.broadcast_to(importance, (points, n))}

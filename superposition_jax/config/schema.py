@@ -42,7 +42,7 @@ LEAVES: dict[str, Leaf] = {
     "train.order": Integer("order", only_with={"train.estimator": ["quadrature"]}),
     "train.steps": Integer("steps", optional=True),
     "train.optimizer": Choice("optimizer", optimizer.OPTIMIZERS),
-    "train.learning_rate": Number("learning_rate", 0),
+    "train.learning_rate": Number("learning_rate", 0, optional=True),
     "train.weight_decay": Number("weight_decay", only_with={"train.optimizer": ["adamw", "sgd"]}),
     "train.momentum": Number("momentum", 0, 1, open="high", only_with={"train.optimizer": ["sgd"]}),
     "train.b1": Number("b1", 0, 1, open="high", only_with={"train.optimizer": ["adam", "adamw"]}),

@@ -139,9 +139,15 @@ def best(spec: Spec) -> str:
     return next(name for name, way in reversed(EXPECTATIONS.items()) if not way.why_not(spec))
 
 
+_MANY = 128
+"""Features from which on moments are worth their products in training: with fewer, interference is far from normal."""
+
+
 def default(spec: Spec) -> str:
-    """The name of the expectation by which a Spec trains unless another one is chosen: the best in closed form."""
-    return best(spec) if own_error.has_closed_form(spec) else "sampled"
+    """The name of the expectation by which a Spec trains unless another one is chosen."""
+    if not own_error.has_closed_form(spec) or _not_own_feature(spec):
+        return "sampled"
+    return "moments" if spec.n_features >= _MANY and not _not_moments(spec) else "own_feature"
 
 
 def no_statistics(spec: Spec) -> Statistics:

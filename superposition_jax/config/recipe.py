@@ -1,0 +1,26 @@
+"""Batch, steps and learning rate of `train=fast` by the shape of a model, where a config leaves them to it.
+
+They are the least with which median final losses come down to the published recipe's (`benchmarks`, tests/test_science.py). Where
+outputs' own features are integrated out, gradients have less noise: fewer inputs and steps do, and larger ones.
+"""
+
+import numpy as np
+
+from superposition_jax.types import Spec
+
+
+def batch_size(spec: Spec) -> int:
+    """Inputs of a step: a power of two, at least n up to 64, or at least 6n up to 256 if nothing is integrated out."""
+    factor, least, most = (6, 32, 256) if spec.expectation == "sampled" else (1, 16, 64)
+    return int(np.clip(2 ** np.ceil(np.log2(factor * spec.n_features)), least, most))
+
+
+def steps(spec: Spec) -> int:
+    """500 steps up to n = 20, then growing as n^0.62, or 1,000 and n^0.3 if nothing is integrated out; whole hundreds."""
+    few, power = (1000, 0.3) if spec.expectation == "sampled" else (500, 0.62)
+    return 100 * round(few / 100 * max(1.0, (spec.n_features / 20) ** power))
+
+
+def learning_rate(spec: Spec) -> float:
+    """0.05 up to n = 20, then falling as n^−0.35, or 0.02 if nothing is integrated out."""
+    return 0.02 if spec.expectation == "sampled" else 0.05 * min(1.0, (20 / spec.n_features) ** 0.35)
