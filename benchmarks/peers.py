@@ -49,7 +49,7 @@ def _summary(problem: str, runs: dict[str, list[dict[str, Any]]]) -> dict[str, A
             table[name]["seconds_a_model"] = spread(STEPS * step)
     for part, names in {
         "seconds_a_model": ("train",),
-        "with_evaluation_and_saving": ("all", "compile"),
+        "with_evaluation_and_saving": ("all", "compile", "draw"),
         "with_process_start_and_compilation": ("process",),
     }.items():
         seconds = [run[names[0]] - sum(run[name] for name in names[1:]) for run in runs["fast"]]

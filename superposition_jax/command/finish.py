@@ -43,11 +43,13 @@ def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Co
     if folder:
         stopping.stop_if_asked()
         files = netcdf.save(dataset, folder)
+        began_to_draw = time.perf_counter()
         draw(config.figures, dataset, folder, console)
         if page:
             write_page(dataset, folder, console)
-        spent = {name: round(value, 3) for name, value in seconds.items()}
-        spent["all"] = round(seconds["all"] + time.perf_counter() - began, 3)
+        ended = time.perf_counter()
+        spent = seconds | {"draw": ended - began_to_draw, "all": seconds["all"] + ended - began}
+        spent = {name: round(value, 3) for name, value in spent.items()}
         files.append(manifest.write(manifest.of_finished(config, dataset, spent, files[0]), folder))
         console.print(f"results  {files[0]} (also {', '.join(path.name for path in files[1:])})")
         console.print(f"open     superposition_jax.load({str(folder)!r})")
