@@ -72,7 +72,7 @@ def test_paper_is_the_published_recipe():
         (["model.n_features=1"], 16, 500, 0.05),
         (["model.n_features=17"], 32, 500, 0.05),
         (["model.n_features=80"], 64, 1200, 0.05 * 0.25**0.35),
-        (["model.n_features=400"], 64, 3200, 0.05 * 0.05**0.35),
+        (["model.n_features=400"], 128, 2500, 0.05 * 0.05**0.35),
         (["model.n_features=80", "train.expectation=moments"], 64, 1200, 0.05 * 0.25**0.35),
         (["model=privileged", "model.n_features=5"], 32, 1000, 0.02),
         (["model=privileged", "model.n_features=20"], 128, 1000, 0.02),

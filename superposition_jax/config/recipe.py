@@ -10,15 +10,16 @@ from superposition_jax.types import Spec
 
 
 def batch_size(spec: Spec) -> int:
-    """Inputs of a step: a power of two, at least n up to 64, or at least 6n up to 256 if nothing is integrated out."""
-    factor, least, most = (6, 32, 256) if spec.expectation == "sampled" else (1, 16, 64)
-    return int(np.clip(2 ** np.ceil(np.log2(factor * spec.n_features)), least, most))
+    """Inputs of a step, a power of two: at least 7√n in 16 to 128, or at least 6n in 32 to 256 if nothing is integrated out."""
+    least, most, of_n = (32, 256, 6 * spec.n_features) if spec.expectation == "sampled" else (16, 128, 7 * spec.n_features**0.5)
+    return int(np.clip(2 ** np.ceil(np.log2(of_n)), least, most))
 
 
 def steps(spec: Spec) -> int:
-    """500 steps up to n = 20, then growing as n^0.62, or 1,000 and n^0.3 if nothing is integrated out; whole hundreds."""
-    few, power = (1000, 0.3) if spec.expectation == "sampled" else (500, 0.62)
-    return 100 * round(few / 100 * max(1.0, (spec.n_features / 20) ** power))
+    """500 steps up to n = 20, then growing as n^0.62 up to 2,500; 1,000 and n^0.3 if nothing is integrated out; whole hundreds."""
+    if spec.expectation == "sampled":
+        return 100 * round(10 * max(1.0, (spec.n_features / 20) ** 0.3))
+    return 100 * min(25, round(5 * max(1.0, (spec.n_features / 20) ** 0.62)))
 
 
 def learning_rate(spec: Spec) -> float:

@@ -165,7 +165,7 @@ def _advance(
         diverged = int(np.sum((devices.to_host(state.diverged_at) >= 0) & tile.real))  # waits for the segment
         seconds = time.perf_counter() - began
         report(Advanced(int(tile.real.sum()), stop - done, seconds, diverged))
-        segment = devices.from_first_process(max(1, int(segment * min(4.0, _SEGMENT_SECONDS / max(seconds, 1e-9)))))
+        segment = devices.from_first_process(max(1, int(segment * min(16.0, _SEGMENT_SECONDS / max(seconds, 1e-9)))))
         done = stop
         if store and done < group.spec.steps and (store.state_is_due() or stopping.asked()):
             store.save_state(points, done, jax.device_get(jax.tree.leaves(state)))

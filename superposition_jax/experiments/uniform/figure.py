@@ -48,7 +48,7 @@ def dimensionality(dataset: xr.Dataset) -> Figure:
     axes.set(xlabel="1 / (1 − S)", ylabel="feature dimensionality Dᵢ", ylim=(-0.02, 1.05))
     if len(x) <= 12:
         axes.set_xticks(x, [f"{value:.3g}" for value in x], rotation=60, fontsize=8)
-    axes.legend(loc="center right", fontsize=8, frameon=False, bbox_to_anchor=(1.0, 0.22))
+    axes.legend(loc="upper right", fontsize=8, frameon=False, bbox_to_anchor=(1.0, 0.94))
     return figure
 
 
