@@ -67,7 +67,7 @@ def _log(start: float, stop: float, count: int) -> tuple[float, ...]:
 
 
 TWELVE = tuple(sorted((*_log(1, 0.1, 8), 0.7, 0.6, 0.45, 0.35), reverse=True))
-"""Densities 1 − S at which models with n=400 form different solids."""
+"""Eight densities 1 − S from 1 to 0.1, and four between which solids change at n=400."""
 
 PROBLEMS = {
     "n=5, m=2": Problem(5, 2, 0.9, SEVEN, 16),
@@ -95,7 +95,7 @@ DIAGRAMS = {
 """Whole commands that are timed from start to end."""
 
 SEEDS = {"n=5, m=2": 256, "n=20, m=5": 256, "n=80, m=20": 32, "n=2, m=1": 10}
-"""Seeds that make the error of a median final loss smaller than a hundredth, where that takes more than `PROBLEMS` has."""
+"""More seeds, for smaller errors of median final losses."""
 
 LOSSES = PROBLEMS | {name: PROBLEMS[name]._replace(seeds=seeds) for name, seeds in SEEDS.items()}
 """Problems on which final losses are compared: the same, with more seeds."""

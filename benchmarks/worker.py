@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,11 +30,14 @@ def stream(what: str, limit: float | None = None, platform: str = "", **argument
     """What a function yields in a fresh process within `limit` seconds, and the error that ended it, empty if none did."""
     command = [sys.executable, "-m", "benchmarks.worker", json.dumps({"what": what, **arguments})]
     environment = {**os.environ, "JAX_PLATFORMS": platform} if platform else None
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, start_new_session=True)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit, env=environment)
-        output, error = done.stdout, (done.stderr[-2000:] or f"exit {done.returncode}") if done.returncode else ""
-    except subprocess.TimeoutExpired as late:
-        output, error = (late.stdout or b"").decode(), f"stopped after {limit:.0f} s"
+        output, errors = process.communicate(timeout=limit)
+        error = (errors[-2000:] or f"exit {process.returncode}") if process.returncode else ""
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # with what it has started
+        (output, _), error = process.communicate(), f"stopped after {limit:.0f} s"
     return [json.loads(line) for line in output.splitlines() if line.startswith("{") and line.endswith("}")], error
 
 

@@ -91,9 +91,13 @@ def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     return jax.tree.map(lambda array: array[places], hparams)
 
 
-def best_seeds(group: Group, loss: np.ndarray) -> np.ndarray:
-    """Places of the models of least `loss` (point,) among those that differ in their seed only; none where all are infinite."""
-    numbers = np.concatenate([np.reshape(a, (len(a), -1)) for a in jax.tree.leaves(group.hparams)], axis=1)
+def best_seeds(runs: Sequence[Sequence[Group]], joined: Group, loss: np.ndarray) -> np.ndarray:
+    """Places of the models of least `loss` (point,) among those of a run that differ in their seed only.
+
+    `joined` is a group of all runs (see `join`). A model that is alone has no place, nor has one of infinite loss.
+    """
+    arrays = [_run_of(runs, joined), *jax.tree.leaves(joined.hparams)]
+    numbers = np.concatenate([np.reshape(a, (len(a), -1)) for a in arrays], axis=1)
     _, cell, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
     cell = cell.ravel()
     order = np.lexsort((loss, cell))
@@ -137,13 +141,18 @@ def split(
     by_run: list[tuple[list[Group], list[Results]]] = [([], []) for _ in runs]
     firsts = _first_points(runs)
     for group, results in zip(joined, trained, strict=True):
-        owner = np.searchsorted(firsts, group.points, side="right") - 1
+        owner = _run_of(runs, group)
         for number in np.unique(owner):
             places = np.flatnonzero(owner == number)
             points = group.points[places] - firsts[number]
             by_run[number][0].append(Group(group.spec, take(group.hparams, places), group.seeds[places], points))
             by_run[number][1].append({name: values[places] for name, values in results.items()})
     return by_run
+
+
+def _run_of(runs: Sequence[Sequence[Group]], joined: Group) -> np.ndarray:
+    """The number of the run of every model of a joined group, (point,)."""
+    return np.searchsorted(_first_points(runs), joined.points, side="right") - 1
 
 
 def _first_points(runs: Sequence[Sequence[Group]]) -> np.ndarray:

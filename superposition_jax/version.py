@@ -11,7 +11,7 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 _PACKAGE = Path(__file__).parent
-_CONFIG = ("axes", "leaves", "run_config", "schema")
+_CONFIG = ("axes", "leaves", "recipe", "run_config", "schema")
 TRAINING = ("types.py", "sweep.py", "core", "engine", "results/neighbours.py", *(f"config/{name}.py" for name in _CONFIG))
 """Files and folders that decide the bits of trained parameters and losses."""
 TABLES = ("theory", "experiments")

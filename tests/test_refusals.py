@@ -128,7 +128,7 @@ REFUSED = [
     (["+train={momentum: 0}"], ["train.momentum = 0: changes nothing", "train.optimizer = sgd"]),
     (["sweep=sparsity", "seed=7"], ["seed = 7: sweep.axes.seed sets it in every model"]),
     (["name=a", "sweep.name=b"], ["sweep.name = 'b': name is given as well"]),
-    (["sizes=foo"], ["sizes=foo: no such option; known are: energy_levels_full, "]),
+    (["sizes=foo"], ["sizes=foo: no such option; known are: energy_levels_full"]),
     (["experiment=intro", "preset=full"], ["preset=full: changes nothing with experiment=intro", "energy_levels"]),
     # sets of features
     (["data.sets.kind=correlated"], ["data.sets.sizes = None: must be one size"]),

@@ -68,7 +68,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(whole, tmp_path, count):
 
 
 def test_a_damaged_state_is_not_used(whole, tmp_path):
-    with stopped_after(3):
+    with stopped_after(2):
         superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     [state] = (tmp_path / "state").glob("*.npz")
     content = bytearray(state.read_bytes())
@@ -78,7 +78,7 @@ def test_a_damaged_state_is_not_used(whole, tmp_path):
 
 
 def test_a_refused_command_keeps_the_state(tmp_path):
-    with stopped_after(3):
+    with stopped_after(2):
         superposition_jax.run([*SWEEP, *OFTEN], directory=tmp_path)
     before = {path: path.read_bytes() for path in (tmp_path / "state").glob("*.npz")}
     with pytest.raises(ConfigError, match=r"train\.steps = 300 there, 200 here"):
@@ -90,7 +90,7 @@ def test_a_refused_command_keeps_the_state(tmp_path):
 def test_the_state_of_another_run_is_not_used(tmp_path, overwrite):
     """Overwritten, or its manifest deleted."""
     other = [*SWEEP, *OFTEN, "train.learning_rate=0.01", f"runtime.overwrite={overwrite}"]
-    with stopped_after(3):
+    with stopped_after(2):
         superposition_jax.run([*SWEEP, *OFTEN, "runtime.chunk=42"], directory=tmp_path)
     if overwrite == "false":
         (tmp_path / "manifest.json").unlink()
@@ -121,7 +121,7 @@ def test_another_config_or_version_is_refused_with_the_difference(tmp_path, monk
 
 
 def test_a_changed_file_changes_the_digest_of_what_it_decides(tmp_path):
-    decides = {version.TRAINING: ["types.py", "core/model.py", "engine/tuning.py", "config/schema.py"]}
+    decides = {version.TRAINING: ["types.py", "core/model.py", "engine/tuning.py", "config/recipe.py"]}
     decides |= {version.TABLES: ["theory/bounds.py", "experiments/solids/table.py"]}
     package, decides_neither = tmp_path / "package", ["command/progress.py", "results/assemble.py", "explorer/content.py"]
     shutil.copytree(Path(superposition_jax.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "vendor"))

@@ -58,7 +58,14 @@ class BatchLauncher(Launcher):
         plain, given = [*map(without_hydra, configs)], [_of_job(overrides) for overrides in job_overrides]
         jobs = multirun.train(plain, given, folder, initial_job_idx, folders)
         with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
-            returned = [self._finish(config, job) for config, job in zip(configs, jobs, strict=True)]
+            returned, failed = [], None
+            for config, job in zip(configs, jobs, strict=True):
+                try:
+                    returned.append(self._finish(config, job))
+                except TableFailed as error:  # the others have their results, and what is trained is kept
+                    failed = failed or error
+            if failed:
+                raise failed
         self.jobs += jobs
         self.folders += folders
         return returned
@@ -86,7 +93,7 @@ class BatchLauncher(Launcher):
         finally:
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         if returned.status == JobStatus.FAILED and isinstance(returned._return_value, (OSError, TableFailed)):
-            raise returned._return_value  # not only this job: the disk fails, or what is to be measured
+            raise returned._return_value  # the disk fails, or what is to be measured
         return returned
 
 

@@ -109,15 +109,12 @@ def train(configs: Sequence[RunConfig], console: Console, store: RunStore | None
     trainer = trainer_for(configs[0], joined)
     shell = Shell(console, trainer)
     with shell.bar:
-        results = trainer.train(shell, store)
-    runs = [(joined, results)] if len(configs) == 1 else sweep.split(groups, joined, results)
-    runs = [(own, [r | trainer.evaluate_again(group, r) for group, r in zip(own, results, strict=True)]) for own, results in runs]
+        results = trainer.evaluate_again(trainer.train(shell, store), groups, shell)
     seconds = {**shell.totals(), "all": time.perf_counter() - began}
     if len(configs) == 1:
-        return [Trained(trainer, runs[0][1], seconds)]
-    return [
-        Trained(trainer_for(config, groups), results, seconds) for config, (groups, results) in zip(configs, runs, strict=True)
-    ]
+        return [Trained(trainer, results, seconds)]
+    split = zip(configs, sweep.split(groups, joined, results), strict=True)
+    return [Trained(trainer_for(config, groups), results, seconds) for config, (groups, results) in split]
 
 
 def trainer_for(config: RunConfig, groups: list[Group]) -> Trainer:

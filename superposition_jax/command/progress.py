@@ -57,7 +57,7 @@ class Shell:
                 self.models_left -= models
                 self.diverged += diverged
                 self.seconds[self.program.group]["evaluate"] += seconds
-                if not self.models_left:
+                if models and not self.models_left:
                     self._sum_up()
 
     def totals(self) -> dict[str, float]:

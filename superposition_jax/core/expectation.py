@@ -140,7 +140,7 @@ def best(spec: Spec) -> str:
 
 
 _MANY = 128
-"""Features from which on moments are worth their products in training: with fewer, interference is far from normal."""
+"""Features from which on training uses moments: at n = 80 they double a step's time, and no loss ends lower."""
 
 
 def default(spec: Spec) -> str:

@@ -44,6 +44,7 @@ class Finished(NamedTuple):
     """Report: a tile is evaluated, and its results are on the host."""
 
     models: int
+    """Those that are finished by it: none if they are evaluated again."""
     seconds: float
     diverged: int
 
@@ -134,13 +135,17 @@ def run(
         stopping.stop_if_asked()
 
 
-def evaluate_again(programs: Programs, group: Group, tiles: list[Tile], params: Start) -> Iterator[tuple[np.ndarray, Results]]:
+def evaluate_again(
+    programs: Programs, group: Group, tiles: list[Tile], params: Start, report: Report
+) -> Iterator[tuple[np.ndarray, Results]]:
     """Losses of a group's models with given parameters by other draws than those of `run`, as `run` yields results."""
     for tile in tiles:
+        began = time.perf_counter()
         seeds, hparams = group.seeds[tile.places[:, 0]].astype(np.uint32), take(group.hparams, tile.places)
         state = devices.run_program(programs.start, seeds, hparams)
         state = _with_params(state, {name: params[name][tile.places] for name in state.params})
         results = devices.to_host(devices.run_program(programs.finish, hparams, state, np.uint32(1)))
+        report(Finished(0, time.perf_counter() - began, 0))
         names = {"loss_again": "loss", "loss_again_stderr": "loss_stderr"}
         yield tile.places[tile.real], {again: results[name][tile.real] for again, name in names.items()}
 

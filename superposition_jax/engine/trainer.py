@@ -1,6 +1,6 @@
 """The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import jax
@@ -93,22 +93,30 @@ class Trainer:
             except (MemoryError, jax.errors.JaxRuntimeError) as error:
                 self._halve_chunk(number, error, report)
 
-    def evaluate_again(self, group: Group, results: Results) -> Results:
-        """Losses of the best seeds of models in a group by draws of their own, NaN for others: a least loss reads too low.
+    def evaluate_again(
+        self, results: list[Results], runs: Sequence[Sequence[Group]], report: Report = lambda report: None
+    ) -> list[Results]:
+        """The results of all groups, with losses of the runs' best seeds by draws of their own: a least loss reads too low.
 
-        The group has the Spec of one of the trainer's. There are none if losses have no draws, or no cell has several seeds.
+        They are NaN for other models, and missing where evaluation draws nothing or no cell has several seeds. The trainer's
+        groups are those of all runs, joined.
         """
+        return [values | self._losses_of_best(number, values, runs, report) for number, values in enumerate(results)]
+
+    def _losses_of_best(self, number: int, results: Results, runs: Sequence[Sequence[Group]], report: Report) -> Results:
+        group = self.groups[number]
         if evaluation.evaluation_spec(group.spec).estimator == "quadrature":
             return {}
-        best = best_seeds(group, np.where(results["diverged_at"] < 0, results["loss"], np.inf))
+        best = best_seeds(runs, group, np.where(results["diverged_at"] < 0, results["loss"], np.inf))
         if not best.size:
             return {}
-        number = [whole.spec for whole in self.groups].index(group.spec)
-        (programs, shape), some = self._compiled(number, lambda report: None), group.at(best)
+        is_new, (programs, shape), some = number not in self._programs, self._compiled(number, report), group.at(best)
+        if is_new:
+            report(Compiled(number, 0, shape[0] // self._mesh.size * shape[1], programs.compile_seconds))
         params = {name: results[name][best] for name in PARAMS if name in results}
-        by_tile = segments.evaluate_again(programs, some, cover(some.seeds, np.arange(best.size), shape), params)
+        tiles = cover(some.seeds, np.arange(best.size), shape)
         again = {}
-        for name, values in segments.collect(best.size, by_tile).items():
+        for name, values in segments.collect(best.size, segments.evaluate_again(programs, some, tiles, params, report)).items():
             again[name] = np.full(len(group.points), np.nan, np.float32)
             again[name][best] = values
         return again

@@ -20,6 +20,8 @@ from superposition_jax.types import PARAMS
 
 EXCESS = 1e-3
 """Relative excess over a bound above which a cell is flagged."""
+_AGAIN = {"loss": "loss_again", "loss_stderr": "loss_again_stderr"}
+"""What the best seeds have from draws of their own."""
 _ROUNDS = 10
 """Most rounds of repair."""
 _SMALL = 0.05
@@ -47,10 +49,10 @@ def stuck_cells(dataset: xr.Dataset, tolerance: float = EXCESS) -> xr.DataArray:
 
 def _best(dataset: xr.Dataset) -> xr.Dataset:
     """A small Dataset of the best seeds: loss, its standard error, and its floor."""
-    names = [name for name in ("loss", "loss_stderr", "loss_again") if name in dataset]
+    names = [*_AGAIN, *(name for name in _AGAIN.values() if name in dataset)]
     few = dataset[names].assign(floor=select.floor(dataset)).assign_attrs(features=dataset.sizes["feature"])
     best = select.best_seed(few)
-    return best.assign(loss=best["loss_again"].fillna(best["loss"])) if "loss_again" in best else best
+    return best.assign({name: best[other].fillna(best[name]) for name, other in _AGAIN.items() if other in best})
 
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -120,7 +122,9 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
             better = better[lower & (results["diverged_at"][better] < 0)]
             if better.size:
                 new = group.at(better)
-                parts.append(assemble.Part.of(new, {name: values[better] for name, values in results.items()}))
+                values = {name: values[better] for name, values in results.items()}
+                values |= {name: np.full(better.size, np.nan, np.float32) for name in _AGAIN.values() if name in dataset}
+                parts.append(assemble.Part.of(new, values))
                 repaired[group.points[better]] = True
         if len(parts) == count:
             break

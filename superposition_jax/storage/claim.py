@@ -66,7 +66,7 @@ def _has_results(folder: Path, earlier: dict[str, Any]) -> bool:
 def is_finished_multirun(folder: Path, jobs: Mapping[Path, RunConfig], number: int) -> bool:
     """Whether a multirun of `number` jobs, of which `jobs` can be trained, is finished; raises ConfigError if it is damaged."""
     root = manifest.read(folder)
-    if batches(folder) or any(config.overwrite for config in jobs.values()):
+    if batches(folder) or any(config.overwrite for config in jobs.values()) or (root and root.get("failed")):
         return False
     if not (root.get("jobs") == number if root else (folder / "index.html").is_file()):
         return False
