@@ -78,6 +78,7 @@ def test_it_beats_a_gradient_step_of_the_same_length_which_cannot_leave_the_empt
     assert np.all(cost(params, hparams, batch, PERTURB(hparams, params, batch))[empty] >= 0)
 
 
+@pytest.mark.slow
 def test_adversarial_training_withstands_the_attack_and_superposes_less():
     """Over eight seeds, all differences by more than four standard errors."""
     given = [*SMALL, "attack.size=1.0", "measures=[attacked_loss, attack_radius, hidden_l1]"]

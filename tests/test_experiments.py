@@ -157,7 +157,11 @@ def test_declarations_are_light():
         assert all(name.removeprefix("superposition_jax.").startswith(light) for name in heavy), path
 
 
-@pytest.mark.parametrize("name", TABLES)
+LONG = ("packing", "simulation", "hierarchy", "interference", "recovery", "dictionary")
+"""Tables that take several seconds."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in TABLES])
 def test_a_table_of_seeds_and_an_axis_with_models_that_diverged_or_are_missing(name, short_descents):
     dataset, trainer = trained("tables", name, True, True)
     assert dataset["status"].size >= 4

@@ -116,6 +116,7 @@ def test_a_finished_multirun_is_not_trained_again_unless_asked(ran, tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
 
 
+@pytest.mark.slow
 def test_jobs_with_different_axes_have_an_index_but_no_dataset(tmp_path):
     multirun(tmp_path, "sweep=none,learning_rate", "train.steps=5", "figures=[]")
     assert not (tmp_path / "out" / "results.nc").exists()

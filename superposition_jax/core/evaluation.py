@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import FunctionType
 
 import jax
@@ -25,7 +26,7 @@ _FEW_NODES = 8
 _MOST_IN_STRATA = 1024
 """Most features for which all inputs with one active feature fit into the memory at once."""
 _PILOT, _REPLICATES, _BATCH = 8, 48, 128
-"""Numbers of batches for coefficients and for the loss, and their size, where n > 5 and own features are integrated out."""
+"""Numbers of batches for coefficients and for the loss, a multiple of it, and their size, with own features integrated out."""
 _ROUNDING = 2.0**-16
 """Relative error of sums and differences in single precision."""
 
@@ -171,24 +172,24 @@ def _conditioned(key: Array, hparams: Hparams, params: Params, *, spec: Spec) ->
     estimator = patterns.TWO_ACTIVE if in_strata else data.ESTIMATORS[spec.estimator]
     realise = estimator.realise(hparams, spec)
 
-    def losses(key: Array, known: expectation.Statistics, batches: int) -> tuple[Array, expectation.Statistics]:
-        """Losses by batches, and the means of their statistics."""
+    def estimate(inputs: expectation.Inputs, known: expectation.Statistics) -> tuple[Array, expectation.Statistics]:
+        return way.loss(hparams, params, inputs, known, spec=spec)
 
-        def loss(key: Array) -> tuple[Array, expectation.Statistics]:
-            return way.loss(hparams, params, realise(estimator.draw(key, spec)), known, spec=spec)
+    def of_few(known: expectation.Statistics) -> tuple[Array, expectation.Statistics]:
+        return estimate(patterns.at_most_one(hparams, _FEW_NODES, spec=spec), known)
 
-        by_batch, sums = jax.lax.map(loss, jax.random.split(key, batches))
-        seen = jax.tree.map(lambda sums: sums.mean(axis=0), sums)
-        if not in_strata:
-            return by_batch, seen
-        few = patterns.at_most_one(hparams, _FEW_NODES, spec=spec)
-        exact, more = way.loss(hparams, params, few, known, spec=spec)
-        return by_batch + exact, jax.tree.map(jnp.add, seen, more)
+    def some_batches(known: expectation.Statistics, of: tuple[Array, Array]):
+        """The coefficients for later rounds, which come from the first one, and this round's losses."""
+        number, keys = of
+        by_batch, sums = jax.lax.map(lambda key: estimate(realise(estimator.draw(key, spec)), known), keys)
+        seen, exact = jax.tree.map(lambda sums: sums.mean(axis=0), sums), jnp.zeros(())
+        if in_strata:  # once for the coefficients, once for the loss
+            exact, more = jax.lax.cond(number < 2, of_few, lambda known: (jnp.zeros(()), nothing), known)
+            seen = jax.tree.map(jnp.add, seen, more)
+        return jax.tree.map(partial(jnp.where, number == 0), seen, known), (by_batch, exact)
 
-    known = nothing
-    if way.statistics:
-        pilot, key = jax.random.split(key)
-        _, known = losses(pilot, nothing, _PILOT)
-    by_batch, _ = losses(key, known, _REPLICATES)
-    loss = by_batch.mean()
+    pilot, key = jax.random.split(key)
+    keys = jnp.concatenate([jax.random.split(pilot, _PILOT), jax.random.split(key, _REPLICATES)]).reshape(-1, _PILOT)
+    _, (by_batch, exact) = jax.lax.scan(some_batches, nothing, (jnp.arange(len(keys)), keys))
+    by_batch, loss = by_batch[1:].ravel(), by_batch[1:].mean() + exact[1]
     return {"loss": loss, "loss_stderr": by_batch.std(ddof=1) / _REPLICATES**0.5 + _ROUNDING * loss}
