@@ -50,8 +50,8 @@ def test_a_wide_dense_model_has_no_dead_outputs_and_the_least_loss():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", ["n=20, m=5", "n=80, m=20"])
-def test_the_fast_recipe_ends_within_a_hundredth_of_the_published(problem):
-    """Median over 16 seeds, at each of the seven sparsities, within a hundredth or two standard errors.
+def test_the_fast_recipe_ends_no_higher_than_the_published(problem):
+    """Median over 16 seeds, at each of the seven sparsities, within two standard errors or 0.2 %.
 
     Slow runs are kept in published.json.
     """
@@ -59,4 +59,4 @@ def test_the_fast_recipe_ends_within_a_hundredth_of_the_published(problem):
     assert losses.shape == (7, 16)
     found = peers.losses(problem, losses)
     excess = (np.array(found["ratio"]) - 1) / np.array(found["error"])
-    assert np.all((excess < 2) | (np.array(found["ratio"]) < 1.01)), found
+    assert np.all((excess < 2) | (np.array(found["ratio"]) < 1.002)), found
