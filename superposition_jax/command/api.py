@@ -61,7 +61,7 @@ def load(path: str | Path) -> xarray.Dataset:
     Raises:
       FileNotFoundError: if there is no run.
       ConfigError: if its manifest.json is damaged. Damaged parts of an unfinished run count as missing.
-      OSError: if its results.nc is damaged, or is another run's by the digest in manifest.json. One that stands alone has none.
+      OSError: if its results.nc is damaged by the digest with which it ends or, by that in manifest.json, another run's.
     """
     from superposition_jax.storage import manifest
 

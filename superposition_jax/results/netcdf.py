@@ -1,6 +1,7 @@
 """A Dataset as results.nc and metrics.csv: written, and loaded again."""
 
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,14 +24,30 @@ _MOST_ROWS = 100_000
 def save(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """Write results.nc and, for up to 100,000 models, metrics.csv, each completely or not at all. Returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {"results.nc": _netcdf}
+    files = [_save(_sealed(_netcdf(dataset)), folder / "results.nc")]
     if dataset["status"].size <= _MOST_ROWS:
-        contents["metrics.csv"] = _metrics
-    return [_save(content(dataset), folder / name) for name, content in contents.items()]
+        files.append(_save(_metrics(dataset), folder / "metrics.csv"))
+    return files
 
 
-def _save(content: memoryview, file: Path) -> Path:
+def _save(content: bytes, file: Path) -> Path:
     return whole(file, lambda path: path.write_bytes(content))
+
+
+_SEAL = b"\nsha256 of all bytes above: "
+"""What stands before the digest at the end of results.nc. Other tools open the file as well: HDF5 reads as far as it has written,
+and drops what follows when it changes the file."""
+
+
+def _sealed(content: memoryview) -> bytes:
+    return b"".join([content, _SEAL, hashlib.sha256(content).hexdigest().encode(), b"\n"])
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file that ends with a digest has it. HDF5 may read wrong numbers from a damaged one, or never return."""
+    content = memoryview(file.read_bytes())
+    end = len(content) - len(_sealed(content[:0]))
+    return content[max(end, 0) :][: len(_SEAL)] != _SEAL or _sealed(content[:end]) == content
 
 
 _SMALL = 10_000
@@ -84,13 +101,13 @@ def columns(dataset: xr.Dataset) -> dict[str, np.ndarray]:
     return columns
 
 
-def _metrics(dataset: xr.Dataset) -> memoryview:
+def _metrics(dataset: xr.Dataset) -> bytes:
     """The content of metrics.csv, a row for every model."""
     table, text = columns(dataset), io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(table)
     writer.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
-    return memoryview(text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
@@ -101,6 +118,8 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
       OSError: if it is damaged.
     """
     file = file_of(Path(path))
+    if not _is_whole(file):
+        raise OSError(f"{file}: is damaged: it does not have the digest with which it ends")
     try:
         with h5py.File(file) as probed:
             dict(probed.attrs)  # where these are damaged, h5netcdf could not even close the file

@@ -97,7 +97,7 @@ def load_dataset(path: Path, names: Sequence[str] | None = None) -> xr.Dataset:
     Raises:
       FileNotFoundError: without a run.
       ConfigError: if its manifest.json is damaged.
-      OSError: if its results.nc is damaged or, by the manifest's digest, another run's. A file that stands alone has no digest.
+      OSError: if its results.nc is damaged by the digest with which it ends or, by that in the manifest, another run's.
     """
     folder = path if path.is_dir() else path.parent
     manifest = read(folder)
