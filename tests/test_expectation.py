@@ -10,7 +10,8 @@ import pytest
 from composed import load
 
 from superposition_jax import run
-from superposition_jax.core import data, evaluation, expectation, laws, patterns, random, sets
+from superposition_jax.core import data, evaluation, expectation, laws, own_error, patterns, random, sets
+from superposition_jax.core.models_last import models_last
 from superposition_jax.types import Spec
 
 SIGMA = 5
@@ -213,3 +214,28 @@ def test_the_best_of_several_seeds_is_evaluated_again_by_draws_of_its_own():
         assert 0 < abs(model["loss_again"] - model["loss"]) < SIGMA * error
     assert "loss_again" not in run([*given, cells])
     assert "loss_again" not in run([*given, seeds, "model.n_features=5"])
+
+
+@pytest.mark.parametrize("law", ["uniform", "power"])
+def test_many_models_of_two_features_are_as_with_models_first(law, numbers):
+    spec, rng = Spec(2, 2, law=law, estimator="quadrature", order=4, expectation="own_feature"), np.random.default_rng(0)
+    density, importance = rng.uniform(0.1, 1, (2, 100, 2)), rng.uniform(0.5, 2, (2, 100, 2))
+    hparams = jax.tree.map(jnp.asarray, numbers(spec, 2, 100, density=density, importance=importance, value_exponent=2.0))
+    params = {"W": jnp.asarray(rng.normal(size=(2, 100, 2, 2)), jnp.float32), "b": jnp.asarray(rng.normal(size=(2, 100, 2)) / 9)}
+
+    def last(params, hparams):
+        inputs = expectation.inputs(hparams, spec=spec)(())
+        return expectation.own_feature(hparams, params, inputs, {}, spec=spec)[0]
+
+    def first(params, hparams):
+        inputs = expectation.inputs(hparams, spec=spec)(())
+        return own_error.expected(hparams, *expectation.condition(hparams, params, inputs, spec=spec), spec)[0]
+
+    values, expected = (jax.vmap(jax.vmap(jax.value_and_grad(loss)))(params, hparams) for loss in (last, first))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), values, expected)
+
+
+def test_a_map_with_models_last_takes_what_they_share():
+    x, shared = jnp.arange(20.0).reshape(10, 2), jnp.arange(3.0)
+    mapped = jax.vmap(models_last(lambda x, shared: x[:, None] * shared[None]), (0, None))
+    np.testing.assert_array_equal(mapped(x, shared), x[:, :, None] * shared[None, None, :])

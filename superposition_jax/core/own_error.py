@@ -24,10 +24,10 @@ _LEAST_NORM = 1e-6
 class Conditioned(NamedTuple):
     """What is left of inputs when every output's own feature is integrated out."""
 
-    t: Float[Array, "feature batch"]
-    off: Float[Array, "feature batch"]
+    t: Float[Array, "feature batch *model"]
+    off: Float[Array, "feature batch *model"]
     """The weight of the input with x_j = 0; with `on` it sums to the weight of the other features' values."""
-    on: Float[Array, "feature batch"]
+    on: Float[Array, "feature batch *model"]
     neighbours: tuple[Array, ...]
     """Features j + 1, j + 2, … that a target joins with feature j, (feature, batch) each."""
 
@@ -56,7 +56,7 @@ def _expected(g, t, rest, importance, exponent, spec):
 
 
 def _forward(g, t, rest, importance, exponent, spec):
-    way = _closed if has_closed_form(spec) else _by_rule
+    way = closed_form if has_closed_form(spec) else _by_rule
     error, by_g, by_t = way(g, Conditioned(t, *rest), importance, exponent, spec)
     return (error, by_t), (by_g, by_t)
 
@@ -64,8 +64,10 @@ def _forward(g, t, rest, importance, exponent, spec):
 _expected.defvjp(_forward, lambda spec, by, ct: (ct[0] * by[0], ct[0] * by[1], None, None, None))
 
 
-def _closed(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, Array]:
+def closed_form(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, Array]:
     """Error and derivatives by g and t: (1 − p) f(t)² + p E (v − g v − t)² where the output is on, v² where it is off.
+
+    Arrays of many models have them along a last axis.
 
     Where it is on depends on g and t, but contributes nothing to derivatives, since the error is continuous there.
     """
@@ -79,7 +81,7 @@ def _closed(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, A
     off, on = importance[:, None] * off, importance[:, None] * on
     by_t, by_g = less * mean + t * chance, less * square + t * mean  # halves of the derivatives where the feature is on
     error = off * output * output + on * ((second - square) + less * by_g + t * by_t)
-    return error.sum(), 2 * jnp.sum(on * by_g, axis=1), 2 * (off * output + on * by_t)
+    return error.sum(axis=(0, 1)), 2 * jnp.sum(on * by_g, axis=1), 2 * (off * output + on * by_t)
 
 
 def _by_rule(g, conditioned, importance, exponent, spec) -> tuple[Array, Array, Array]:
