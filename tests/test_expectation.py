@@ -150,8 +150,8 @@ def draws(law, p, size, rng):
     """Inputs (feature, batch) with at least one active feature, by NumPy, for values of a law with exponent 2."""
     first = p * np.concatenate([[1], np.cumprod(1 - p)[:-1]])
     chosen, place = rng.choice(len(p), size, p=first / first.sum()), np.arange(len(p))[:, None]
-    on = (place == chosen) | ((place > chosen) & (rng.random((len(p), size)) < p[:, None]))
-    u = 1 - rng.random((len(p), size))
+    on = (place == chosen) | ((place > chosen) & (rng.random((len(p), size), np.float32) < np.float32(p)[:, None]))
+    u = 1 - rng.random((len(p), size), np.float32)
     values = {"uniform": u, "signed": 2 * u - 1, "upper": (1 + u) / 2, "exponential": -np.log(u), "power": u**0.5}
     return on * values.get(law, np.ones_like(u)), first.sum()
 
