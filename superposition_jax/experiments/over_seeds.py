@@ -47,11 +47,15 @@ def resampled(seeds: xr.DataArray, times: int, rng: np.random.Generator) -> np.n
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """In how many cells the seeds of a scale have the best loss, and in how many they come near it; nothing for one scale."""
+    """In how many cells the seeds of a scale have the best loss, and in how many they come near it; nothing for one scale.
+
+    Repaired models, which started from a neighbour, count for none.
+    """
     seed = select.seed_dim(dataset)
     if seed is None or INIT_SCALE not in dataset.coords:
         return
     few = status.without_diverged(dataset[["loss", "loss_relative", "status"]])
+    few = few.assign(loss=few["loss"].where(~dataset["repaired"])) if "repaired" in dataset else few
     best = select.best_seed(few)
     some = best["loss"].notnull()
     for scale, reached in by_scale(per_model.reached_best(few, seed)).items():
