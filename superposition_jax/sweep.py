@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from superposition_jax.types import Hparams, Spec
 
@@ -35,6 +36,8 @@ class Grid:
     """The points of a sweep: the product of its dimensions, last dimension fastest."""
 
     axes: tuple[Axis, ...]
+    scales: tuple[float, ...] = ()
+    """Scales of the initial weights among which the seed chooses (`scale_of`); none where the config has a single one."""
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -52,9 +55,27 @@ class Grid:
         before, after = int(np.prod(lengths[:place])), int(np.prod(lengths[place + 1 :]))
         return np.tile(np.repeat(np.arange(lengths[place]), after), before)
 
+    @property
+    def cells(self) -> np.ndarray:
+        """The cell of every point, (point,): points of a cell differ in their seed only."""
+        points = np.arange(self.n_points).reshape([*self.sizes.values()])
+        for place, dim in enumerate(self.sizes):
+            if [axis.path for axis in self.axes if axis.dim == dim] == ["seed"]:
+                points = np.broadcast_to(points.take([0], axis=place), points.shape)
+        return points.ravel()
+
     def unravel(self, points: np.ndarray) -> np.ndarray:
         """An array (point, …) reshaped to the sweep's dimensions."""
         return points.reshape((*self.sizes.values(), *points.shape[1:]))
+
+
+def scale_of(seeds: ArrayLike, scales: Sequence[float]) -> np.ndarray:
+    """The scale of the initial weights of every seed, (seed,). The seed's value chooses it, and nothing else in the sweep does.
+
+    >>> scale_of([0, 1, 2, 7], (1.0, 2.0)).tolist()
+    [1.0, 2.0, 1.0, 2.0]
+    """
+    return np.asarray(scales, np.float64)[np.asarray(seeds, np.int64) % len(scales)]
 
 
 @dataclass(frozen=True)
@@ -91,15 +112,21 @@ def take(hparams: Hparams, places: np.ndarray) -> Hparams:
     return jax.tree.map(lambda array: array[places], hparams)
 
 
-def best_seeds(runs: Sequence[Sequence[Group]], joined: Group, loss: np.ndarray) -> np.ndarray:
-    """Places of the models of least `loss` (point,) among those of a run that differ in their seed only.
+def cells(grids: Sequence[Grid]) -> np.ndarray:
+    """The cell of every point of several sweeps, (point,), numbered as in `join`."""
+    firsts = np.cumsum([0, *(grid.n_points for grid in grids)])
+    return np.concatenate([grid.cells + first for grid, first in zip(grids, firsts, strict=False)])
 
-    `joined` is a group of all runs (see `join`). A model that is alone has no place, nor has one of infinite loss.
+
+def best_seeds(cell: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Places of the models of least `loss` (model,) in every `cell` (model,).
+
+    A model that is alone in its cell has no place, nor has one of infinite loss.
+
+    >>> best_seeds(np.array([4, 4, 7, 4]), np.array([0.3, 0.1, 0.2, 0.5])).tolist()
+    [1]
     """
-    arrays = [_run_of(runs, joined), *jax.tree.leaves(joined.hparams)]
-    numbers = np.concatenate([np.reshape(a, (len(a), -1)) for a in arrays], axis=1)
-    _, cell, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
-    cell = cell.ravel()
+    _, cell, count = np.unique(cell, return_inverse=True, return_counts=True)
     order = np.lexsort((loss, cell))
     first = order[np.unique(cell[order], return_index=True)[1]]
     return first[(count > 1) & np.isfinite(loss[first])]

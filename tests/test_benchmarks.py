@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import device, peers, plain_jax, published, report, scale, worker
+from benchmarks import device, peers, plain_jax, published, report, scale, starts, worker
 from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from superposition_jax.config import run_config
 
@@ -194,3 +194,17 @@ def test_a_device_is_measured(tmp_path):
     assert "cpu device" in done.stdout
     assert all(f"{part}: 0 measured" not in done.stderr for part in device.PARTS)
     assert "| n=5 | " in table
+
+
+def test_cells_that_miss_their_best_by_seeds_drawn_at_random():
+    """Against draws of seeds: ten of one scale, or five of each of two."""
+    rng = np.random.default_rng(0)
+    by_scale = {1.0: rng.choice([1, 2], (30, 20), p=[0.1, 0.9]), 2.0: rng.choice([1.0005, 1.01], (30, 20), p=[0.05, 0.95])}
+    by_scale[1.0][:, 0] = 1  # the best
+    draws = {(1.0,): [(1.0, 10)], (2.0,): [(2.0, 10)], (1.0, 2.0): [(1.0, 5), (2.0, 5)]}
+    for scales, expected in starts.missed(by_scale).items():
+        counts = []
+        for _ in range(2000):
+            drawn = [rng.permutation(by_scale[scale], axis=1)[:, :seeds] for scale, seeds in draws[scales]]
+            counts.append(np.sum(np.concatenate(drawn, axis=1).min(axis=1) > 1.001))
+        assert abs(np.mean(counts) - expected) < 4 * np.std(counts) / 2000**0.5

@@ -12,7 +12,7 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.config.schema import LEAVES, RUNTIME
 from superposition_jax.types import Hparams, Spec
 
-FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes")]
+FILES = [file for file in sorted(Path(conf_dir()).glob("*/*.yaml")) if file.parent.name not in ("preset", "sizes", "starts")]
 OPTIONS = [f"{file.parent.name}={file.stem}" for file in FILES]
 
 

@@ -1,6 +1,7 @@
 """Every declared table has exactly its variables, whatever the sweep, and every figure shows data."""
 
 import ast
+import re
 import sys
 import warnings
 from functools import cache
@@ -20,7 +21,7 @@ from superposition_jax.config.compose import compose, conf_dir
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import FOLDERS, declare, figures, tables
 from superposition_jax.experiments.registry import EXPERIMENTS, FIGURES, TABLES
-from superposition_jax.results import select
+from superposition_jax.results import select, status
 from superposition_jax.results.status import STATUS
 
 SMALL = {"steps": 40, "curve_points": 5, "batch_size": 32, "snapshots": 12}
@@ -157,6 +158,14 @@ def test_declarations_are_light():
         assert all(name.removeprefix("superposition_jax.").startswith(light) for name in heavy), path
 
 
+def states_no_error_of_one_seed_a_scale(name, dataset):
+    """Two seeds whose initial weights have two scales leave no error to be stated, nor one share for both of them."""
+    scaled = status.without_diverged(dataset.assign_coords(init_scale=(select.seed_dim(dataset), [1.0, 2.0])))
+    lines = "\n".join(sys.modules[TABLES[name].module].findings(scaled))
+    assert "±" not in lines.replace("± 0,", ""), lines  # a crossing's, of the same seeds in every sample
+    assert not re.search(r"of 2 seeds (?!at initial scale)", lines), lines
+
+
 LONG = ("packing", "simulation", "hierarchy", "interference", "recovery", "dictionary")
 """Tables that take several seconds."""
 
@@ -168,6 +177,7 @@ def test_a_table_of_seeds_and_an_axis_with_models_that_diverged_or_are_missing(n
     whole = holds_what_it_declares(name, with_status(dataset, "diverged", "missing"), trainer)
     without_any = dataset.assign(status=xr.full_like(dataset["status"], STATUS.index("diverged")))
     xr.testing.assert_identical(tables.add(without_any, [name], trainer)[[*dataset]], without_any)
+    states_no_error_of_one_seed_a_scale(name, whole)
     for figure, declared in FIGURES.items():
         if declared.table == name:
             shows_data(figure, whole)

@@ -15,7 +15,7 @@ from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import stopping
 from superposition_jax.engine.trainer import Trainer
 from superposition_jax.errors import one_line
-from superposition_jax.experiments import figures, tables
+from superposition_jax.experiments import figures, over_seeds, tables
 from superposition_jax.results import assemble, neighbours, netcdf, select, status, trackers
 from superposition_jax.storage import manifest
 
@@ -37,6 +37,8 @@ def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Co
     dataset = assemble.assemble(config.grid, [*map(assemble.Part.of, trainer.groups, results)]).assign_attrs(attributes)
     if config.repair:
         dataset = neighbours.repair(config.grid, trainer, results).assign_attrs(attributes)
+    if lines := [*over_seeds.findings(dataset)]:
+        dataset = dataset.assign_attrs({select.FINDINGS: "\n".join(lines)})
     dataset = tables.add(dataset, config.tables, trainer)
     if not console.quiet:
         _print_findings(dataset, console, config.repair)

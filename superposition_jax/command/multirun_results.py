@@ -80,7 +80,9 @@ def dataset_of(jobs: Sequence[Job]) -> xr.Dataset | None:
         first = places[number] * config.grid.n_points
         for group, results in zip(job.trained.trainer.groups, job.trained.results, strict=True):
             parts.append(assemble.Part.of(Group(group.spec, group.hparams, group.seeds, group.points + first), results))
-    dataset = assemble.assemble(Grid((*outer, *config.grid.axes)), parts)
+    scales = {job.config.grid.scales for _, job in trained}
+    grid = Grid((*outer, *config.grid.axes), scales.pop() if len(scales) == 1 else ())
+    dataset = assemble.assemble(grid, parts)
     return dataset.assign_attrs(manifest.dataset_attributes(config.composed))
 
 

@@ -109,7 +109,7 @@ def train(configs: Sequence[RunConfig], console: Console, store: RunStore | None
     trainer = trainer_for(configs[0], joined)
     shell = Shell(console, trainer)
     with shell.bar:
-        results = trainer.evaluate_again(trainer.train(shell, store), groups, shell)
+        results = trainer.evaluate_again(trainer.train(shell, store), sweep.cells([config.grid for config in configs]), shell)
     seconds = {**shell.totals(), "all": time.perf_counter() - began}
     if len(configs) == 1:
         return [Trained(trainer, results, seconds)]

@@ -23,7 +23,11 @@ def read_axes(axes: Any, leaves: dict[str, Any]) -> Grid:
     """The grid of `sweep.axes`, checked: names, paths, values and zip groups. `leaves` are those of the config."""
     if not isinstance(axes, dict):
         raise reject("sweep.axes", axes, "axes by name, {name: {path: …, values: […]}}")
-    grid = Grid(tuple(_axis(str(name), axis, leaves) for name, axis in axes.items() if axis is not None))
+    scales = tuple(leaves["model.init.scales"] or ())
+    grid = Grid(tuple(_axis(str(name), axis, leaves) for name, axis in axes.items() if axis is not None), scales)
+    if scales and any(assemble.INIT_SCALE in (axis.name, axis.dim) for axis in grid.axes):
+        allowed = "another name with model.init.scales, whose results have this one for the seeds' scales"
+        raise reject("sweep.axes", assemble.INIT_SCALE, allowed)
     for axis in grid.axes:
         for other in grid.axes:
             if other is not axis and other.path == axis.path:

@@ -12,6 +12,7 @@ from superposition_jax.config.schema import LEAVES
 from superposition_jax.core import data, evaluation, expectation, sets, targets
 from superposition_jax.engine import memory
 from superposition_jax.errors import ConfigError
+from superposition_jax.sweep import scale_of
 from superposition_jax.types import Hparams, Spec
 
 _LEAST_DENSITY = 1e-6
@@ -66,12 +67,12 @@ def _set_sizes(leaves: dict[str, Any]) -> tuple[int, ...]:
     return sizes
 
 
-def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarray], points: int) -> Hparams:
-    """The numbers of many points of one Spec; computed in float64, so that 1 − S keeps its digits.
+def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarray], seeds: np.ndarray) -> Hparams:
+    """The numbers of many points of one Spec, from their seeds (point,); computed in float64, so that 1 − S keeps its digits.
 
     `columns` has the values of numeric axes by path, (point,); `leaves` has those of all other leaves.
     """
-    n = spec.n_features
+    n, points = spec.n_features, len(seeds)
 
     def numbers(path: str) -> np.ndarray:
         """The values of a leaf, (point or 1, feature or 1)."""
@@ -112,6 +113,13 @@ def read_hparams(spec: Spec, leaves: dict[str, Any], columns: dict[str, np.ndarr
             importance = data.IMPORTANCES[kind](np.arange(n)[None], n, decay)
         if not (importance.min() >= 0 and importance.max() < HUGE):
             raise reject("data.importance.decay", decay.max(), f"such that {kind} importances are finite and not negative")
+    if (scales := leaves["model.init.scales"]) is not None:
+        if given["model.init.scale"] is not None:
+            why = f"model.init.scale = {given['model.init.scale']} is given as well; give one of them and set the other to null"
+            raise ConfigError(f"model.init.scales = {scales}: {why}")
+        columns = columns | {"model.init.scale": scale_of(seeds, scales)}
+    elif given["model.init.scale"] is None:
+        leaves = leaves | {"model.init.scale": 1.0}
     if given["train.learning_rate"] is None:
         leaves = leaves | {"train.learning_rate": recipe.learning_rate(spec)}
     paths = {leaf.field: path for path, leaf in LEAVES.items() if leaf.field in Hparams.__dataclass_fields__}

@@ -107,6 +107,16 @@ class Integer(Leaf):
 
 
 @dataclass(frozen=True)
+class Numbers(Leaf):
+    """A list of finite numbers."""
+
+    def _require(self, key: str, value: Any) -> None:
+        if not isinstance(value, list) or not value:
+            raise reject(key, value, "a list of finite numbers" + (" or null" if self.optional else ""))
+        Number(None).require_each(key, value)
+
+
+@dataclass(frozen=True)
 class Sizes(Leaf):
     """A whole number from 1 on, or a list of them; compiled in."""
 

@@ -61,7 +61,8 @@ def load(overrides: Sequence[str], config_name: str = "config") -> RunConfig:
 def read(composed: dict[str, Any]) -> RunConfig:
     """Check a composed config and turn it into a `RunConfig`; raises ConfigError like `load`."""
     import_modules(composed.get("imports"))
-    leaves = leaves_of(composed)
+    leaves = {key: None for key, rule in (LEAVES | RUNTIME).items() if rule.optional}  # earlier versions have fewer
+    leaves |= leaves_of(composed)
     for key, rule in (LEAVES | RUNTIME).items():
         if key not in leaves:
             raise ConfigError(f"{key}: is missing")
@@ -120,4 +121,4 @@ def _groups(grid: Grid, leaves: dict[str, Any]) -> Iterator[Group]:
         columns = {axis.path: np.asarray(axis.values)[grid.codes(axis)[points]] for axis in numeric}
         seeds = columns.get("seed", np.full(len(points), values["seed"])).astype(np.int64)
         spec = read_spec(values)
-        yield Group(spec, read_hparams(spec, values, columns, len(points)), seeds, points)
+        yield Group(spec, read_hparams(spec, values, columns, seeds), seeds, points)

@@ -7,7 +7,7 @@ one of `Spec` and is compiled in.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from superposition_jax.config.rules import Choice, Integer, Leaf, Names, Number, Shard, Sizes, shown
+from superposition_jax.config.rules import Choice, Integer, Leaf, Names, Number, Numbers, Shard, Sizes, shown
 from superposition_jax.core import data, evaluation, expectation, model, objective, optimizer, sets, targets
 from superposition_jax.results import trackers
 from superposition_jax.types import Registry
@@ -23,7 +23,8 @@ LEAVES: dict[str, Leaf] = {
     "model.hidden_activation": Choice("hidden_activation", model.ACTIVATIONS),
     "model.bias": Choice("bias", [True, False]),
     "model.init.kind": Choice("init", model.INITS),
-    "model.init.scale": Number("init_scale"),
+    "model.init.scale": Number("init_scale", optional=True),
+    "model.init.scales": Numbers(None, optional=True),
     "model.init.bias": Number("init_bias", only_with={"model.bias": [True]}),
     "model.init.models": Integer("init_models", only_with={"model.init.kind": ["notebook"]}),
     "data.sparsity": Number(None, 0, 1, open="high", per_feature=True, optional=True),

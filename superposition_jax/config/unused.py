@@ -40,12 +40,14 @@ def unused(given: Mapping[str, Any], composed: dict[str, Any], grid: Grid) -> di
 
 
 def unused_options(given: Mapping[str, Any]) -> dict[str, str]:
-    """The same for `preset` and `sizes`, of which Hydra passes over options that do not exist."""
-    sizes = sorted(file.stem for file in Path(conf_dir(), "sizes").glob("*.yaml"))
+    """The same for `preset`, `sizes` and `starts`, of which Hydra passes over options that do not exist."""
     if "hydra.searchpath" in given:  # a folder of the user's own may have others
         return {}
-    if given.get("sizes") not in (None, *sizes):
-        return {"sizes": f"sizes={given['sizes']}: no such option; known are: {', '.join(sizes)}"}
+    options = {group: sorted(file.stem for file in Path(conf_dir(), group).glob("*.yaml")) for group in ("sizes", "starts")}
+    for group, known in options.items():
+        if given.get(group) not in (None, *known):
+            return {group: f"{group}={given[group]}: no such option; known are: {', '.join(known)}"}
+    sizes = options["sizes"]
     experiment, preset = given.get("experiment", "none"), given.get("preset", "default")
     if preset == "default" or "sizes" in given or f"{experiment}_{preset}" in sizes:
         return {}

@@ -1,6 +1,6 @@
 """The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import jax
@@ -93,21 +93,19 @@ class Trainer:
             except (MemoryError, jax.errors.JaxRuntimeError) as error:
                 self._halve_chunk(number, error, report)
 
-    def evaluate_again(
-        self, results: list[Results], runs: Sequence[Sequence[Group]], report: Report = lambda report: None
-    ) -> list[Results]:
-        """The results of all groups, with losses of the runs' best seeds by draws of their own: a least loss reads too low.
+    def evaluate_again(self, results: list[Results], cells: np.ndarray, report: Report = lambda report: None) -> list[Results]:
+        """The results of all groups, with losses of the cells' best seeds by draws of their own: a least loss reads too low.
 
-        They are NaN for other models, and missing where evaluation draws nothing or no cell has several seeds. The trainer's
-        groups are those of all runs, joined.
+        They are NaN for other models, and missing where evaluation draws nothing or no cell has several seeds. `cells` has the
+        cell of every point of the trainer's groups.
         """
-        return [values | self._losses_of_best(number, values, runs, report) for number, values in enumerate(results)]
+        return [values | self._losses_of_best(number, values, cells, report) for number, values in enumerate(results)]
 
-    def _losses_of_best(self, number: int, results: Results, runs: Sequence[Sequence[Group]], report: Report) -> Results:
+    def _losses_of_best(self, number: int, results: Results, cells: np.ndarray, report: Report) -> Results:
         group = self.groups[number]
         if evaluation.evaluation_spec(group.spec).estimator == "quadrature":
             return {}
-        best = best_seeds(runs, group, np.where(results["diverged_at"] < 0, results["loss"], np.inf))
+        best = best_seeds(cells[group.points], np.where(results["diverged_at"] < 0, results["loss"], np.inf))
         if not best.size:
             return {}
         is_new, (programs, shape), some = number not in self._programs, self._compiled(number, report), group.at(best)

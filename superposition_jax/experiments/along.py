@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from superposition_jax.experiments import layout
+from superposition_jax.experiments.over_seeds import standard_error
 from superposition_jax.results import labels, select
 
 LOSS = ("loss / loss of best constant", True)
@@ -64,7 +65,7 @@ def draw_range(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, *sty
 
 def draw_means(axes, x: np.ndarray, values: xr.DataArray, seed: str | None, **look: Any) -> None:
     """Means of the finite values over seeds, with standard errors; none for one seed."""
-    mean, error = (values, None) if seed is None else (values.mean(seed), values.std(seed, ddof=1) / values.count(seed) ** 0.5)
+    mean, error = (values, None) if seed is None else (values.mean(seed), standard_error(values, seed))
     axes.errorbar(x, np.atleast_1d(mean), error, **look)
 
 

@@ -10,8 +10,11 @@ from superposition_jax.core import evaluation, geometry
 from superposition_jax.core.model import MODELS
 from superposition_jax.errors import ConfigError
 from superposition_jax.results.status import STATUS
-from superposition_jax.sweep import Grid, Group
+from superposition_jax.sweep import Grid, Group, scale_of
 from superposition_jax.types import PARAMS, Measure
+
+INIT_SCALE = "init_scale"
+"""The coordinate of the seeds that has the scale of their initial weights, where the config has several."""
 
 
 def variables() -> dict[str, Measure]:
@@ -113,7 +116,7 @@ def in_order(dataset: xr.Dataset, grid: Grid, groups: Sequence[Group]) -> xr.Dat
 
 def _coordinates(grid: Grid) -> dict[str, Any]:
     """The axes' values as configured, with the config leaf as `path`. Where sparsity or density is an axis, the other one is
-    a coordinate too, without a path."""
+    a coordinate too, without a path; so is the scale of the initial weights where the seed chooses it."""
     coordinates: dict[str, Any] = {}
     twins = {"data.sparsity": "density", "data.density": "sparsity"}
     for axis in grid.axes:
@@ -121,4 +124,7 @@ def _coordinates(grid: Grid) -> dict[str, Any]:
         coordinates[axis.name] = (axis.dim, values, {"long_name": axis.path, "path": axis.path})
         if twin and all(other.name != twin for other in grid.axes) and values.dtype.kind in "fiu":
             coordinates[twin] = (axis.dim, 1 - values, {"long_name": f"1 − {axis.path}"})
+        if grid.scales and axis.path == "seed" and values.dtype.kind == "i":
+            meaning = {"long_name": "scale of the initial weights, one of model.init.scales, by the seed"}
+            coordinates[INIT_SCALE] = (axis.dim, scale_of(values, grid.scales), meaning)
     return coordinates

@@ -148,6 +148,6 @@ def updated(dataset: xr.Dataset) -> xr.Dataset:
     dims = dataset["status"].dims if "status" in dataset else ()
     for coordinate in dataset.coords.values():
         path = coordinate.attrs.get("long_name")
-        if path and set(coordinate.dims) <= set(dims) and not path.startswith("1 − "):
+        if path and set(coordinate.dims) <= set(dims) and " " not in path:
             coordinate.attrs.setdefault("path", path)
     return dataset

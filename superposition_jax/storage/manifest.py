@@ -109,10 +109,11 @@ def load_dataset(path: Path, names: Sequence[str] | None = None) -> xr.Dataset:
     composed, versions = manifest["config"], manifest["versions"]
     try:
         axes = [unchecked(name, axis) for name, axis in (composed["sweep"]["axes"] or {}).items() if axis is not None]
+        grid = Grid(tuple(axes), tuple(composed["model"]["init"].get("scales") or ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / FILE) from error
     parts = Parts(folder, RunIdentity(identity.decisive(composed, versions)), all_shards=True)
-    dataset = assemble.assemble(Grid(tuple(axes)), [*map(part_file.read, parts.files)])
+    dataset = assemble.assemble(grid, [*map(part_file.read, parts.files)])
     return dataset.assign_attrs(dataset_attributes(composed, versions["superposition_jax"]))
 
 

@@ -77,10 +77,10 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for place, seeds in select.ok_cells(dataset.sel(dictionary=SHOWN), *names):
         cell = seeds.mean("sae_seed")
         words = [
-            f"{kind} {mean_error(sae['sae_features_found'].values, '.3f')} (chance {float(sae['sae_chance'].mean()):.2f}), "
-            f"{mean_error(sae['sae_latents'].values, '.1f')} latents, "
-            f"{mean_error(sae['sae_explained'].values, '.2f')} of variance"
+            f"{kind} {mean_error(sae['sae_features_found'], '.3f')} (chance {float(sae['sae_chance'].mean()):.2f}), "
+            f"{mean_error(sae['sae_latents'], '.1f')} latents, "
+            f"{mean_error(sae['sae_explained'], '.2f')} of variance"
             for kind, sae in ((kind, cell.sel(sae=kind)) for kind in KINDS)
         ]
-        features = f"{labels.place(dataset, place, ', ')}{mean_error(cell['represented'].values, '.1f')} features"
+        features = f"{labels.place(dataset, place, ', ')}{mean_error(cell['represented'], '.1f')} features"
         yield f"{features}, D = {SHOWN:g}n: cosine and estimate by {'; '.join(words)}"

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.experiments import components, per_model
+from superposition_jax.experiments import components, over_seeds, per_model
 from superposition_jax.results import labels, select
 
 _RESAMPLED = 1000
@@ -23,7 +23,7 @@ def crossing(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
     if seed is None:
         return arrays | {"crossing": np.nan, "crossing_error": np.nan}
     digons = loss.copy(data=(arrays["digons"] == 1).reshape(loss.shape))
-    by_place = (values.transpose(dim, seed).values for values in (loss.fillna(np.inf), digons))
+    by_place = (values.transpose(dim, seed) for values in (loss.fillna(np.inf), digons))
     place, error = crossing_point(labels.values(dataset, dim).values, *by_place)
     return arrays | {"crossing": place, "crossing_error": error}
 
@@ -33,16 +33,17 @@ def _is_two_digons(w: np.ndarray) -> bool:
     return sorted(zip(graph.points.tolist(), graph.dimension.tolist(), strict=True)) == [(0, 0), *[(2, 1)] * 4]
 
 
-def crossing_point(values: np.ndarray, loss: np.ndarray, digons: np.ndarray) -> tuple[float, float]:
+def crossing_point(values: np.ndarray, loss: xr.DataArray, digons: xr.DataArray) -> tuple[float, float]:
     """The value of an axis at which the best seed ceases to be two digons, and its standard error; NaN if there is none.
 
-    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0.
+    loss and digons are (value, seed). The crossing is where the logarithm of the ratio of both kinds' best losses is 0; for its
+    error seeds are resampled within a scale of their initial weights.
     """
     order, rng = np.argsort(values), np.random.default_rng(0)
-    logs, loss, digons = np.log(values[order]), loss[order], digons[order]
-    samples = rng.integers(0, loss.shape[1], (_RESAMPLED, loss.shape[1]))
-    places = np.array([_last_sign_change(logs, loss[:, seeds], digons[:, seeds]) for seeds in samples])
-    place, spread = _last_sign_change(logs, loss, digons), places[np.isfinite(places)]
+    logs, loss_of, is_digons = np.log(values[order]), loss.values[order], digons.values[order]
+    samples = over_seeds.resampled(loss[0], _RESAMPLED, rng)
+    places = np.array([_last_sign_change(logs, loss_of[:, seeds], is_digons[:, seeds]) for seeds in samples])
+    place, spread = _last_sign_change(logs, loss_of, is_digons), places[np.isfinite(places)]
     return float(np.exp(place)), float(np.exp(place) * spread.std()) if spread.size else np.nan
 
 

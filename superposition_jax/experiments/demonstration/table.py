@@ -37,5 +37,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """How many features are represented, how often exactly the linear model's, and the relative loss, for every cell."""
     for place, cell in select.ok_cells(dataset, "principal", "loss_over_linear", "represented"):
         count, ratio = float(cell["represented"].median()), float(cell["loss_over_linear"].median())
-        words = f"median of {count:g} features, the linear model's in {share_of_seeds(cell['principal'].values == 1)}"
+        words = f"median of {count:g} features, the linear model's in {share_of_seeds(cell['principal'] == 1)}"
         yield f"{labels.place(dataset, place, ': ')}{words}, loss {ratio:.3f} of the linear model's"

@@ -37,8 +37,9 @@ def of_random_directions(features: np.ndarray, m: int) -> np.ndarray:
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The frame potential in every cell, beside that of as many random directions."""
     for place, cell in select.ok_cells(dataset, "frame_potential", "represented"):
-        random = of_random_directions(cell["represented"].values, int(select.leaf(dataset, "model.n_hidden", place)))
+        m = int(select.leaf(dataset, "model.n_hidden", place))
+        random = xr.apply_ufunc(of_random_directions, cell["represented"], m)
         yield (
-            f"{labels.place(dataset, place, ': ')}frame potential {mean_error(cell['frame_potential'].values, '.4f')}, "
+            f"{labels.place(dataset, place, ': ')}frame potential {mean_error(cell['frame_potential'], '.4f')}, "
             f"of as many random directions {mean_error(random, '.4f')}"
         )

@@ -51,8 +51,8 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The measures of every cell, and the levels that most seeds are not on."""
     names = [str(name) for name, values in dataset.data_vars.items() if values.dims == (*dataset["status"].dims, "basis")]
     for place, cell in select.ok_cells(dataset, *names, "represented", "rank", "condition"):
-        trained, turned = ({name: values.values for name, values in cell.isel(basis=k).items()} for k in (0, 1))
-        worse = np.log10(turned["basis_loss"] / trained["basis_loss"])
+        trained, turned = (cell.isel(basis=k) for k in (0, 1))
+        worse = xr.apply_ufunc(np.log10, turned["basis_loss"] / trained["basis_loss"])
         share = float((cell["rank"] == int(select.leaf(dataset, "model.n_features", place))).mean())
         invertible = {0.0: "singular", 1.0: "invertible"}.get(share, f"invertible in {share:.0%}")
         yield (

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
@@ -29,18 +28,18 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     names = ("false_positive", "false_negative", "false_square", "alternatives", "one_active_interference")
     for place, cell in select.ok_cells(dataset, *names, "benefit_loss", "interference_loss"):
         two = cell.sel(others=2)
-        raw, activated, biased = (two["false_square"].sel(stage=stage).values for stage in STAGES)
-        loud = np.where(raw > FAINT**2, raw, np.nan)
-        positive, negative = (mean_error(two[f"false_{word}"].values, ".0f", 100) for word in ("positive", "negative"))
-        counts, single = ", ".join(mean_error(cell["alternatives"].sel(others=k).values, ".2g") for k in OTHERS), ""
+        raw, activated, biased = (two["false_square"].sel(stage=stage) for stage in STAGES)
+        loud = raw.where(raw > FAINT**2)
+        positive, negative = (mean_error(two[f"false_{word}"], ".0f", 100) for word in ("positive", "negative"))
+        counts, single = ", ".join(mean_error(cell["alternatives"].sel(others=k), ".2g") for k in OTHERS), ""
         if "density" in cell.coords:
             n, cost = int(select.leaf(dataset, "model.n_features", place)), cell["interference_loss"]
             share = (rare_interference(cell, cell["density"], n) / cost).where(cost > numeric.SMALL * cell["loss"])
-            single = f", {mean_error(share.values, '.0f', 100)} % of that with a single feature on"
+            single = f", {mean_error(share, '.0f', 100)} % of that with a single feature on"
         yield (
             f"{labels.place(dataset, place, ': ')}of two others z is positive in {positive} % and negative in {negative} % "
             f"of cases, mean square {mean_error(raw, '.2g')}; "
             f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
-            f"interference is {mean_error((cell['interference_loss'] / cell['loss']).values, '.0f', 100)} % of the loss{single}; "
+            f"interference is {mean_error(cell['interference_loss'] / cell['loss'], '.0f', 100)} % of the loss{single}; "
             f"alternatives to one, two, three features: {counts}"
         )

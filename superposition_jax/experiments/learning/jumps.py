@@ -59,7 +59,7 @@ def _measure(d: np.ndarray, norm: np.ndarray, curve: np.ndarray, snapshot: np.nd
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Features on levels early and late, and the shares of time and of the fall of the loss in events, for every cell."""
     for place, cell in select.ok_cells(dataset, *JUMPS):
-        early, late, time, drop = (f"{mean_error(cell[name].values, '.0f', 100)} %" for name in JUMPS)
+        early, late, time, drop = (f"{mean_error(cell[name], '.0f', 100)} %" for name in JUMPS)
         events = f"events take {time} of the time after {SETTLED:.0%} and have {drop} of the loss's fall"
         words = f"of represented features {early} have the D_i of a solid early in training, {late} in its last half"
         yield f"{labels.place(dataset, place, ', ')}{words}; {events}"

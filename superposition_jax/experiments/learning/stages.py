@@ -72,7 +72,7 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The order of the stages in every cell, their steps, and the geometry at the end."""
     for place, cell in select.ok_cells(dataset, *STAGES, *SHAPES):
         words = labels.place(dataset, place, ", ")
-        line, line_share, triangles, antiprism = (np.atleast_1d(cell[name].values) for name in STAGES)
+        line, line_share, triangles, antiprism = (cell[name] for name in STAGES)
         ordered = (line < triangles) & (triangles <= antiprism)
         yield f"{words}line, then triangles, then antiprism in {share_of_seeds(ordered)}"
         yield f"{words}triangles before the antiprism, not with it, in {share_of_seeds(triangles < antiprism)}"
@@ -80,5 +80,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         yield f"{words}line until step {first}, triangles at {then}, antiprism at {end}"
         yield f"{words}{mean_error(line_share, '.3g', 100)} % of ‖W‖² along one axis when the line ends"
         last = cell.isel(snapshot=-1)
-        along, partner = mean_error(last["axis_share"].values, ".3g", 100), float(last["partner"].max())
+        along, partner = mean_error(last["axis_share"], ".3g", 100), float(last["partner"].max())
         yield f"{words}at the end {along} % of ‖W‖² along the axis, greatest cosine of partners {partner:.3f}"

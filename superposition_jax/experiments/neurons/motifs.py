@@ -75,8 +75,8 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
 
 def _shares(cell: xr.Dataset, kind: str) -> str:
     """Number of pairs of a kind, and the share of them that is inhibited, mean and standard error over models that have any."""
-    count, inhibited = (np.atleast_1d(cell[f"{kind}_{name}"].values) for name in ("pairs", "inhibited"))
+    count, inhibited = (cell[f"{kind}_{name}"] for name in ("pairs", "inhibited"))
     if not (has_pairs := count > 0).any():
         return f"no {kind} ones"
-    negative = mean_error(inhibited[has_pairs] / count[has_pairs], ".0f", 100)
-    return f"{np.nanmean(count):.3g} {kind} a model, {negative} % with interference turned negative"
+    negative = mean_error((inhibited / count).where(has_pairs), ".0f", 100)
+    return f"{float(count.mean()):.3g} {kind} a model, {negative} % with interference turned negative"

@@ -38,13 +38,13 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for place, cell in select.ok_cells(few, "features_per_neuron", "reached_best"):
         per_neuron, per_feature = (best.isel(place)[name].values for name in ("features_per_neuron", "neurons_per_feature"))
         mono, poly, silent = (int(kind.sum()) for kind in (per_neuron == 1, per_neuron > 1, per_neuron == 0))
-        polysemantic = (cell["features_per_neuron"] > 1).sum("hidden").values.ravel()
+        polysemantic = (cell["features_per_neuron"] > 1).sum("hidden")
         served, relative = per_feature[per_feature > 0], float(best.isel(place)["loss_relative"])
-        spread = f"median {np.median(polysemantic):g} ({polysemantic.min():g}–{polysemantic.max():g})"
+        spread = f"median {float(polysemantic.median()):g} ({int(polysemantic.min())}–{int(polysemantic.max())})"
         yield (
             f"{labels.place(dataset, place, ', ')}best seed, relative loss {relative:.2g}: "
             f"{mono} monosemantic neurons, {poly} polysemantic, {silent} silent, {len(served)} features by "
             f"{served.mean() if served.size else 0:.1f} neurons each; polysemantic neurons over seeds: {spread}, "
             f"none in {share_of_seeds(polysemantic == 0)}; "
-            f"within {REACHED:.0%} of the best loss {share_of_seeds(cell['reached_best'].values)}"
+            f"within {REACHED:.0%} of the best loss {share_of_seeds(cell['reached_best'])}"
         )

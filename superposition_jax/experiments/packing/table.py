@@ -107,10 +107,11 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         yield f"most vectors found with |cos| ≤ {epsilon:.3g} (and upper bound): {', '.join(words)}"
     for place, cell in select.ok_cells(dataset, "represented", "random_coherence", *_MEASURES):
         low, high = (float(cell["random_coherence"].isel(packing_quantile=k).mean()) for k in (0, -1))
-        greatest, rms, packed, bound = (mean_error(cell[name].values, ".3f") for name in _MEASURES)
-        welch = bounds.welch(cell["represented"].values, int(select.leaf(dataset, "model.n_hidden", place)))
+        greatest, rms, packed, bound = (mean_error(cell[name], ".3f") for name in _MEASURES)
+        represented = cell["represented"]
+        welch = xr.apply_ufunc(bounds.welch, represented, int(select.leaf(dataset, "model.n_hidden", place)))
         yield (
-            f"{labels.place(dataset, place, ', ')}median of {float(cell['represented'].median()):g} features: greatest |cos| "
+            f"{labels.place(dataset, place, ', ')}median of {float(represented.median()):g} features: greatest |cos| "
             f"{greatest}, of as many random vectors {low:.3f} to {high:.3f}, optimised {packed}, bound {bound}; "
             f"root mean square {rms}, bound {mean_error(welch, '.3f')}"
         )

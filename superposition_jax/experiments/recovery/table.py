@@ -82,13 +82,12 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """The decoders' errors in every cell, and the share of ℓ₁'s gain over the linear one that the ReLU layer has."""
     for place, cell in select.ok_cells(dataset, "recovery_error"):
         errors = cell["recovery_error"].sel(recovery_matrix="trained")
-        by_decoder = {name: errors.sel(recovery_decoder=name).values for name in DECODERS}
+        by_decoder = {name: errors.sel(recovery_decoder=name) for name in DECODERS}
         relu, linear, _, l1 = by_decoder.values()
-        ahead = l1 < _AHEAD * linear
-        gained = np.where(ahead, (linear - relu) / np.where(ahead, linear - l1, 1.0), np.nan)
+        gained = ((linear - relu) / (linear - l1)).where(l1 < _AHEAD * linear)
         words = ", ".join(f"{name} {mean_error(values, '.2g')}" for name, values in by_decoder.items())
         others = (
-            mean_error(cell["recovery_error"].sel(recovery_matrix=kind, recovery_decoder=name).values, ".2g")
+            mean_error(cell["recovery_error"].sel(recovery_matrix=kind, recovery_decoder=name), ".2g")
             for kind, name in (("random", "relu"), ("packed", "relu"), ("random", "l1"), ("packed", "l1"))
         )
         yield (

@@ -33,18 +33,18 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Positions of partners, two features of one set, in every cell, and mean squared cosines within and across sets."""
     for place, cell in select.ok_cells(dataset, "within", "within_square", "across_square"):
         words = labels.place(dataset, place, ", ")
-        within, loss = (np.atleast_1d(cell[name].values) for name in ("within", "loss"))
+        within, loss = cell["within"], np.atleast_1d(cell["loss"].values)
         if not np.isfinite(within).any():
             yield f"{words}partners: no two of a set are represented"
             continue
         positions = {
             "antipodal": within < -0.8,
-            "orthogonal": np.abs(within) < 0.2,
-            "60° apart": np.abs(within - 0.5) < 0.2,
+            "orthogonal": abs(within) < 0.2,
+            "60° apart": abs(within - 0.5) < 0.2,
             "side by side": within > 0.8,
         }
         shares = ", ".join(f"{name} in {share_of_seeds(holds)}" for name, holds in positions.items() if holds.any())
-        best = within[np.argmin(np.nan_to_num(loss, nan=np.inf))]
+        best = np.atleast_1d(within.values)[np.argmin(np.nan_to_num(loss, nan=np.inf))]
         inside, across = (median(cell[name].values) for name in ("within_square", "across_square"))
         squares = f"median squared cosine {inside:.3f} within sets, {across:.3f} across"
         yield f"{words}partners {shares or 'in no regular position'}; best seed's cosine {best:.2f}; {squares}"

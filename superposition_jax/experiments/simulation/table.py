@@ -33,5 +33,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     texts = ("error", "with neurons as in training", "without superposition", "best linear code")
     names = dict(zip((f"simulation_{name}" for name in ("error", "independent", "dedicated", "linear")), texts, strict=True))
     for place, cell in select.ok_cells(dataset, *names):
-        words = (f"{text} {mean_error(cell[name].values, '.3g')}" for name, text in names.items())
+        words = (f"{text} {mean_error(cell[name], '.3g')}" for name, text in names.items())
         yield f"{labels.place(dataset, place, ': ')}{', '.join(words)}"

@@ -1,7 +1,7 @@
 """The solids that features form in every model."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,16 +46,21 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
             arrangements = [components.arrangement(model) for model in models]
             ((commonest, _),) = Counter(arrangements).most_common(1)
             best = components.arrangement(min(models, key=lambda model: float(model["loss"].fillna(np.inf))))
-            often = share_of_seeds(np.array([arrangement == commonest for arrangement in arrangements]))
+            often = share_of_seeds(_of_seeds(cell, [arrangement == commonest for arrangement in arrangements]))
             yield f"{words}{commonest} in {often}; best seed: {best}"
         else:
-            yield words + (", ".join(_shares(models)) or "no feature has a norm above ½")
+            yield words + (", ".join(_shares(cell, models)) or "no feature has a norm above ½")
 
 
-def _shares(models: list[xr.Dataset]) -> Iterator[str]:
+def _of_seeds(cell: xr.Dataset, values: Sequence[Any] | np.ndarray) -> xr.DataArray:
+    """Values of a cell's seeds under their labels."""
+    return cell["loss"].copy(data=np.reshape(values, cell["loss"].shape))
+
+
+def _shares(cell: xr.Dataset, models: list[xr.Dataset]) -> Iterator[str]:
     """The commonest four solids with the percentage of represented features in them, mean and standard error over seeds."""
     counts = [Counter({kind: count * kind[0] for kind, count in components.of_model(model).items()}) for model in models]
     represented = np.array([max(1, sum(count.values())) for count in counts])
     for kind, _ in sum(counts, Counter()).most_common(4):
         shares = np.array([count[kind] for count in counts]) / represented
-        yield f"{components.name(*kind)} {mean_error(shares, '.0f', 100)} %"
+        yield f"{components.name(*kind)} {mean_error(_of_seeds(cell, shares), '.0f', 100)} %"

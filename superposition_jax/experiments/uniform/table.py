@@ -23,5 +23,5 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for place, cell in select.ok_cells(dataset, "plateau", "dims_per_feature", "loss_relative"):
         plateau = cell["plateau"].values.ravel()
         where = ", on the plateau at 1" if (plateau == 1).all() else ", on the plateau at ½" if (plateau == 0.5).all() else ""
-        stars, loss = (mean_error(cell[name].values) for name in ("dims_per_feature", "loss_relative"))
+        stars, loss = (mean_error(cell[name]) for name in ("dims_per_feature", "loss_relative"))
         yield f"{labels.place(dataset, place, ': ')}D* = {stars}, relative loss {loss}{where}"
