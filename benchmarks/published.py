@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.settings import LOSSES, PROBLEMS
 from superposition_jax import run
 from superposition_jax.config import run_config
-from superposition_jax.core import evaluation
+from superposition_jax.core import evaluation, random
 
 STEPS = 10_000
 """Steps of the published recipe."""
@@ -40,7 +40,7 @@ def evaluate(problem: str, density, importance, W, b) -> np.ndarray:
     @partial(jax.jit, static_argnames="spec")
     def loss_of(density, importance, W, b, *, spec):
         hparams = one.replace(density=jnp.full(spec.n_features, density), importance=importance)
-        return evaluation.evaluate(hparams, {"W": W, "b": b}, spec=spec)["loss"]
+        return evaluation.evaluate(random.key(0), hparams, {"W": W, "b": b}, spec=spec)["loss"]
 
     models = zip(density.astype(np.float32), importance.astype(np.float32), W, b, strict=True)
     return np.array([loss_of(*model, spec=group.spec) for model in models])

@@ -140,7 +140,7 @@ def test_losses_of_five_features_are_exact(numbers):
         hparams = numbers(spec, density=density)
         w, b = rng.normal(size=(2, 5)) * rng.uniform(0.3, 1), rng.normal(size=5) * 0.1
         params = {"W": jnp.asarray(w, jnp.float32), "b": jnp.asarray(b, jnp.float32)}
-        result = evaluation.evaluate(hparams, params, spec=spec)
+        result = evaluation.evaluate(random.key(0), hparams, params, spec=spec)
         expected = exact_loss(density, np.float32(w), np.float32(b), np.asarray(hparams.importance))
         assert abs(result["loss"] / expected - 1) < 5e-4
         assert abs(result["loss"] - expected) <= 4 * result["loss_stderr"]
@@ -168,7 +168,7 @@ def test_stated_errors_are_those_of_the_losses(numbers):
         b = np.float32(-0.1 * np.abs(rng.normal(size=n)) + (p / 2 if number % 3 == 0 else 0))
         hparams = numbers(spec, density=np.float32(p), value_exponent=2.0)
         evaluate = compiled.setdefault(spec, jax.jit(partial(evaluation.evaluate, spec=spec)))
-        result = evaluate(hparams, {"W": jnp.asarray(w), "b": jnp.asarray(b)})
+        result = evaluate(random.key(0), hparams, {"W": jnp.asarray(w), "b": jnp.asarray(b)})
         losses = []
         for _ in range(60 if n > 5 else 300):
             x, some = draws(law, p, 10_000, rng)
@@ -207,9 +207,8 @@ def test_the_best_of_several_seeds_is_evaluated_again_by_draws_of_its_own():
         hparams = jax.tree.map(lambda a, place=point: jnp.asarray(a[group.points == place][0]), group.hparams)
         params = {name: jnp.asarray(model[name].values) for name in ("W", "b")}
         for draws, name in enumerate(("loss", "loss_again")):
-            np.testing.assert_allclose(
-                model[name], evaluation.evaluate(hparams, params, draws, spec=group.spec)["loss"], rtol=1e-5
-            )
+            loss = evaluation.evaluate(random.key(draws), hparams, params, spec=group.spec)["loss"]
+            np.testing.assert_allclose(model[name], loss, rtol=1e-5)
         error = np.hypot(model["loss_stderr"], model["loss_again_stderr"])
         assert 0 < abs(model["loss_again"] - model["loss"]) < SIGMA * error
     assert "loss_again" not in run([*given, cells])

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from superposition_jax.core import data, evaluation, model, objective, optimizer, train
+from superposition_jax.core import data, evaluation, model, objective, optimizer, random, train
 from superposition_jax.types import DATA, Spec
 
 SPEC = Spec(n_features=6, n_hidden=2, batch_size=32, steps=60, curve_points=12)
@@ -147,7 +147,7 @@ def test_dropping_everything_costs_the_closed_form(n, density, numbers):
     for kept in (0, 1):
         dropped = np.arange(n) >= kept
         params = {"W": np.where(dropped, 0, np.ones((1, n), np.float32)), "b": np.where(dropped, np.float32(density / 2), 0)}
-        found = evaluate(hparams, params)
+        found = evaluate(random.key(0), hparams, params)
         expected = 0.7 ** np.arange(kept, n) @ np.full(n - kept, density / 3 - density**2 / 4)
         assert abs(found["loss"] - expected) <= 4.5 * found["loss_stderr"] + 1e-4 * expected
         everything = 0.7 ** np.arange(n) @ np.full(n, density / 3 - density**2 / 4)

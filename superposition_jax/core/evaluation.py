@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax.core import data, expectation, model, objective, patterns, random
+from superposition_jax.core import data, expectation, model, objective, patterns
 from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Registry, Spec
 
 QUADRATURE_FEATURES = 5
@@ -100,13 +100,13 @@ def dead_outputs(hparams: Hparams, params: Params, *, spec: Spec) -> Int[Array, 
     return jnp.sum(most + params["b"] <= 0)
 
 
-def evaluate(hparams: Hparams, params: Params, draws: Array | int = 0, *, spec: Spec) -> dict[str, Array]:
+def evaluate(key: Array, hparams: Hparams, params: Params, *, spec: Spec) -> dict[str, Array]:
     """`MEASURES` of one model by name, and those of `ESTIMATES` that `spec.measures` names.
 
-    The draws have a key of their own, a number, and are the same for all models, so that differences of losses have little noise.
-    The relative loss is NaN where targets are constant.
+    With the same key for all models, differences of their losses have little noise. The relative loss is NaN where targets are
+    constant.
     """
-    key, of_loss = jax.random.fold_in(random.key(draws), EVALUATION), evaluation_spec(spec)
+    key, of_loss = jax.random.fold_in(key, EVALUATION), evaluation_spec(spec)
     functions = [function for function in ESTIMATES if function.__name__ in spec.measures]
     if of_loss.expectation == "sampled":
         results = _sampled(key, hparams, params, [objective.loss, *functions], spec=of_loss)

@@ -81,14 +81,15 @@ def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Arr
 
 
 def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec) -> dict[str, Any]:
-    """Results of the trained models by name, (seed, cell, …), evaluated by the `draws` of a number."""
+    """Results of the trained models by name, (seed, cell, …), all evaluated by the key of the number `draws`."""
+    key = random.key(draws)
 
     def one(hparams: Hparams, state: TrainState) -> dict[str, Any]:
         kind, snapshots = model.MODELS[spec.kind], state.history.snapshots
         params = kind.gauge(state.params, spec)
         return (
             params
-            | evaluation.evaluate(hparams, params, draws, spec=spec)
+            | evaluation.evaluate(key, hparams, params, spec=spec)
             | geometry.measure(model.directions(params, spec=spec))
             | {"loss_curve": state.history.loss_curve, "diverged_at": state.diverged_at}
             | {f"{name}_snapshots": value for name, value in (kind.gauge(snapshots, spec) if snapshots else {}).items()}
