@@ -11,7 +11,7 @@ from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures
 from superposition_jax.experiments.crossing import figure as crossing
-from superposition_jax.results import assemble, netcdf, status
+from superposition_jax.results import assemble, netcdf, select, status
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
 
@@ -102,6 +102,20 @@ def test_only_results_of_diverged_models_are_masked(hidden):
     assert (masked["represented"].dtype, masked["many"].dtype, masked["few"].dtype) == (np.float64, np.float32, np.float32)
     fine = given.sel(rate=0.01)
     assert status.without_diverged(fine).identical(fine)
+
+
+def test_the_best_seed_did_not_diverge_and_has_the_loss_of_its_own_draws():
+    nan, again = np.nan, np.array([[np.nan, np.nan, 2.2], [np.nan] * 3, [np.nan] * 3])
+    values = {"loss": [[3.0, 1.0, 2.0], [nan, 0.0, 5.0], [1.0, 2.0, 3.0]], "status": [[1, 2, 1], [2, 2, 2], [1, 0, 2]]}
+    values |= {"loss_again": again, "loss_relative": np.array(values["loss"]) / 10, "represented": np.arange(9).reshape(3, 3)}
+    seeds = ("seed", range(3), {"path": "seed"})
+    dataset = xr.Dataset({name: (("cell", "seed"), array) for name, array in values.items()}, {"seed": seeds})
+    best = select.best_seed(dataset)
+    for name, expected in {"loss": [2.2, nan, 1.0], "loss_relative": [0.22, nan, 0.1], "represented": [2, nan, 6]}.items():
+        np.testing.assert_allclose(best[name], expected)
+    alone = select.best_seed(dataset[["loss"]])  # without status, diverged models are not known
+    np.testing.assert_array_equal(alone["loss"], [1.0, 0.0, 1.0])
+    assert select.best_seed(dataset.isel(seed=1)).identical(dataset.isel(seed=1))
 
 
 def test_diverged_models_are_marked_and_every_variable_says_what_it_is(hidden):

@@ -75,7 +75,7 @@ def _models(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     models |= {"basis": _principal(models["W"])} if dataset.sizes["hidden"] > 3 else {}
     models |= {name: dataset[name] for name in ("status", "diverged_at")}
     models |= {"loss_curve": curve.where(~(curve > most)), "importance": _importance(dataset)}
-    return models | ({} if seed is None else {"best": dataset["loss"].fillna(np.inf).argmin(seed)})
+    return models | ({} if seed is None else {"best": select.best_place(dataset, seed)})
 
 
 def _principal(w: xr.DataArray) -> xr.DataArray:

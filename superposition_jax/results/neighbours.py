@@ -14,14 +14,12 @@ import numpy as np
 import xarray as xr
 
 from superposition_jax.engine.trainer import Trainer
-from superposition_jax.results import assemble, netcdf, select
+from superposition_jax.results import assemble, netcdf, select, status
 from superposition_jax.sweep import Grid
 from superposition_jax.types import PARAMS
 
 EXCESS = 1e-3
 """Relative excess over a bound above which a cell is flagged."""
-_AGAIN = {"loss": "loss_again", "loss_stderr": "loss_again_stderr"}
-"""What the best seeds have from draws of their own."""
 _ROUNDS = 10
 """Most rounds of repair."""
 _SMALL = 0.05
@@ -49,10 +47,8 @@ def stuck_cells(dataset: xr.Dataset, tolerance: float = EXCESS) -> xr.DataArray:
 
 def _best(dataset: xr.Dataset) -> xr.Dataset:
     """A small Dataset of the best seeds: loss, its standard error, and its floor."""
-    names = [*_AGAIN, *(name for name in _AGAIN.values() if name in dataset)]
-    few = dataset[names].assign(floor=select.floor(dataset)).assign_attrs(features=dataset.sizes["feature"])
-    best = select.best_seed(few)
-    return best.assign({name: best[other].fillna(best[name]) for name, other in _AGAIN.items() if other in best})
+    best = select.best_seed(dataset[select.loss_names(dataset)])
+    return best.assign(floor=select.floor(best)).assign_attrs(features=dataset.sizes["feature"])
 
 
 def _violations(best: xr.Dataset, tolerance: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -112,8 +108,9 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
         if not pairs or not pairs[0].size:
             break
         cells, neighbours = pairs
-        best, worst = (_points(dataset, order) for order in ("argmin", "argmax"))
-        target, count = dataset["loss"].values.ravel()[best[cells]], len(parts)
+        loss, count = status.without_diverged(dataset)["loss"], len(parts)
+        best, worst = (_points(loss, select.seed_dim(dataset), order) for order in ("argmin", "argmax"))
+        target = loss.values.ravel()[best[cells]]
         for members, group, results in trainer.retrain(worst[cells], _start(dataset, best[neighbours], best[cells])):
             order = np.argsort(results["loss"])
             _, first = np.unique(group.points[order], return_index=True)  # the best of a cell's neighbours
@@ -123,7 +120,7 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
             if better.size:
                 new = group.at(better)
                 values = {name: values[better] for name, values in results.items()}
-                values |= {name: np.full(better.size, np.nan, np.float32) for name in _AGAIN.values() if name in dataset}
+                values |= {name: np.full(better.size, np.nan, np.float32) for name in select.AGAIN.values() if name in dataset}
                 parts.append(assemble.Part.of(new, values))
                 repaired[group.points[better]] = True
         if len(parts) == count:
@@ -133,11 +130,10 @@ def repair(grid: Grid, trainer: Trainer, trained: Sequence[dict[str, np.ndarray]
     return dataset.assign(repaired=(dataset["loss"].dims, grid.unravel(repaired), meaning))
 
 
-def _points(dataset: xr.Dataset, order: str) -> np.ndarray:
+def _points(loss: xr.DataArray, seed: str | None, order: str) -> np.ndarray:
     """The flat point of every cell's seed of least (argmin) or greatest (argmax) loss, (cell,)."""
-    loss, seed = dataset["loss"].fillna(np.inf), select.seed_dim(dataset)
     points = xr.DataArray(np.arange(loss.size).reshape(loss.shape), dims=loss.dims)
-    return (points if seed is None else points.isel({seed: getattr(loss, order)(seed)})).values.ravel()
+    return (points if seed is None else points.isel({seed: getattr(loss.fillna(np.inf), order)(seed)})).values.ravel()
 
 
 def _start(dataset: xr.Dataset, points: np.ndarray, cells: np.ndarray) -> dict[str, np.ndarray]:

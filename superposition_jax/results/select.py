@@ -38,10 +38,34 @@ def paths(dataset: xr.Dataset, dim: Hashable) -> dict[str, xr.DataArray]:
     return {c.attrs["path"]: c for c in dataset.coords.values() if c.dims == (dim,) and "path" in c.attrs}
 
 
+AGAIN = {"loss": "loss_again", "loss_stderr": "loss_again_stderr"}
+"""What the best of several seeds has from draws of its own."""
+
+
+def loss_names(dataset: xr.Dataset) -> list[str]:
+    """Names of the variables that `best_seed` reads and changes."""
+    return [name for name in ("status", "loss_relative", *AGAIN, *AGAIN.values()) if name in dataset]
+
+
+def best_place(dataset: xr.Dataset, seed: str) -> xr.DataArray:
+    """The place along the seeds of every cell's model of least loss that did not diverge; 0 where all did."""
+    return status.without_diverged(dataset[loss_names(dataset)])["loss"].fillna(np.inf).argmin(seed)
+
+
 def best_seed(dataset: xr.Dataset) -> xr.Dataset:
-    """A Dataset of every cell's model of least loss; of its first seed if all losses are NaN."""
+    """A Dataset of every cell's model of least loss; its results are NaN where all seeds diverged.
+
+    The least of several losses reads too low, so `loss`, `loss_stderr` and `loss_relative` are those by the best seed's own
+    draws, `loss_again`, where it has them.
+    """
     dim = seed_dim(dataset)
-    return dataset if dim is None else dataset.isel({dim: dataset["loss"].fillna(np.inf).argmin(dim)})
+    if dim is None:
+        return dataset
+    best = status.without_diverged(dataset.isel({dim: best_place(dataset, dim)}))
+    again = {name: best[other].fillna(best[name]) for name, other in AGAIN.items() if {name, other} <= {*best}}
+    if "loss" in again and "loss_relative" in best:
+        again["loss_relative"] = best["loss_relative"] * (again["loss"] / best["loss"]).fillna(1.0)
+    return best.assign({name: values.assign_attrs(best[name].attrs) for name, values in again.items()})
 
 
 def first_ok(dataset: xr.Dataset, *shown: str | None) -> dict[str, int]:

@@ -17,8 +17,11 @@ _NOT_RESULTS = ("status", "diverged_at", "repaired", "feature_density", "feature
 
 
 def without_diverged(dataset: xr.Dataset) -> xr.Dataset:
-    """A Dataset with NaN for results of models that diverged; where there are any, integers and truth values become floats."""
-    bad = dataset["status"] == STATUS.index("diverged")
+    """A Dataset with NaN for results of models that diverged; where there are any, integers and truth values become floats.
+
+    A selection of variables without `status` stays as it is.
+    """
+    bad = dataset.get("status", xr.DataArray(STATUS.index("ok"))) == STATUS.index("diverged")
     if not bad.any():
         return dataset
     results = {

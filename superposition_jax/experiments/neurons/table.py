@@ -32,7 +32,7 @@ def neurons(dataset: xr.Dataset, trainer: Trainer) -> dict[str, xr.DataArray]:
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
     """Neurons of every cell's best seed by the number of features that they serve, and polysemantic ones over seeds."""
-    few = dataset[["features_per_neuron", "neurons_per_feature", "loss", "loss_relative", "status"]]
+    few = dataset[["features_per_neuron", "neurons_per_feature", *select.loss_names(dataset)]]
     few = few.assign(reached_best=per_model.reached_best(few, select.seed_dim(few)))
     best = select.best_seed(few)
     for place, cell in select.ok_cells(few, "features_per_neuron", "reached_best"):
