@@ -145,6 +145,25 @@ def test_tiles_halve_when_memory_runs_out(whole, monkeypatch):
 
 
 @pytest.mark.slow
+def test_tiles_of_best_seeds_halve_too(monkeypatch):
+    experiment = run_config.load([*SWEEP, "model.n_features=6"])
+    trainer, evaluate, reports = engine.Trainer(experiment.groups, devices=1, chunk=42), segments.evaluate_again, []
+    trained = trainer.train(lambda report: None)
+    [whole] = trainer.evaluate_again(trained, [experiment.groups])
+
+    def small_machine(programs, group, tiles, **given):
+        if tiles[0].real.size > 12:
+            raise MemoryError
+        return evaluate(programs, group, tiles, **given)
+
+    monkeypatch.setattr(segments, "evaluate_again", small_machine)
+    [results] = trainer.evaluate_again(trained, [experiment.groups], reports.append)
+    assert [report.chunk for report in reports if isinstance(report, segments.ChunkReduced)] == [21, 10]
+    assert np.isfinite(results["loss_again"]).sum() == 7
+    np.testing.assert_allclose(results["loss_again"], whole["loss_again"], rtol=1e-5)
+
+
+@pytest.mark.slow
 def test_a_chunk_that_would_die_under_a_limit_finishes(tmp_path):
     """Under this limit on addresses XLA fails with the chunk that is asked for."""
     big = ["sweep=sparsity", "sweep.axes.seed.range=100", "train=exact", "train.order=8", "train.steps=2", "figures=[]"]

@@ -38,8 +38,6 @@ def _state(step: Any, models: Any) -> Any:
     return TrainState(step=step, params=models, opt_state=models, diverged_at=models, history=models, statistics=models)
 
 
-_EVALUATION_BYTES = 2**20
-"""Most bytes of a (feature, batch) array over all models that are evaluated at a time, so that it fits into a CPU's cache."""
 _MODELS = _state(None, 0)
 """The axes of a state that are mapped over."""
 
@@ -80,8 +78,11 @@ def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Arr
     return mapped(jax.vmap(random.key)(seeds), hparams, state, stop)
 
 
-def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec) -> dict[str, Any]:
-    """Results of the trained models by name, (seed, cell, …), all evaluated by the key of the number `draws`."""
+def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec, at_once: int) -> dict[str, Any]:
+    """Results of the trained models by name, (seed, cell, …), all evaluated by the key of the number `draws`.
+
+    At most `at_once` models are evaluated at a time.
+    """
     key = random.key(draws)
 
     def one(hparams: Hparams, state: TrainState) -> dict[str, Any]:
@@ -96,14 +97,14 @@ def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec)
         )
 
     shape = hparams.learning_rate.shape
-    most = max(1, _EVALUATION_BYTES // (4 * spec.n_features * evaluation.most_points(spec)))
-    at_a_time = next(size for size in range(min(most, shape[0] * shape[1]), 0, -1) if shape[0] * shape[1] % size == 0)
+    models = shape[0] * shape[1]
+    at_once = next(size for size in range(min(at_once, models), 0, -1) if models % size == 0)
 
     def reshape(tree, *sizes: int):
         return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[2:]), tree)
 
-    models = reshape((hparams, state.replace(step=jnp.zeros(shape))), -1, at_a_time)
-    results = jax.lax.map(lambda some: _vmap(one, (0, 0), 0, at_a_time)(*some), models)
+    parts = reshape((hparams, state.replace(step=jnp.zeros(shape))), -1, at_once)
+    results = jax.lax.map(lambda some: _vmap(one, (0, 0), 0, at_once)(*some), parts)
     return reshape(results, *shape)
 
 
@@ -112,7 +113,7 @@ def result_bytes(spec: Spec, hparams: Hparams) -> int:
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, 1, *a.shape[1:]), jnp.float32), hparams)
     state = jax.eval_shape(partial(start, spec=spec), jax.ShapeDtypeStruct((1,), jnp.uint32), one)
     numbers = [getattr(one, name) for name in FEATURE_NUMBERS]
-    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec), one, state, jnp.uint32(0))), *numbers]
+    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec, at_once=1), one, state, jnp.uint32(0))), *numbers]
     return sum(a.size * a.dtype.itemsize for a in arrays)
 
 
@@ -166,11 +167,13 @@ def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
         mapped = jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
         return jax.jit(mapped, donate_argnums=donate)
 
-    advance_here = partial(advance, spec=spec, slices=tuning.slices(spec, mesh.devices.flat[0].platform))
+    platform = mesh.devices.flat[0].platform
+    advance_here = partial(advance, spec=spec, slices=tuning.slices(spec, platform))
+    finish_here = partial(finish, spec=spec, at_once=tuning.evaluated_at_once(spec, platform))
     return {
         "start": sharded(partial(start, spec=spec), (models, models), state),
         "advance": sharded(advance_here, (models, models, state, P()), state, donate=2),
-        "finish": sharded(partial(finish, spec=spec), (models, state, P()), models),
+        "finish": sharded(finish_here, (models, state, P()), models),
     }
 
 

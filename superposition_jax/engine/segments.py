@@ -1,7 +1,7 @@
 """The host loop over tiles of models and segments of steps: it saves, reports, and stops when asked to."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import jax
@@ -20,13 +20,14 @@ _SEGMENT_SECONDS = 0.5
 
 
 class Compiled(NamedTuple):
-    """Report: a group's programs are ready to train some of its models."""
+    """Report: a group's programs are ready for some of its models."""
 
     group: int
     models: int
     chunk: int
     """Models per device at a time."""
     seconds: float
+    """0 if they were ready before."""
 
 
 class Advanced(NamedTuple):
@@ -77,6 +78,8 @@ class Resumed(NamedTuple):
 
 Start = Results
 """Initial parameters of many models by name, (model, …)."""
+ByTile = Iterator[tuple[np.ndarray, Results]]
+"""Results as tiles are finished: places of the tile's models in their group, and arrays (model, …)."""
 Report = Callable[[Compiled | Advanced | Finished | Resumed | ChunkReduced | ProgramsIgnored], None]
 
 
@@ -102,8 +105,8 @@ class ModelStore(Protocol):
         """Step and state of a tile, if they are stored."""
 
 
-def collect(models: int, by_tile: Iterable[tuple[np.ndarray, Results]]) -> Results:
-    """Results of `models` models from those of tiles: pairs of places and arrays."""
+def collect(models: int, by_tile: ByTile) -> Results:
+    """Results of `models` models, (model, …), from those of tiles."""
     collected: Results = {}
     for places, results in by_tile:
         for name, value in results.items():
@@ -120,7 +123,7 @@ def run(
     report: Report,
     store: ModelStore | None = None,
     start: Start | None = None,
-) -> Iterator[tuple[np.ndarray, Results]]:
+) -> ByTile:
     """Train and evaluate tiles of a group's models, if `start` is given from those parameters.
 
     Yields for every tile the places of its models in the group and their results.
@@ -135,9 +138,7 @@ def run(
         stopping.stop_if_asked()
 
 
-def evaluate_again(
-    programs: Programs, group: Group, tiles: list[Tile], params: Start, report: Report
-) -> Iterator[tuple[np.ndarray, Results]]:
+def evaluate_again(programs: Programs, group: Group, tiles: list[Tile], params: Start, report: Report) -> ByTile:
     """Losses of a group's models with given parameters by other draws than those of `run`, as `run` yields results."""
     for tile in tiles:
         began = time.perf_counter()

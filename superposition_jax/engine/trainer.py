@@ -1,7 +1,8 @@
 """The host loop over groups of equal Spec: their programs, and tiles that fit into the memory. It reports and prints nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from superposition_jax.core import evaluation
 from superposition_jax.engine import memory, population, segments, tuning
 from superposition_jax.engine.devices import usable
-from superposition_jax.engine.segments import ChunkReduced, Compiled, ModelStore, ProgramsIgnored, Report, Resumed, Start
+from superposition_jax.engine.segments import ByTile, ChunkReduced, Compiled, ModelStore, ProgramsIgnored, Report, Resumed, Start
 from superposition_jax.engine.tiles import cover, tile_shape, tile_shape_of_chunk
 from superposition_jax.errors import ConfigError
 from superposition_jax.sweep import Group, Results, best_seeds, shard_places, take
@@ -69,7 +70,7 @@ class Trainer:
             for _ in self._by_tile(number, report, store):
                 pass
 
-    def _by_tile(self, number: int, report: Report, store: ModelStore | None) -> Iterator[tuple[np.ndarray, Results]]:
+    def _by_tile(self, number: int, report: Report, store: ModelStore | None) -> ByTile:
         """A group's results as they are finished: places in the group, and arrays."""
         group, todo = self.groups[number], self._places[number]
         if store:
@@ -79,15 +80,24 @@ class Trainer:
             for stored, results in store.read(group.points[todo]):
                 yield todo[stored], results
             todo = todo[~is_stored]
+        train = partial(segments.run, report=report, store=store)
+        for places, results in self._in_tiles(number, group, todo, report, train):
+            if store:
+                store.write(group, places, results)
+            yield places, results
+
+    def _in_tiles(self, number: int, group: Group, todo: np.ndarray, report: Report, run: Callable[..., ByTile]) -> ByTile:
+        """What `run(programs, group, tiles)` yields for the models at places `todo`, with smaller tiles where memory runs out.
+
+        The models are some of the trainer's group of this number, whose programs are used.
+        """
         done = np.zeros(len(group.points), bool)
         while not done[todo].all():
-            programs, shape = self._compiled(number, report)
-            left = todo[~done[todo]]
-            report(Compiled(number, len(left), shape[0] // self._mesh.size * shape[1], programs.compile_seconds))
+            is_new, (programs, shape) = number not in self._programs, self._compiled(number, report)
+            left, seconds = todo[~done[todo]], programs.compile_seconds if is_new else 0.0
+            report(Compiled(number, len(left), shape[0] // self._mesh.size * shape[1], seconds))
             try:
-                for places, results in segments.run(programs, group, cover(group.seeds, left, shape), report, store):
-                    if store:
-                        store.write(group, places, results)
+                for places, results in run(programs, group, cover(group.seeds, left, shape)):
                     done[places] = True
                     yield places, results
             except (MemoryError, jax.errors.JaxRuntimeError) as error:
@@ -108,13 +118,10 @@ class Trainer:
         best = best_seeds(cells[group.points], np.where(results["diverged_at"] < 0, results["loss"], np.inf))
         if not best.size:
             return {}
-        is_new, (programs, shape), some = number not in self._programs, self._compiled(number, report), group.at(best)
-        if is_new:
-            report(Compiled(number, 0, shape[0] // self._mesh.size * shape[1], programs.compile_seconds))
         params = {name: results[name][best] for name in PARAMS if name in results}
-        tiles = cover(some.seeds, np.arange(best.size), shape)
-        again = {}
-        for name, values in segments.collect(best.size, segments.evaluate_again(programs, some, tiles, params, report)).items():
+        evaluate = partial(segments.evaluate_again, params=params, report=report)
+        again, by_tile = {}, self._in_tiles(number, group.at(best), np.arange(best.size), report, evaluate)
+        for name, values in segments.collect(best.size, by_tile).items():
             again[name] = np.full(len(group.points), np.nan, np.float32)
             again[name][best] = values
         return again
@@ -135,11 +142,10 @@ class Trainer:
             places = order[np.searchsorted(whole.points, points[members], sorter=order)]
             group = whole.at(places)
             group = replace(group, hparams=group.hparams.replace(learning_rate=_RETRAIN_RATE * group.hparams.learning_rate))
-            programs, shape = self._compiled(number, lambda report: None)
             sizes = {"hidden": whole.spec.n_hidden, "feature": whole.spec.n_features}
             params = {name: v[(members, *(slice(sizes[dim]) for dim in PARAMS[name].dims))] for name, v in start.items()}
-            tiles = cover(group.seeds, np.arange(len(members)), shape)
-            by_tile = segments.run(programs, group, tiles, lambda report: None, start=params)
+            train = partial(segments.run, report=lambda report: None, start=params)
+            by_tile = self._in_tiles(number, group, np.arange(len(members)), lambda report: None, train)
             retrained.append((members, group, segments.collect(len(members), by_tile)))
         return retrained
 

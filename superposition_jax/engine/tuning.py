@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from superposition_jax.core import evaluation
 from superposition_jax.types import Spec
 
 _ARRAY_BYTES = {"cpu": 2**19}
 """Size of a (feature, batch) array over all models of a device, by platform: on a CPU, larger ones fall out of the cache."""
 _MOST_ARRAY_BYTES = 2**28
+"""The same for other platforms, in training and in evaluation: few models at once would start many small kernels."""
+_EVALUATED_BYTES = {"cpu": 2**20}
+"""The same for models that are evaluated at once: without gradients and moments, more of them fit into the cache."""
 _SLICE = {"cpu": 256}
 """Inputs of a batch that are used at once, by platform: longer rows of a (feature, batch) array fall out of a CPU's cache."""
 _LONG = 2e9
@@ -26,6 +30,11 @@ def models_at_once(spec: Spec, platform: str) -> int:
     if spec.expectation != "sampled":  # which has twice as many such arrays
         array *= 2
     return -(-_ARRAY_BYTES.get(platform, _MOST_ARRAY_BYTES) // array)
+
+
+def evaluated_at_once(spec: Spec, platform: str) -> int:
+    """The number of models that a device evaluates at a time."""
+    return max(1, _EVALUATED_BYTES.get(platform, _MOST_ARRAY_BYTES) // (4 * spec.n_features * evaluation.most_points(spec)))
 
 
 def compiler_options(spec: Spec, platform: str, program: str, models: int) -> dict[str, Any]:
