@@ -65,6 +65,7 @@ def test_manifest_says_what_was_run(manifest):
         "seed": {"path": "seed", "values": [0, 1], "dim": "seed"},
     }
     assert manifest["seeds"] == [0, 1]
+    assert (manifest["recipe"]["train.steps"], manifest["recipe"]["train.batch_size"]) == (20, 32)
     versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     versions |= {name: importlib.metadata.version(name) for name in ("superposition_jax", "jax", "numpy", "xarray")}
     assert manifest["versions"].items() >= versions.items()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from composed import load, quick
 
+from superposition_jax.config import recipe
 from superposition_jax.config.compose import compose, conf_dir
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.config.schema import LEAVES, RUNTIME
@@ -128,3 +129,18 @@ def test_numbers_of_every_feature(given, field, values):
     decay = [] if field == "density" or "list" in given or "uniform" in given else ["data.importance.decay=0.5"]
     (group,) = load(["model.n_features=4", *decay, given]).groups
     np.testing.assert_allclose(getattr(group.hparams, field), [values], rtol=1e-6 if "kind" in given else 0)
+
+
+def test_what_is_left_to_the_shape_is_said():
+    sizes, seeds = "+sweep.axes.n={path: model.n_features, values: [5, 80]}", "+sweep.axes.seed={path: seed, range: 2}"
+    rates = "+sweep.axes.rate={path: train.learning_rate, values: [0.1, 0.003]}"
+    config = load([sizes, seeds])
+    used = recipe.used(config.grid, config.groups)
+    by_n = {group.spec.n_features: (group.spec, group.hparams) for group in config.groups}
+    assert used["train.steps"] == {"dims": ["n"], "values": [by_n[n][0].steps for n in (5, 80)]}
+    assert used["train.expectation"] == "own_feature"
+    np.testing.assert_allclose(used["train.learning_rate"]["values"], [by_n[n][1].learning_rate[0] for n in (5, 80)])
+    config = load([seeds, rates, "train.steps=7", "train=exact", "model.n_features=3"])
+    used = recipe.used(config.grid, config.groups)
+    assert used["train.learning_rate"] == {"dims": ["rate"], "values": [0.1, 0.003]}
+    assert (used["train.batch_size"], used["train.steps"]) == (None, 7)

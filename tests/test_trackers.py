@@ -10,7 +10,7 @@ import superposition_jax
 from superposition_jax.command import before_hydra, shards
 from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
-from superposition_jax.results import trackers
+from superposition_jax.results import select, trackers
 
 SMALL = ["model.n_features=6", "model.n_hidden=2", "+sweep.axes.seed={path: seed, range: 3}"]
 FAKE = [*SMALL, "train.steps=5", "runtime.tracker=fake"]
@@ -71,6 +71,7 @@ def test_the_report_has_the_findings_and_quantiles_of_the_results(ran):
     expected = quantiles(dataset["loss"].where(dataset["status"] == 1).values)
     assert f"| loss | {' | '.join(f'{value:.4g}' for value in expected.values())} |" in record.report
     assert record.config["train"]["b1"] == 0.9
+    assert record.config["train.learning_rate"] == select.recipe(dataset)["train.learning_rate"]
     assert record.name == f"short {folder.name}"
     assert record.figures == [folder / "figures" / "summary.png"]
 

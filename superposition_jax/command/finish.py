@@ -11,6 +11,7 @@ from rich.console import Console
 
 from superposition_jax import explorer
 from superposition_jax.command.terminal import console_for, count
+from superposition_jax.config import recipe
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.engine import stopping
 from superposition_jax.engine.trainer import Trainer
@@ -33,7 +34,8 @@ class Trained(NamedTuple):
 def finish(config: RunConfig, trained: Trained, folder: Path | None, console: Console, *, page: bool = True) -> xr.Dataset:
     """The labelled Dataset of trained models with its tables; if there is a folder, written there with figures and `page`."""
     trainer, results, seconds = trained
-    began, attributes = time.perf_counter(), manifest.dataset_attributes(config.composed)
+    began, used = time.perf_counter(), recipe.used(config.grid, config.groups)
+    attributes = manifest.dataset_attributes(config.composed, used)
     dataset = assemble.assemble(config.grid, [*map(assemble.Part.of, trainer.groups, results)]).assign_attrs(attributes)
     if config.repair:
         dataset = neighbours.repair(config.grid, trainer, results).assign_attrs(attributes)

@@ -14,6 +14,7 @@ from superposition_jax import files
 from superposition_jax.command import finish, index_page
 from superposition_jax.command.multirun import Job, Overrides, TrainedJob
 from superposition_jax.command.terminal import console_for
+from superposition_jax.config import recipe
 from superposition_jax.config.axes import reserved
 from superposition_jax.results import assemble, netcdf
 from superposition_jax.storage import claim, identity, manifest, outputs, part_file, parts
@@ -75,15 +76,16 @@ def dataset_of(jobs: Sequence[Job]) -> xr.Dataset | None:
     config = trained[0][1].config
     taken = {name for axis in config.grid.axes for name in (axis.name, axis.dim)}
     outer, places = axes([job.overrides for job in jobs], taken)
-    parts = []
+    scales = {job.config.grid.scales for _, job in trained}
+    grid = Grid((*outer, *config.grid.axes), scales.pop() if len(scales) == 1 else ())
+    groups, parts = [], []
     for number, job in trained:
         first = places[number] * config.grid.n_points
         for group, results in zip(job.trained.trainer.groups, job.trained.results, strict=True):
-            parts.append(assemble.Part.of(Group(group.spec, group.hparams, group.seeds, group.points + first), results))
-    scales = {job.config.grid.scales for _, job in trained}
-    grid = Grid((*outer, *config.grid.axes), scales.pop() if len(scales) == 1 else ())
-    dataset = assemble.assemble(grid, parts)
-    return dataset.assign_attrs(manifest.dataset_attributes(config.composed))
+            groups.append(Group(group.spec, group.hparams, group.seeds, group.points + first))
+            parts.append(assemble.Part.of(groups[-1], results))
+    attributes = manifest.dataset_attributes(config.composed, recipe.used(grid, groups))
+    return assemble.assemble(grid, parts).assign_attrs(attributes)
 
 
 def axes(overrides: Sequence[Overrides], taken: set[str]) -> tuple[list[Axis], list[int]]:

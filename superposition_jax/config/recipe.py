@@ -4,8 +4,13 @@ With them median final losses come within a hundredth of the published recipe's 
 outputs' own features are integrated out, gradients have less noise: fewer inputs and larger steps are enough.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+from jax.typing import ArrayLike
+
+from superposition_jax.sweep import Grid, Group
 from superposition_jax.types import Spec
 
 
@@ -25,3 +30,40 @@ def steps(spec: Spec) -> int:
 def learning_rate(spec: Spec) -> float:
     """0.05 up to n = 20, then falling as n^−0.35, or 0.02 if nothing is integrated out."""
     return 0.02 if spec.expectation == "sampled" else 0.05 * min(1.0, (20 / spec.n_features) ** 0.35)
+
+
+def used(grid: Grid, groups: Sequence[Group]) -> dict[str, Any]:
+    """What all models of a sweep are trained with, by leaf of the config, whether it was given or left to the shape.
+
+    A leaf has one value, or a mapping of `dims`, the sweep's dimensions on which it depends, and `values` along these. With
+    quadrature there is no batch size.
+    """
+    columns = {
+        "train.expectation": [group.spec.expectation for group in groups],
+        "train.batch_size": [None if group.spec.estimator == "quadrature" else group.spec.batch_size for group in groups],
+        "train.steps": [group.spec.steps for group in groups],
+        "train.learning_rate": [_decimal(group.hparams.learning_rate) for group in groups],
+    }
+    return {path: _along(grid, [group.points for group in groups], values) for path, values in columns.items()}
+
+
+def _decimal(values: ArrayLike) -> Any:
+    """Numbers in single precision (point,) as those of their few digits; one number if they are equal."""
+    distinct, places = np.unique(values, return_inverse=True)
+    numbers = np.array([float(str(value)) for value in distinct])
+    return numbers[places] if numbers.size > 1 else numbers.item()
+
+
+def _along(grid: Grid, points: Sequence[np.ndarray], values: Sequence[Any]) -> Any:
+    """The value of all models, or those along the dimensions on which they depend; each array of points has one or (point,)."""
+    if all(np.ndim(value) == 0 and value == values[0] for value in values):
+        return values[0]
+    array, dims = np.empty(grid.n_points, object), [*grid.sizes]
+    for some, value in zip(points, values, strict=True):
+        array[some] = value
+    array = grid.unravel(array)
+    for axis in reversed(range(array.ndim)):
+        if (array == array.take([0], axis)).all():
+            array = array.take(0, axis)
+            del dims[axis]
+    return {"dims": dims, "values": array.tolist()}

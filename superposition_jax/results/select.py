@@ -159,6 +159,14 @@ def config(dataset: xr.Dataset) -> dict[str, Any]:
     return json.loads(dataset.attrs["config"])
 
 
+def recipe(dataset: xr.Dataset) -> dict[str, Any]:
+    """What a Dataset's models were trained with, by leaf of the config; empty for a version that did not say it.
+
+    A leaf has one value, or a mapping of `dims` and `values` along them.
+    """
+    return json.loads(dataset.attrs.get("recipe", "{}"))
+
+
 def leaf(dataset: xr.Dataset, path: str, place: Mapping[str, int], default: Any = None) -> Any:
     """The value of a leaf of the config at a place on the sweep's axes; `default` for a run of a version without this leaf."""
     for c in dataset.coords.values():

@@ -34,6 +34,7 @@ class Record(NamedTuple):
     folder: Path
     """The run's folder, where a tracker may keep its files."""
     config: dict[str, Any]
+    """The run's config, and by leaf what its models were trained with, as `train.steps`."""
     curve: dict[int, dict[str, float]]
     """Quantiles of loss_curve over all models that are ok and have that step, by step and name, as `loss_curve/median`."""
     columns: list[str]
@@ -71,7 +72,7 @@ def record(dataset: "xr.Dataset", folder: Path) -> Record:
     return Record(
         name=f"{dataset.attrs['name']} {folder.resolve().name}",
         folder=folder,
-        config=select.config(dataset),
+        config=select.config(dataset) | select.recipe(dataset),
         curve={step: values for step, values in curve.items() if values},
         columns=list(columns),
         rows=rows,

@@ -11,6 +11,7 @@ import jax
 import xarray as xr
 
 from superposition_jax import version
+from superposition_jax.config import recipe
 from superposition_jax.config.axes import unchecked
 from superposition_jax.config.run_config import RunConfig
 from superposition_jax.errors import ConfigError
@@ -83,7 +84,7 @@ def of_finished(config: RunConfig, dataset: xr.Dataset, seconds: dict[str, float
 
 def _config_and_axes(config: RunConfig) -> dict[str, Any]:
     axes = {axis.name: {"path": axis.path, "values": axis.values, "dim": axis.dim} for axis in config.grid.axes}
-    return {"config": config.composed, "axes": axes}
+    return {"config": config.composed, "recipe": recipe.used(config.grid, config.groups), "axes": axes}
 
 
 def has_digest(file: Path, manifest: dict[str, Any]) -> bool:
@@ -114,9 +115,12 @@ def load_dataset(path: Path, names: Sequence[str] | None = None) -> xr.Dataset:
         raise _damaged(folder / FILE) from error
     parts = Parts(folder, RunIdentity(identity.decisive(composed, versions)), all_shards=True)
     dataset = assemble.assemble(grid, [*map(part_file.read, parts.files)])
-    return dataset.assign_attrs(dataset_attributes(composed, versions["superposition_jax"]))
+    return dataset.assign_attrs(dataset_attributes(composed, manifest.get("recipe", {}), versions["superposition_jax"]))
 
 
-def dataset_attributes(composed: dict[str, Any], package: str = version.__version__) -> dict[str, str]:
-    """The attributes by which a Dataset says of which run it is; `package` is the version that trained it."""
-    return {"name": composed["name"], "config": json.dumps(composed), "superposition_jax": package}
+def dataset_attributes(composed: dict[str, Any], used: dict[str, Any], package: str = version.__version__) -> dict[str, str]:
+    """The attributes by which a Dataset says of which run it is.
+
+    `used` is what `recipe.used` says of its models, `package` the version that trained it.
+    """
+    return {"name": composed["name"], "config": json.dumps(composed), "recipe": json.dumps(used), "superposition_jax": package}
