@@ -7,7 +7,6 @@ them: benchmarks/README.md. Every part is a process that is stopped when its tim
 
 import argparse
 import itertools
-import platform
 import subprocess
 import sys
 import time
@@ -18,13 +17,14 @@ import jax
 import numpy as np
 
 import superposition_jax
-from benchmarks import limit, report, scaling, worker
+from benchmarks import device_tables, limit, report, scaling, worker
 from benchmarks.settings import PROBLEMS
 from superposition_jax.config import run_config
 from superposition_jax.engine import devices, memory, tuning
 from superposition_jax.sweep import Group
 
 Row = dict[str, Any]
+"""What was measured of one thing, by name; of a failure the words `failed`."""
 SPECS = {
     name: [line for line in PROBLEMS[name].overrides("fast") if "sweep.axes" not in line]
     for name in ("n=2, m=1", "n=20, m=5", "n=80, m=20", "n=400, m=30")
@@ -35,8 +35,11 @@ CHECKED = (("n=2, m=1", 300), ("n=20, m=5", 25), ("n=20, m=5", 1000), ("n=80, m=
 _LEAST_CHECKED = 0.01
 """Least density of those: a plain sample of rarer features has too few inputs with two of them for its error to be normal."""
 COMMANDS = {f"`{line}`": [line] for line in ("sweep=sparsity", "experiment=phase_n2m1")}
+"""Overrides of the commands that are timed from start to end, by name."""
 _SHORT_COMMAND = {"`experiment=phase_n2m1`, 20 steps": ["experiment=phase_n2m1", "train.steps=20", "figures=[]"]}
+"""The same for --short."""
 _CELLS = 8
+"""Densities of the models that are timed or checked."""
 _EVALUATED = 64
 """Models at once on a device up to which their evaluation is timed too."""
 
@@ -142,9 +145,8 @@ def _timed(config, chunk: int, short: bool) -> Row:
         once = min(training.advance(2) for _ in range(2)) * training.models
         steps = int(np.clip(0.2 / once, 1, (group.spec.steps - 4) // 3))
         step = min(training.advance(steps) for _ in range(1 if short else 3))
-        peak = {"gflops": 1.0, "gigabytes": 1.0}
         return {
-            **limit.shares_of_peaks(group.spec, step, **peak),
+            **limit.rates(group.spec, step),
             **{"seconds_a_step": step, "seconds_a_tile": step * training.models, "compile": programs.compile_seconds},
             **{"bytes": needed, "evaluation": min(training.evaluate() for _ in range(2)) if chunk <= _EVALUATED else None},
         }
@@ -167,6 +169,7 @@ def commands(short: bool, seconds: float) -> Iterator[Row]:
 PARTS: dict[str, Callable[[bool, float], Iterator[Row]]] = {
     part.__name__: part for part in (peaks, losses, commands, chunks, sizes)
 }
+"""Functions (short, seconds) → rows by name, in the order in which they run."""
 _WEIGHTS = {"peaks": 30, "losses": 120, "commands": 70, "chunks": 160, "sizes": 70}
 """Shares of the whole time."""
 _SOFT = 0.8
@@ -187,85 +190,12 @@ def measure(short: bool, seconds: float) -> dict[str, Any]:
             results[name], error = worker.stream("device", left, backend, **arguments)
             if error:
                 results["errors"][name] = error.strip().splitlines()[-1]
-            print_lines(f"{name}: {len(results[name])} measured{f', then: {error}' if error else ''}", to=sys.stderr)
+            report.say(f"{name}: {len(results[name])} measured{f', then: {error}' if error else ''}", to=sys.stderr)
     return results
 
 
 def _is_cpu(results: dict[str, Any]) -> bool:
     return bool(results["peaks"]) and results["peaks"][0]["platform"] == "cpu"
-
-
-def tables(results: dict[str, Any]) -> str:
-    """All parts that measured something, as Markdown, and a line for each that did not end."""
-    versions = f"JAX {jax.__version__}, Python {platform.python_version()}"
-    parts = [f"{results['peaks'][0]['device'] if results['peaks'] else 'unknown devices'}, {versions}"]
-    parts += [draw(results) for part, draw in _TABLES.items() if results.get(part)]
-    return "\n\n".join([*parts, *(f"{part}: {error}" for part, error in results["errors"].items())])
-
-
-def _peaks(results: dict[str, Any]) -> str:
-    device, *products = results["peaks"]
-    rows = [[p["precision"], f"{p['gflops']:,.0f}", f"{p['error']:.1e}"] for p in products]
-    copy = f"A copy: {device['gigabytes']:,.0f} GB/s. Free memory: {device['free'] / 2**30:.3g} GiB."
-    return report.markdown(["product (the engine: default)", "GFLOP/s", "relative error"], rows) + "\n\n" + copy
-
-
-def _losses(results: dict[str, Any]) -> str:
-    columns = ["losses of 16 models", "product", "rms z", "largest z", "error of the check", "from a CPU: largest, median"]
-    cpu = {(row["spec"], row["steps"]): row["losses"] for row in results.get("losses on a CPU", results["losses"])}
-    rows = []
-    for row in results["losses"]:
-        z, theirs = np.abs(row["z"]), cpu.get((row["spec"], row["steps"]), np.nan)
-        apart = np.abs(np.array(row["losses"]) / theirs - 1)
-        checks = [f"{np.mean(z**2) ** 0.5:.2f}", f"{z.max():.1f}", f"{row['error']:.1e}"]
-        rows.append(
-            [f"{row['spec']}, {row['steps']} steps", row["precision"], *checks, f"{apart.max():.1e}, {np.median(apart):.1e}"]
-        )
-    return report.markdown(columns, rows)
-
-
-def _commands(results: dict[str, Any]) -> str:
-    columns = ["command, compiling afresh", "models", "start to end", "compile", "train", "evaluate"]
-    rows = []
-    for run in results["commands"]:
-        taken = (run["seconds"], *map(run["parts"].get, columns[3:])) if "parts" in run else ()
-        numbers = [f"{run['models']:,}", *(f"{seconds:.1f} s" for seconds in taken)] if taken else ["", run["failed"], *[""] * 3]
-        rows.append([run["command"], *numbers])
-    return report.markdown(columns, rows)
-
-
-def _throughput(results: dict[str, Any], part: str) -> str:
-    columns = ["", "models at once on a device", "of the choice", "model-steps/s", "a step", "share of product peak, copy peak"]
-    columns += ["compile", "memory", "evaluation of a model"]
-    device, product, *_ = [*results["peaks"], {}, {}]
-    gflops, gigabytes = (
-        device.get("peaks", 1) * peak for peak in (product.get("gflops", np.nan), device.get("gigabytes", np.nan))
-    )
-    rows = []
-    for name, of_spec in itertools.groupby(results[part], lambda row: row["spec"]):
-        ordered = sorted(of_spec, key=lambda row: row["chunk"])
-        best = min(row.get("seconds_a_step", np.inf) for row in ordered)
-        for row in ordered:
-            cells = [name, f"{row['chunk']:,}", f"{row['chunk'] / row['chosen']:.3g}"]
-            if "failed" in row:
-                rows.append([*cells, row["failed"], *[""] * 5])
-                continue
-            rate = f"{1 / row['seconds_a_step']:,.0f}"
-            shares = f"{row['share_of_matrix_peak'] / gflops:.1%}, {row['share_of_bandwidth'] / gigabytes:.0%}"
-            took = "" if row["evaluation"] is None else f"{1e6 * row['evaluation']:,.0f} µs"
-            rate = f"**{rate}**" if row["seconds_a_step"] == best and len(ordered) > 1 else rate
-            cells += [rate, f"{1e6 * row['seconds_a_tile']:,.0f} µs", shares, f"{row['compile']:.1f} s"]
-            rows.append([*cells, f"{row['bytes'] / 2**20:,.0f} MiB", took])
-    return report.markdown(columns, rows)
-
-
-_TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "peaks": _peaks,
-    "losses": _losses,
-    "commands": _commands,
-    "chunks": lambda results: _throughput(results, "chunks"),
-    "sizes": lambda results: _throughput(results, "sizes"),
-}
 
 
 def main() -> None:
@@ -275,14 +205,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=450, help="after which it ends (450)")
     arguments = parser.parse_args()
     results = measure(arguments.short, arguments.seconds)
-    print_lines(tables(results), f"saved: {report.write('device', results)}")
+    report.say(device_tables.tables(results), f"saved: {report.write('device', results)}")
     sys.exit(bool(results["errors"]))
-
-
-def print_lines(*lines: str, to=sys.stdout) -> None:
-    """Lines, at once."""
-    to.write("\n".join(lines) + "\n")
-    to.flush()
 
 
 if __name__ == "__main__":

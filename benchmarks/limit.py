@@ -82,6 +82,11 @@ class Training:
         self.state = jax.block_until_ready(self.programs.advance(self.seeds, self.hparams, state, stop))
         return (time.perf_counter() - began) / steps / self.models
 
+    def seconds_a_step(self, steps: int) -> float:
+        """Seconds of a model's step, the least of five times `steps` steps after as many to begin with."""
+        self.advance(steps)
+        return min(self.advance(steps) for _ in range(5))
+
     def evaluate(self) -> float:
         """Seconds of a model's evaluation."""
         began = time.perf_counter()
@@ -93,20 +98,25 @@ def step(problem: str, recipe: str, gflops: float, gigabytes: float, steps: int)
     """Profile some steps of one tile of models: shares of the machine's peaks, and of the time by part."""
     group = run_config.load(PROBLEMS[problem].overrides(recipe)).groups[0]
     training = Training(group)
-    training.advance(steps)
-    seconds = min(training.advance(steps) for _ in range(5))
+    seconds, peaks = training.seconds_a_step(steps), {"gflops": gflops, "gigabytes": gigabytes}
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             training.advance(steps)
         shares = _shares(folder, training.programs.advance.as_text())
-    return {"seconds_a_step": seconds, **shares_of_peaks(group.spec, seconds, gflops, gigabytes), "parts": shares}
+    reached = {name: rate / peaks[name] for name, rate in rates(group.spec, seconds).items()}
+    return {
+        "seconds_a_step": seconds,
+        "share_of_matrix_peak": reached["gflops"],
+        "share_of_bandwidth": reached["gigabytes"],
+        "parts": shares,
+    }
 
 
-def shares_of_peaks(spec: Spec, seconds: float, gflops: float, gigabytes: float) -> dict[str, float]:
-    """Shares of peaks that a model's step of some seconds reaches: five products, four passes over (feature, batch) arrays."""
+def rates(spec: Spec, seconds: float) -> dict[str, float]:
+    """GFLOP/s and GB/s of a model's step of some seconds: five products, four passes over (feature, batch) arrays."""
     flops = 10 * spec.n_features * spec.n_hidden * spec.points
     moved = 4 * spec.n_features * spec.points * 4
-    return {"share_of_matrix_peak": flops / seconds / 1e9 / gflops, "share_of_bandwidth": moved / seconds / 1e9 / gigabytes}
+    return {"gflops": flops / seconds / 1e9, "gigabytes": moved / seconds / 1e9}
 
 
 def _shares(folder: str, text: str) -> dict[str, float]:

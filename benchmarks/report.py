@@ -3,9 +3,10 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import matplotlib as mpl
 import numpy as np
@@ -29,6 +30,13 @@ def read(part: str) -> dict[str, Any] | None:
     """Results of a part, or None where it has not run."""
     path = FOLDER / f"{part}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def say(*lines: str, to: TextIO | None = None) -> None:
+    """Lines at once, on standard output by default."""
+    stream = to or sys.stdout
+    stream.write("\n".join(lines) + "\n")
+    stream.flush()
 
 
 def table(peers: dict[str, Any]) -> str:

@@ -6,10 +6,10 @@ diagrams into the README. What each measures, and how to read it: benchmarks/REA
 
 import argparse
 import importlib.util
-import sys
 from typing import Any
 
 from benchmarks import limit, peers, report, scaling, time_to_loss
+from benchmarks.report import say
 from benchmarks.settings import DIAGRAMS, PROBLEMS
 from benchmarks.worker import measure
 
@@ -57,12 +57,6 @@ def _measure(part: str, arguments: argparse.Namespace, torch: bool) -> dict[str,
 
 
 _AFRESH = ("runtime.keep_programs=false",)
-
-
-def say(text: str) -> None:
-    """One line on standard output, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from benchmarks.report import ROOT, markdown, replace_between
 from benchmarks.settings import PROBLEMS
 from superposition_jax import sweep
 from superposition_jax.config import run_config
-from superposition_jax.core.evaluation import evaluation_spec
 from superposition_jax.engine import devices, population, segments, tiles, tuning
 from superposition_jax.engine import trainer as engine
 
@@ -90,9 +89,8 @@ def measure(problem: str) -> dict[str, float]:
     """Seconds of a model's step, of a compilation, and of a tile apart from its steps; bytes per model on disk."""
     size = PROBLEMS[problem]
     overrides = size.overrides("fast")
-    peaks = limit.machine()
-    step = limit.step(problem, "fast", **peaks, steps=40)
     group = run_config.load(overrides).groups[0]
+    step = limit.Training(group).seconds_a_step(40)
     mesh = population.make_mesh(None)
     rows, cells = tiles.tile_shape(group.seeds, tuning.models_at_once(group.spec, "cpu"), mesh.size)
     reports: list[Any] = []
@@ -111,11 +109,10 @@ def measure(problem: str) -> dict[str, float]:
     return {
         "point": point,
         "making": making,
-        "step": step["seconds_a_step"],
+        "step": step,
         "compile": compiled,
         "models_a_tile": rows * cells * mesh.size,
         "tile": (spent - compiled - trained) / finished,
-        "evaluation_points": evaluation_spec(group.spec).points,
         "part": part / size.models,
     }
 

@@ -94,8 +94,8 @@ DIAGRAMS = {
 }
 """Whole commands that are timed from start to end."""
 
-SEEDS = {"n=5, m=2": 256, "n=20, m=5": 256, "n=80, m=20": 32, "n=2, m=1": 10}
+_MORE_SEEDS = {"n=5, m=2": 256, "n=20, m=5": 256, "n=80, m=20": 32, "n=2, m=1": 10}
 """More seeds, for smaller errors of median final losses."""
 
-LOSSES = PROBLEMS | {name: PROBLEMS[name]._replace(seeds=seeds) for name, seeds in SEEDS.items()}
+LOSSES = PROBLEMS | {name: PROBLEMS[name]._replace(seeds=seeds) for name, seeds in _MORE_SEEDS.items()}
 """Problems on which final losses are compared: the same, with more seeds."""

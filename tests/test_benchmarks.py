@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import device, peers, plain_jax, published, report, scale, starts, worker
+from benchmarks import device, device_tables, peers, plain_jax, published, report, scale, starts, worker
 from benchmarks.settings import FAST, LOSSES, PROBLEMS
 from superposition_jax.config import run_config
 
@@ -159,7 +159,7 @@ def test_a_chunk_that_does_not_fit_is_a_line_of_the_table(monkeypatch):
     assert all(row["failed"] == "RESOURCE_EXHAUSTED: Out of memory" for row in rows)
     assert {row["spec"] for row in rows} == {*device.SPECS}
     assert max(row["chunk"] / row["chosen"] for row in rows) == 1
-    table = device.tables({"peaks": [], "chunks": rows, "errors": {"peaks": "stopped after 9 s"}})
+    table = device_tables.tables({"peaks": [], "chunks": rows, "errors": {"peaks": "stopped after 9 s"}})
     assert f"| n=2, m=1 | {rows[0]['chunk']:,} | 1 | {rows[0]['failed']} |" in table
     assert table.endswith("peaks: stopped after 9 s")
 
@@ -175,7 +175,7 @@ def test_losses_of_a_gpu_are_compared_with_those_of_a_cpu(monkeypatch):
         return [], "traceback\nRuntimeError: no such device\n"
 
     monkeypatch.setattr(worker, "stream", stream)
-    table = device.tables(device.measure(short=False, seconds=10))
+    table = device_tables.tables(device.measure(short=False, seconds=10))
     assert "| n=20, m=5, 25 steps | default | 0.71 | 0.8 | 1.0e-02 | 1.0e-03, 5.0e-04 |" in table
     assert table.endswith(
         "commands: RuntimeError: no such device\n\nchunks: RuntimeError: no such device\n\nsizes: RuntimeError: no such device"
