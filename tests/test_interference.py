@@ -12,9 +12,9 @@ from superposition_jax import theory
 from superposition_jax.core import objective
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments.interference import numeric as interference
+from superposition_jax.experiments.interference import table
+from superposition_jax.results import select
 from superposition_jax.types import Spec
-
-MEASURES = "measures=[benefit_loss, interference_loss]"
 
 
 def losses(numbers, sample, params, p=0.3, **fields):
@@ -68,6 +68,39 @@ def test_one_active_terms_sum_to_the_paper_s(numbers):
     np.testing.assert_allclose(sum(terms), theory.one_active_loss(w, b, 0.7 ** np.arange(7)), rtol=1e-3)
 
 
+def brute_force(w, b, p, f, importance, points=2000):
+    """Own losses, represented and dropped, and interference from inputs with one feature on, by the midpoint rule in NumPy."""
+    v, norm = (np.arange(points) + 0.5) / points, np.linalg.norm(w, axis=0)
+    single = [np.mean((v - f(g * v + bias)) ** 2) for g, bias in zip(norm**2, b, strict=True)]
+    own = importance * (p * np.array(single) + (1 - p) * f(b) ** 2)
+    excess = 0.0
+    for i in range(len(b)):
+        outputs = f((w.T @ w[:, [i]]) * v + b[:, None])
+        more = importance * (np.mean(outputs**2, axis=1) - f(b) ** 2)
+        excess += more.sum() - more[i]
+    return own[norm > 0.5].sum(), own[norm <= 0.5].sum(), excess
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+def test_the_parts_of_the_loss_are_those_of_brute_force_and_sum_to_it(numbers, sample, activation):
+    f = {"relu": lambda z: np.maximum(z, 0), "identity": lambda z: z}[activation]
+    w = np.array([[1.0, -0.8, 0.1, 0.6], [0.2, 0.1, -0.2, 0.7]], np.float32)
+    b, importance = np.array([-0.1, 0.05, 0.2, 0.0], np.float32), 0.7 ** np.arange(4)
+    spec, params = Spec(4, 2, activation=activation), {"W": jnp.asarray(w), "b": jnp.asarray(b)}
+    represented, dropped, excess = brute_force(w, b, 0.3, f, importance)
+    hparams = numbers(spec, density=np.full(4, 0.3))
+    terms = jax.jit(partial(interference.own_losses, spec=spec))(hparams, params)
+    np.testing.assert_allclose(terms, [represented, dropped], rtol=1e-3)
+    assert min(represented, dropped) > 0.005
+    np.testing.assert_allclose(interference.one_active_excess(hparams, params, spec=spec), excess, rtol=1e-3)
+    loss, benefit, between = losses(numbers, sample, params, activation=activation)
+    assert benefit == pytest.approx(represented + dropped, rel=5e-3)
+    assert loss - represented - dropped == pytest.approx(between, rel=0.02)
+    p = 1e-3  # where two features are never on together, all interference is of single ones
+    _, _, between = losses(numbers, sample, params, p, activation=activation)
+    assert between == pytest.approx(p * (1 - p) ** 3 * excess, rel=0.02)
+
+
 def test_the_benefit_is_what_features_lose_one_by_one(numbers, sample):
     """For a model with a hidden ReLU."""
     params = {"W": jax.random.normal(jax.random.key(0), (2, 3)), "b": jnp.array([0.1, -0.2, 0.0])}
@@ -95,8 +128,8 @@ def test_sets_that_look_alike_are_counted(w, support, counts):
     assert np.isnan(interference.alternatives(jax.random.key(0), jnp.ones((2, 40)), (0, 1), 3)).all()  # 9,880 sets
 
 
-TINY = ["tables=[interference]", "figures=[]", MEASURES, "model.n_features=6", "model.n_hidden=3", "train.steps=200"]
-REFUSED = {"measures=[]": r"measures=\[benefit_loss, interference_loss\]", "model.n_features=3": "model.n_features above 3"}
+TINY = ["tables=[interference]", "figures=[]", "model.n_features=6", "model.n_hidden=3", "train.steps=200"]
+REFUSED = {"model.n_features=3": "model.n_features above 3"}
 REFUSED |= {"model.hidden_activation=relu": "model.hidden_activation = identity"}
 
 
@@ -111,11 +144,15 @@ def test_the_relu_and_the_bias_filter_interference():
     dataset = superposition_jax.run(["experiment=interference", "figures=[]", "sweep.axes.seed.range=8"])
     relu, linear = dataset.sel(activation="relu"), dataset.sel(activation="identity")
     assert np.all(linear["false_square"].sel(stage="raw").isel(others=slice(0, 2)) < 1e-4)
-    np.testing.assert_allclose(linear["interference_loss"] / linear["loss"], 0, atol=0.01)
+    np.testing.assert_allclose(table.parts(linear)["interference"] / linear["loss"], 0, atol=0.01)
+    lines = select.findings(dataset)
+    single = [line.split(":")[0] for line in lines if "with a single feature on" in line]
+    assert len(single) == 6  # none of linear models, nor of dense ones: a ratio of what training has left over
+    assert all("relu" in place and "1 − S = 1" not in place for place in single)
     sparse = relu.sel(sparsity=slice(0.9, None), others=2)["false_square"]
     assert np.all(sparse.sel(stage="activated") < 0.35 * sparse.sel(stage="raw"))
     assert np.all(sparse.sel(stage="biased") < 0.25 * sparse.sel(stage="activated"))
-    single = relu["density"] * (1 - relu["density"]) ** 19 * relu["one_active_interference"] / relu["interference_loss"]
+    single = table.rare_interference(relu, relu["density"], 20) / table.parts(relu)["interference"]
     share = single.sel(sparsity=[0.97, 0.99, 0.997, 0.999]).mean("seed")
     assert np.all(np.diff(share) > 0)
     assert share[0] < 0.1 < 0.3 < share[-1] < 1  # mostly of two features that are on together, until very sparse

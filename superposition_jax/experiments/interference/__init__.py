@@ -1,7 +1,7 @@
 """Interference: false activations of features that are off, inputs that look alike, and what interference costs."""
 
 from superposition_jax.experiments.declare import Declared, Figure, Table, Variable
-from superposition_jax.experiments.needs import INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, TIED, every_model, measured
+from superposition_jax.experiments.needs import INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, TIED, every_model
 
 OTHERS = (1, 2, 3)
 """Numbers of other features that are active together."""
@@ -32,9 +32,12 @@ _VARIABLES = {
     "linear_interference": Variable("Σ_{i≠j} I_j (W_j·W_i)²: second term of the linear model's loss"),
     "one_active_benefit": Variable("Σ_i E I_i (x_i − x'_i)² with feature i on alone: first term of L₁"),
     "one_active_interference": Variable("Σ_{i≠j} E I_j x'_j² with feature i on alone: second term of L₁"),
+    "one_active_excess": Variable("Σ_{i≠j} E I_j (x'_j² − f(b_j)²) with feature i on alone: interference with nothing else on"),
+    "represented_loss": Variable("Σ_i I_i E (x_i − x'_i)² with no feature but i on, over represented features: their own error"),
+    "dropped_loss": Variable("the same over features that are not represented"),
 }
 _NEEDS = (
-    *(TIED, INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION, measured("benefit_loss", "interference_loss")),
+    *(TIED, INDEPENDENT, LINEAR_HIDDEN, RECONSTRUCTION),
     every_model(lambda spec: spec.n_features > 3, "model.n_features above 3"),
 )
 

@@ -9,7 +9,6 @@ from superposition_jax.experiments.interference import ALIKE, numeric, table
 from superposition_jax.results import labels, select
 
 _STAGES = {"raw": "Wᵢ·Wⱼxⱼ summed", "activated": "through f", "biased": "with b, through f"}
-_COSTS = {"loss": "loss", "benefit_loss": "benefit term", "interference_loss": "interference term"}
 _LABELS = "mean square, 2 others on", "loss, sum over features", f"other explanations, to {ALIKE}"
 
 
@@ -28,18 +27,22 @@ def interference(dataset: xr.Dataset) -> Figure:
         axes.set_title(f"{k} other{'s' if k > 1 else ''} on", fontsize=9)
     x, *_ = (layout.set_scale(axes, dataset, across) for axes in grid[2])
     squares = {words: model["false_square"].sel(others=2, stage=stage) for stage, words in _STAGES.items()}
-    costs = {words: model[name].where(mean[name] > numeric.SMALL * mean["loss"]) for name, words in _COSTS.items()}
+    costs = {"loss": model["loss"]} | {
+        words: part.where(average > numeric.SMALL * mean["loss"])
+        for (words, part), average in zip(table.parts(model).items(), table.parts(mean).values(), strict=True)
+    }
     counts = {f"{k} on": model["alternatives"].sel(others=k) for k in dataset["others"].values}
     for axes, lines, label in zip(grid[2], (squares, costs, counts), _LABELS, strict=True):
         for number, (words, values) in enumerate(lines.items()):
-            look = {"color": layout.COLOURS([0.0, 0.5, 0.85][number]), "marker": layout.marker(number), "ms": 4, "capsize": 2}
+            colour = layout.COLOURS([0.0, 0.5, 0.85, 0.25][number])
+            look = {"color": colour, "marker": layout.marker(number), "ms": 4, "capsize": 2}
             along.draw_means(axes, x, values, seed, label=words, **look)
         axes.set_ylabel(label)
     if across is not None and (p := labels.values(dataset, across)).name == "density":
         rare = table.rare_interference(mean, p, dataset.sizes["feature"])
         grid[2, 1].plot(x, rare.where(rare > 0), "k:", label="…a single feature on", lw=1)
     layout.set_log(grid[2, 1].yaxis, model["loss"].values)
-    for axes, least in zip(grid[2], (0, 1e-2 * layout.extent(model["loss"])[0], 0), strict=True):
+    for axes, least in zip(grid[2], (0, 1e-4 * layout.extent(model["loss"])[0], 0), strict=True):
         axes.set_ylim(least, None)
         axes.legend(fontsize=7, frameon=False)
     bars = "mean and standard error of " if seed is not None else ""

@@ -21,8 +21,10 @@ EDGES = np.linspace(-1.5, 1.5, 61)
 """Edges of the bins of activations."""
 POINTS, INPUTS, ORDER, MOST_SETS = 2**12, 128, 64, 5000
 """Inputs for false activations, inputs for alternatives, nodes for one active feature, and the most sets that are tried."""
-SMALL = 1e-5
-"""Share of the loss up to which interference counts as none."""
+
+
+SMALL = 0.005
+"""Share of the loss up to which interference counts as none: its own shares would be ratios of what training has left over."""
 
 
 def linear_terms(w: geometry.Weights, importance: Float[Array, " feature"]) -> tuple[Array, Array]:
@@ -45,6 +47,22 @@ def one_active_terms(hparams: Hparams, params: Params, *, spec: Spec) -> tuple[A
     losses = ((error * error).reshape(x.shape) * (weight[:, 1:] / hparams.density[:, None])[None]).sum(axis=2)
     benefit = jnp.diagonal(losses)
     return hparams.importance @ benefit, hparams.importance @ (losses.sum(axis=1) - benefit)
+
+
+def one_active_excess(hparams: Hparams, params: Params, *, spec: Spec) -> Float[Array, ""]:
+    """Σ_{i≠j} E I_j (x'_j² − f(b_j)²) with feature i on alone: what it adds to the errors of the others."""
+    resting = model.forward(params, jnp.zeros((spec.n_features, 1)), spec=spec)[1][:, 0]
+    return one_active_terms(hparams, params, spec=spec)[1] - (spec.n_features - 1) * hparams.importance @ resting**2
+
+
+def own_losses(hparams: Hparams, params: Params, *, spec: Spec) -> tuple[Array, Array]:
+    """Σ_i I_i E (x_i − x'_i)² with no feature but i on, over features that are represented, and over those that are not."""
+    node, weight = data.rule(hparams, ORDER, spec=spec)
+    norm = geometry.feature_norm(model.directions(params, spec=spec))
+    output = model.ACTIVATIONS[spec.activation]((norm**2)[:, None] * node[None] + (params["b"][:, None] if spec.bias else 0.0))
+    error = hparams.importance * jnp.sum(weight * (node[None] - output) ** 2, axis=1)
+    is_represented = norm > geometry.REPRESENTED
+    return jnp.sum(error, where=is_represented), jnp.sum(error, where=~is_represented)
 
 
 def false_activations(key: Array, hparams: Hparams, params: Params, others: int, *, spec: Spec) -> dict[str, Array]:
@@ -108,10 +126,13 @@ def describe(seed: Array, hparams: Hparams, params: Params, *, spec: Spec) -> di
     false = [false_activations(key, hparams, params, k, spec=spec) for key, k in zip(keys[0], OTHERS, strict=True)]
     counts = [alternatives(key, w, support, k) for key, k in zip(keys[1], OTHERS, strict=True)]
     linear, one_active = linear_terms(w, hparams.importance), one_active_terms(hparams, params, spec=spec)
+    by_themselves = own_losses(hparams, params, spec=spec)
     return {
         **jax.tree.map(lambda *values: jnp.stack(values), *false),
         "alternatives": jnp.stack([count.mean() for count in counts]),
         "ambiguous": jnp.stack([jnp.where(jnp.isnan(count), count, count > 0).mean() for count in counts]),
         **dict(zip(("linear_benefit", "linear_interference"), linear, strict=True)),
         **dict(zip(("one_active_benefit", "one_active_interference"), one_active, strict=True)),
+        "one_active_excess": one_active_excess(hparams, params, spec=spec),
+        **dict(zip(("represented_loss", "dropped_loss"), by_themselves, strict=True)),
     }

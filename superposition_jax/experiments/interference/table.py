@@ -19,27 +19,35 @@ def interference(dataset: xr.Dataset, trainer: Trainer) -> dict[str, Any]:
 
 
 def rare_interference(dataset: xr.Dataset, density: xr.DataArray, n: int) -> xr.DataArray:
-    """The cost of interference from inputs with a single one of n features on, all equally often: the second term of L₁."""
-    return density * (1 - density) ** (n - 1) * dataset["one_active_interference"]
+    """The cost of interference from inputs with a single one of n features on, all equally often."""
+    return density * (1 - density) ** (n - 1) * dataset["one_active_excess"]
+
+
+def parts(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
+    """The loss as a sum: features that are not represented, represented ones by themselves, and interference."""
+    dropped, represented = dataset["dropped_loss"], dataset["represented_loss"]
+    interference = dataset["loss"] - dropped - represented
+    return {"not represented": dropped, "represented by themselves": represented, "interference": interference}
 
 
 def findings(dataset: xr.Dataset) -> Iterator[str]:
-    """False activations by two others before and after bias and activation, and the cost of interference, in every cell."""
-    names = ("false_positive", "false_negative", "false_square", "alternatives", "one_active_interference")
-    for place, cell in select.ok_cells(dataset, *names, "benefit_loss", "interference_loss"):
+    """False activations by two others before and after bias and activation, and the parts of the loss, in every cell."""
+    names = ("false_positive", "false_negative", "false_square", "alternatives", "one_active_excess")
+    for place, cell in select.ok_cells(dataset, *names, "represented_loss", "dropped_loss"):
         two = cell.sel(others=2)
         raw, activated, biased = (two["false_square"].sel(stage=stage) for stage in STAGES)
         loud = raw.where(raw > FAINT**2)
         positive, negative = (mean_error(two[f"false_{word}"], ".0f", 100) for word in ("positive", "negative"))
+        leaves = f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
         counts, single = ", ".join(mean_error(cell["alternatives"].sel(others=k), ".2g") for k in OTHERS), ""
-        if "density" in cell.coords:
-            n, cost = int(select.leaf(dataset, "model.n_features", place)), cell["interference_loss"]
-            share = (rare_interference(cell, cell["density"], n) / cost).where(cost > numeric.SMALL * cell["loss"])
+        costs = parts(cell)
+        shares = ", ".join(f"{words} {mean_error(part / cell['loss'], '.0f', 100)} %" for words, part in costs.items())
+        if "density" in cell.coords and (costs["interference"] / cell["loss"]).mean() > numeric.SMALL:
+            n = int(select.leaf(dataset, "model.n_features", place))
+            share = rare_interference(cell, cell["density"], n) / costs["interference"]
             single = f", {mean_error(share, '.0f', 100)} % of that with a single feature on"
         yield (
             f"{labels.place(dataset, place, ': ')}of two others z is positive in {positive} % and negative in {negative} % "
-            f"of cases, mean square {mean_error(raw, '.2g')}; "
-            f"f leaves (%) {mean_error(activated / loud, '.1f', 100)}, with b {mean_error(biased / loud, '.1f', 100)}; "
-            f"interference is {mean_error(cell['interference_loss'] / cell['loss'], '.0f', 100)} % of the loss{single}; "
-            f"alternatives to one, two, three features: {counts}"
+            f"of cases, mean square {mean_error(raw, '.2g')}; {leaves if loud.notnull().any() else ''}"
+            f"of the loss: {shares}{single}; alternatives to one, two, three features: {counts}"
         )
