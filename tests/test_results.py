@@ -1,5 +1,6 @@
 """The labelled Dataset: labels, padding, status, and what is on disk."""
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,7 +12,7 @@ from superposition_jax.config import run_config
 from superposition_jax.errors import ConfigError
 from superposition_jax.experiments import figures
 from superposition_jax.experiments.crossing import figure as crossing
-from superposition_jax.results import assemble, netcdf, select, status
+from superposition_jax.results import assemble, netcdf, netcdf4, select, status
 
 SMALL = ["train.steps=8", "model.n_features=4", "model.n_hidden=2", "train.curve_points=4", "sweep=sparsity"]
 
@@ -171,6 +172,30 @@ def test_figures_are_saved_as_pictures_and_films(tmp_path):
     superposition_jax.run([*short, "figures=[trajectories, film]"], directory=tmp_path)
     saved = {path.name: path.read_bytes()[:4] for path in (tmp_path / "figures").iterdir()}
     assert saved == {"trajectories.png": b"\x89PNG", "film.gif": b"GIF8"}
+
+
+@pytest.mark.parametrize("compressed", [(), ("b", "n")])
+def test_a_file_reads_as_if_xarray_had_written_it(compressed, tmp_path):
+    attributes = {"words": "‖W‖", "flag_values": [0, 1, -1], "number": 0.5, "names": ["a", "ä"]}
+    numbers = np.arange(1, 7).reshape(2, 3)
+    variables = {"b": (("x", "plain"), numbers * np.array([1, np.nan, np.inf]), attributes), "n": (("plain", "x"), numbers.T)}
+    variables |= {"holds": ("x", [True, False]), "scalar": ((), np.float32(3)), "text": ("plain", ["", "ä", "word"])}
+    coords = {"x": ("x", [0.1, 0.2], {"path": "data.density"}), "twin": ("x", [0.9, 0.8]), "solid": ("solid", ["digon", "other"])}
+    dataset = xr.Dataset(variables, coords, {"config": "{}", "size": 3})
+    with (tmp_path / "ours.nc").open("w+b") as file:
+        netcdf4.write(dataset, file, compressed)
+    dataset.to_netcdf(tmp_path / "theirs.nc", engine="h5netcdf")
+    ours, theirs = (xr.load_dataset(tmp_path / f"{name}.nc", engine="h5netcdf") for name in ("ours", "theirs"))
+    assert ours.identical(theirs)
+    assert [*ours.variables] == [*theirs.variables]
+    assert all(ours[name].dtype == theirs[name].dtype for name in theirs.variables)
+    with h5py.File(tmp_path / "ours.nc") as ours, h5py.File(tmp_path / "theirs.nc") as theirs:
+        assert {*ours} == {*theirs}
+        for name in theirs:
+            assert {*ours[name].attrs} == {*theirs[name].attrs} - {"_Netcdf4Coordinates"}
+            assert ours[name].attrs.get("_Netcdf4Dimid") == theirs[name].attrs.get("_Netcdf4Dimid")
+            assert [[*dim.keys()] for dim in ours[name].dims] == [[*dim.keys()] for dim in theirs[name].dims]
+        assert (ours["b"].compression == "gzip") == bool(compressed)
 
 
 def test_a_second_dataset_of_the_same_form_is_written_as_itself(tmp_path):
