@@ -120,7 +120,8 @@ class Trainer:
             return {}
         params = {name: results[name][best] for name in PARAMS if name in results}
         evaluate = partial(segments.evaluate_again, params=params, report=report)
-        again, by_tile = {}, self._in_tiles(number, group.at(best), np.arange(best.size), report, evaluate)
+        some = replace(group.at(best), seeds=np.zeros(best.size, int))  # which no evaluation reads: rows of a tile may mix them
+        again, by_tile = {}, self._in_tiles(number, some, np.arange(best.size), report, evaluate)
         for name, values in segments.collect(best.size, by_tile).items():
             again[name] = np.full(len(group.points), np.nan, np.float32)
             again[name][best] = values
