@@ -72,6 +72,7 @@ class Training:
         places = tiles.cover(group.seeds, np.arange(len(group.seeds)), (rows * mesh.size, cells))[0].places
         self.models, self.devices, self.done, self.state = places.size, mesh.size, 0, None
         self.hparams, self.seeds = sweep.take(group.hparams, places), group.seeds[places[:, 0]].astype(np.uint32)
+        self.real = np.ones(places.shape, bool)
         self.programs = population.build(group.spec, mesh, self.hparams, models=10**6)
 
     def advance(self, steps: int) -> float:
@@ -90,7 +91,7 @@ class Training:
     def evaluate(self) -> float:
         """Seconds of a model's evaluation."""
         began = time.perf_counter()
-        jax.block_until_ready(self.programs.finish(self.hparams, self.state, np.uint32(0)))
+        jax.block_until_ready(self.programs.finish(self.hparams, self.state, self.real, np.uint32(0)))
         return (time.perf_counter() - began) / self.models
 
 

@@ -100,7 +100,9 @@ def traced(spec, numbers, devices=1, cells=3):
     return {
         "start": jitted["start"].trace(seeds, hparams),
         "advance": jitted["advance"].trace(seeds, hparams, state, stop),
-        "finish": jitted["finish"].trace(hparams, state, jax.ShapeDtypeStruct((), np.uint32)),
+        "finish": jitted["finish"].trace(
+            hparams, state, jax.ShapeDtypeStruct(hparams.learning_rate.shape, bool), jax.ShapeDtypeStruct((), np.uint32)
+        ),
     }
 
 

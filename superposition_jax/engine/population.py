@@ -78,10 +78,10 @@ def advance(seeds: jax.Array, hparams: Hparams, state: TrainState, stop: jax.Arr
     return mapped(jax.vmap(random.key)(seeds), hparams, state, stop)
 
 
-def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec, at_once: int) -> dict[str, Any]:
+def finish(hparams: Hparams, state: TrainState, real: jax.Array, draws: jax.Array, *, spec: Spec, at_once: int) -> dict[str, Any]:
     """Results of the trained models by name, (seed, cell, …), all evaluated by the key of the number `draws`.
 
-    At most `at_once` models are evaluated at a time.
+    At most `at_once` models are evaluated at a time; where none of these is `real` (seed, cell), results are 0.
     """
     key = random.key(draws)
 
@@ -103,8 +103,13 @@ def finish(hparams: Hparams, state: TrainState, draws: jax.Array, *, spec: Spec,
     def reshape(tree, *sizes: int):
         return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[2:]), tree)
 
-    parts = reshape((hparams, state.replace(step=jnp.zeros(shape))), -1, at_once)
-    results = jax.lax.map(lambda some: _vmap(one, (0, 0), 0, at_once)(*some), parts)
+    evaluate = _vmap(one, (0, 0), 0, at_once)
+
+    def nothing(*some: Any) -> dict[str, Any]:
+        return jax.tree.map(jnp.zeros_like, jax.eval_shape(evaluate, *some))
+
+    parts = reshape((real, hparams, state.replace(step=jnp.zeros(shape))), -1, at_once)
+    results = jax.lax.map(lambda some: jax.lax.cond(some[0].any(), evaluate, nothing, *some[1:]), parts)
     return reshape(results, *shape)
 
 
@@ -113,7 +118,8 @@ def result_bytes(spec: Spec, hparams: Hparams) -> int:
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct((1, 1, *a.shape[1:]), jnp.float32), hparams)
     state = jax.eval_shape(partial(start, spec=spec), jax.ShapeDtypeStruct((1,), jnp.uint32), one)
     numbers = [getattr(one, name) for name in FEATURE_NUMBERS]
-    arrays = [*jax.tree.leaves(jax.eval_shape(partial(finish, spec=spec, at_once=1), one, state, jnp.uint32(0))), *numbers]
+    results = jax.eval_shape(partial(finish, spec=spec, at_once=1), one, state, jnp.ones((1, 1), bool), jnp.uint32(0))
+    arrays = [*jax.tree.leaves(results), *numbers]
     return sum(a.size * a.dtype.itemsize for a in arrays)
 
 
@@ -173,7 +179,7 @@ def jitted(spec: Spec, mesh: Mesh) -> dict[str, Any]:
     return {
         "start": sharded(partial(start, spec=spec), (models, models), state),
         "advance": sharded(advance_here, (models, models, state, P()), state, donate=2),
-        "finish": sharded(finish_here, (models, state, P()), models),
+        "finish": sharded(finish_here, (models, state, models, P()), models),
     }
 
 
@@ -206,7 +212,8 @@ def _compile_all(spec: Spec, mesh: Mesh, hparams: Hparams, options) -> dict[str,
     seeds = jax.ShapeDtypeStruct((hparams.learning_rate.shape[0],), jnp.uint32)
     state = jax.eval_shape(functions["start"], seeds, numbers)
     stop, draws = (jax.ShapeDtypeStruct((), dtype) for dtype in (jnp.int32, jnp.uint32))
-    arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state, draws)}
+    real = jax.ShapeDtypeStruct(hparams.learning_rate.shape, bool)
+    arguments = {"start": (seeds, numbers), "advance": (seeds, numbers, state, stop), "finish": (numbers, state, real, draws)}
     with ThreadPoolExecutor() as pool:  # while one program compiles, the next is traced
         lowered = ((name, functions[name].lower(*arguments[name])) for name in ("advance", "finish", "start"))
         pending = {name: pool.submit(_compile, program, options(name)) for name, program in lowered}

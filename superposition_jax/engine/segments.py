@@ -131,7 +131,7 @@ def run(
     for tile in tiles:
         state, hparams, diverged = _advance(programs, group, tile, report, store, start)
         began = time.perf_counter()
-        results = devices.to_host(devices.run_program(programs.finish, hparams, state, np.uint32(0)))
+        results = devices.to_host(devices.run_program(programs.finish, hparams, state, tile.real, np.uint32(0)))
         report(Finished(int(tile.real.sum()), time.perf_counter() - began, diverged))
         numbers = {f"feature_{name}": getattr(hparams, name) for name in FEATURE_NUMBERS}
         yield tile.places[tile.real], {name: value[tile.real] for name, value in (results | numbers).items()}
@@ -145,7 +145,7 @@ def evaluate_again(programs: Programs, group: Group, tiles: list[Tile], params: 
         seeds, hparams = group.seeds[tile.places[:, 0]].astype(np.uint32), take(group.hparams, tile.places)
         state = devices.run_program(programs.start, seeds, hparams)
         state = _with_params(state, {name: params[name][tile.places] for name in state.params})
-        results = devices.to_host(devices.run_program(programs.finish, hparams, state, np.uint32(1)))
+        results = devices.to_host(devices.run_program(programs.finish, hparams, state, tile.real, np.uint32(1)))
         report(Finished(0, time.perf_counter() - began, 0))
         names = {"loss_again": "loss", "loss_again_stderr": "loss_stderr"}
         yield tile.places[tile.real], {again: results[name][tile.real] for again, name in names.items()}

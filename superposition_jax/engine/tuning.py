@@ -9,8 +9,8 @@ _ARRAY_BYTES = {"cpu": 2**19}
 """Size of a (feature, batch) array over all models of a device, by platform: on a CPU, larger ones fall out of the cache."""
 _MOST_ARRAY_BYTES = 2**28
 """The same for other platforms, in training and in evaluation: few models at once would start many small kernels."""
-_EVALUATED_BYTES = {"cpu": 2**20}
-"""The same for models that are evaluated at once: without gradients and moments, more of them fit into the cache."""
+_EVALUATED_BYTES = {"cpu": 2**17}
+"""The same for models that are evaluated at once: on a CPU few, so that little is wasted on a tile's padding."""
 _SLICE = {"cpu": 256}
 """Inputs of a batch that are used at once, by platform: longer rows of a (feature, batch) array fall out of a CPU's cache."""
 _LONG = 2e9
