@@ -1,29 +1,30 @@
 """Files that are written whole or not at all, and removed by their names only."""
 
 import contextlib
+import itertools
 import os
+import platform
 import re
-import secrets
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
+
+_MACHINE = zlib.crc32(platform.node().encode()) & 0xFFFFFF
+_NUMBERS = itertools.count()
 
 
 def whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it; both survive a loss of power. Returns the path.
 
-    A file that is gone is written once more: a run that ends in the folder removes those of killed processes.
+    The temporary file's name has the machine, the process and a number, so that nobody removes it while its process lives.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name}.{_MACHINE:06x}{os.getpid():06x}{next(_NUMBERS) & 0xFFFF:04x}.tmp")
     try:
-        for is_last in (False, True):
-            write(temporary)
-            try:
-                _sync(temporary)
-                os.replace(temporary, path)
-                break
-            except FileNotFoundError:
-                if is_last:
-                    raise
+        write(temporary)
+        _sync(temporary)
+        os.replace(temporary, path)
         with contextlib.suppress(OSError):  # some file systems cannot synchronise a folder
             _sync(path.parent)
     finally:
@@ -31,12 +32,27 @@ def whole(path: Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
+def lives(process: int, file: Path) -> bool:
+    """Whether the process of this machine that has last written a file still runs, and no later one has its number."""
+    try:
+        return psutil.Process(process).create_time() <= file.stat().st_mtime + 1
+    except (psutil.Error, OSError):
+        return False
+
+
 def named(folder: Path, names: str) -> list[Path]:
-    """Files of a folder whose whole names match a pattern, and temporary ones that a killed process has left of them."""
-    pattern = re.compile(rf"(?:{names})|\.(?:{names})\.[0-9a-f]{{16}}\.(?:tmp|gif)")
+    """Files of a folder whose whole names match a pattern, and temporary ones that a process has left of them."""
+    pattern = re.compile(rf"(?:{names})|\.(?:{names})\.([0-9a-f]{{6}})([0-9a-f]{{6}})[0-9a-f]{{4}}\.(?:tmp|gif)")
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return [folder / name for name in sorted(os.listdir(folder)) if pattern.fullmatch(name)]
+        matches = [match for name in sorted(os.listdir(folder)) if (match := pattern.fullmatch(name))]
+        return [folder / match.string for match in matches if not _is_being_written(folder, match)]
     return []
+
+
+def _is_being_written(folder: Path, name: re.Match[str]) -> bool:
+    """Whether a name is that of a temporary file whose process lives on this machine."""
+    machine, process = name.groups()
+    return machine is not None and int(machine, 16) == _MACHINE and lives(int(process, 16), folder / name.string)
 
 
 def remove(folder: Path, names: str) -> None:

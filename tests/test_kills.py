@@ -24,6 +24,10 @@ SHORT = ["train.steps=20", "figures=[blank]"]
 LONG = ["train.steps=1500", "train.batch_size=512", "figures=[summary]"]
 
 
+GONE = 2**24 - 1
+"""The number of no process: that of the one that is killed."""
+
+
 class Killed(BaseException):
     """What the process dies of."""
 
@@ -45,6 +49,7 @@ def killed_at(change, folder):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "_sync", lambda path: None)
+        patch.setattr(os, "getpid", lambda: GONE)
         for name in ("replace", "unlink", "rmdir", "mkdir"):
             patch.setattr(os, name, dying(getattr(os, name)))
         try:

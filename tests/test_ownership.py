@@ -162,7 +162,7 @@ def test_temporary_files_of_a_killed_process_go(tmp_path, blank):
 
 
 def test_a_page_is_written_while_a_run_ends_in_its_folder(tmp_path, monkeypatch):
-    """The run takes the temporary file of the page for that of a killed process."""
+    """The run takes the temporary file of the page for that of a process that lives."""
     superposition_jax.run(TINY, directory=tmp_path)
     sync = files._sync
     with monkeypatch.context() as patch:

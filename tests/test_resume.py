@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from superposition_jax import version
 from superposition_jax.config import compose
 from superposition_jax.engine import segments, stopping
 from superposition_jax.errors import ConfigError
-from superposition_jax.storage import identity
+from superposition_jax.storage import holders, identity
 from superposition_jax.storage.checkpoint import RunStore
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=300", "model.n_features=5", "figures=[]"]
@@ -269,3 +270,15 @@ def test_ctrl_c_is_answered_by_a_process_that(tmp_path, what):
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=10)[0] == f"{saved}go on\n"
     assert process.returncode == 143
+
+
+def test_processes_that_only_look_who_trains_do_not_refuse_each_other(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/1-of-3.lock").touch()
+
+    def look(_):
+        for _ in range(25):
+            holders.refuse_training(tmp_path)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [*threads.map(look, range(4))] == [None] * 4

@@ -6,7 +6,6 @@ import platform
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 from filelock import FileLock, Timeout
 
 from superposition_jax import files
@@ -16,6 +15,8 @@ SHARD, STATE = r"\d+-of-\d+", r"_[0-9a-f]{16}\.npz"
 """Names of files in state/ begin with the shard; those of training state go on with a digest."""
 _ANY = rf"(?:{STATE}|\.json|\.lock)"
 """How any of them goes on: the state, who trains, and their lock."""
+_PATIENCE = 2.0
+"""Seconds for which a process may have a lock that only looks whether another one trains."""
 
 
 class Holder(NamedTuple):
@@ -36,13 +37,7 @@ class Holder(NamedTuple):
             pid, host = int(written["pid"]), str(written["host"])
         except (OSError, ValueError, KeyError, TypeError):
             return cls(shard, "another process", None)
-        lives = None
-        if host == platform.node():
-            try:
-                lives = psutil.Process(pid).create_time() <= path.stat().st_mtime + 1  # else a later one has its number
-            except (psutil.Error, OSError):
-                lives = False
-        return cls(shard, f"process {pid} on {host}", lives)
+        return cls(shard, f"process {pid} on {host}", files.lives(pid, path) if host == platform.node() else None)
 
 
 def read(folder: Path) -> list[Holder]:
@@ -52,12 +47,11 @@ def read(folder: Path) -> list[Holder]:
 
 def acquire(folder: Path, name: str) -> FileLock:
     """The lock of a shard in a run's folder, acquired. Raises ConfigError if another process has it, and so trains there."""
-    lock = FileLock(folder / "state" / f"{name}.lock", timeout=0)
+    lock, holder = FileLock(folder / "state" / f"{name}.lock"), folder / "state" / f"{name}.json"
     try:
-        lock.acquire()
+        lock.acquire(timeout=0 if Holder.read(holder).lives else _PATIENCE, poll_interval=0.01)
     except Timeout as error:
-        process = Holder.read(folder / "state" / f"{name}.json").process
-        raise ConfigError(f"{folder}: {process} trains here") from error
+        raise ConfigError(f"{folder}: {Holder.read(holder).process} trains here") from error
     return lock
 
 
