@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,32 +20,43 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.command import api, before_hydra, before_multirun, completion, folder_commands
+from superposition_jax.command.before_multirun import ALL, Finished
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, settings, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
 from superposition_jax.version import __version__
 
+if TYPE_CHECKING:
+    from superposition_jax.config.run_config import RunConfig
 
-def task(composed: DictConfig) -> float | None:
-    """One Hydra job: train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
-    from superposition_jax.command import shards, terminal  # JAX is imported late, so that --help is quick
-    from superposition_jax.config import run_config
 
-    try:
-        config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
-        if HydraConfig.get().mode != RunMode.RUN:
-            before_multirun.refuse_job(config, settings(HydraConfig.get().overrides.task))
-        dataset = shards.run(config, folder, progress=True)
-        return None if dataset is None else float(dataset["loss"].mean())
-    except stopping.Stopped:
-        if HydraConfig.get().mode != RunMode.RUN:
-            folder = Path(str(HydraConfig.get().sweep.dir))
-            sys.stdout.write(f"         or with all jobs: {terminal.same_command(folder)}\n")
-        raise
-    except (ConfigError, StorageError) as error:
-        if HydraConfig.get().mode == RunMode.RUN:
-            _refuse(error)
-        raise  # of a multirun other jobs go on
+def task_of(arguments: list[str]) -> Callable[[DictConfig], float | None]:
+    """What Hydra does for every job of a command line."""
+
+    def task(composed: DictConfig) -> float | None:
+        """Train, save and draw into the job's folder. Returns the mean final loss, for Hydra's sweepers."""
+        from superposition_jax.command import shards, terminal  # JAX is imported late, so that --help is quick
+        from superposition_jax.config import run_config
+
+        is_single = HydraConfig.get().mode == RunMode.RUN
+        try:
+            config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
+            if not is_single:
+                given = settings(HydraConfig.get().overrides.task)
+                before_multirun.refuse_job(config, given, is_one_of_all=ALL in arguments)
+            dataset = shards.run(config, folder, progress=True)
+            return None if dataset is None else float(dataset["loss"].mean())
+        except stopping.Stopped:
+            if not is_single:
+                folder = Path(str(HydraConfig.get().sweep.dir))
+                sys.stdout.write(f"         or with all jobs: {terminal.same_command(folder)}\n")
+            raise
+        except (ConfigError, StorageError) as error:
+            if is_single:
+                _refuse(error)
+            raise  # of a multirun other jobs go on
+
+    return task
 
 
 def _refuse(error: Exception) -> NoReturn:
@@ -76,22 +88,51 @@ def _answer(arguments: list[str]) -> None:
         from superposition_jax.command import listing
 
         listing.write(arguments)
-    elif not folder_commands.answer(arguments) and before_hydra.is_to_be_run(arguments):
-        _hand_over_to_hydra()
+    elif not folder_commands.answer(arguments):
+        config, finished = before_hydra.check(arguments)
+        if finished:
+            _say_finished(finished)
+        elif not config or not config.distributed or _is_first_of_mesh(config):
+            _hand_over_to_hydra(arguments)
 
 
-def _hand_over_to_hydra() -> None:
+def _say_finished(multirun: Finished) -> None:
+    """Say that a multirun is finished, and which of its jobs failed; then exit as it did."""
+    sys.stdout.write(f"{multirun.folder}: is finished; runtime.overwrite=true trains it again\n")
+    for name, error in multirun.failed.items():
+        sys.stderr.write(f"superposition_jax: job {name}: {error}\n")
+    sys.exit(1 if multirun.failed else 0)
+
+
+def _is_first_of_mesh(config: RunConfig) -> bool:
+    """Join the processes of one mesh; whether this is the first, which goes on. The others train here, and write nothing."""
+    from jax.errors import JaxRuntimeError
+
+    from superposition_jax.command import pipeline
+    from superposition_jax.engine import devices
+
+    devices.join_processes(config.devices)
+    if devices.is_first_process():
+        return True
+    try:
+        pipeline.run(config)
+    except JaxRuntimeError as error:
+        raise StorageError(f"another process of the mesh has failed: {str(error).splitlines()[0]}") from error
+    return False
+
+
+def _hand_over_to_hydra(arguments: list[str]) -> None:
     from superposition_jax.command import launcher
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here as they are
     launcher.register()
     status = 0
     try:
-        hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task)()
+        hydra.main(**VERSION_BASE, config_path=conf_dir(), config_name="config")(task_of(arguments))()
     except JobFailed:
         status = 1
     except (HydraException, OmegaConfBaseException) as error:
-        overrides = [argument for argument in sys.argv[1:] if "=" in argument or argument.startswith("~")]
+        overrides = [argument for argument in arguments if "=" in argument or argument.startswith("~")]
         raise ConfigError(in_one_line(error, overrides, "; if all jobs have it, write ++key=value")) from error
     if multirun := launcher.BatchLauncher.latest:
         multirun.close()

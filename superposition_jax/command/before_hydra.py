@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
-from superposition_jax.command import before_multirun
-from superposition_jax.command.before_multirun import ALL
-from superposition_jax.config.compose import settings
-from superposition_jax.errors import ConfigError, StorageError
+from superposition_jax.command import before_multirun, launcher
+from superposition_jax.command.before_multirun import ALL, Finished
+from superposition_jax.config.compose import our_hydra, refusing, settings
+from superposition_jax.errors import ConfigError
 
 if TYPE_CHECKING:
     from superposition_jax.config.run_config import RunConfig
@@ -29,8 +32,37 @@ def expand(arguments: list[str]) -> list[str]:
     return ["--multirun", ALL, "hydra/launcher=basic", f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir={name}", *rest]
 
 
-def is_to_be_run(arguments: list[str]) -> bool:
-    """Whether Hydra has something to do for a command that runs or shows something. Refuses it before Hydra makes a folder."""
+class Checked(NamedTuple):
+    """What a command line describes that nothing refuses."""
+
+    config: RunConfig | None = None
+    """Of a single run."""
+    finished: Finished | None = None
+    """A multirun with nothing left to do."""
+
+
+def check(arguments: list[str]) -> Checked:
+    """What a command line describes. Raises ConfigError if it cannot be done, before Hydra makes a folder."""
+    args = _options(arguments)
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        return Checked()
+    overrides, name = list(args.overrides), args.config_name or "config"
+    if args.config_dir:
+        from superposition_jax.command import terminal  # which takes time to import
+
+        overrides.append(f"hydra.searchpath=[{terminal.in_hydras_words(f'file://{os.path.abspath(args.config_dir)}')}]")
+    is_multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    other = "hydra.run." if is_multirun else "hydra.sweep."
+    if misplaced := next((override for override in overrides if override.lstrip("+").startswith(other)), None):
+        why = "hydra.sweep.dir is the folder of a multirun" if is_multirun else "goes with -m; hydra.run.dir is a run's folder"
+        raise ConfigError(f"{misplaced.partition('=')[0]}: {why}")
+    if is_multirun:
+        return Checked(finished=before_multirun.check(overrides, name))
+    return Checked(config=_check_run(overrides, name))
+
+
+def _options(arguments: list[str]) -> Namespace:
+    """What Hydra's parser makes of a command line. Raises ConfigError for options that are unknown or do not go together."""
     parser = get_args_parser()
     vars(parser)["error"] = _refuse_option
     args = parser.parse_args(arguments)
@@ -45,54 +77,35 @@ def is_to_be_run(arguments: list[str]) -> bool:
         raise ConfigError("--run, --multirun, --cfg, --info and --shell-completion: give one of them")
     if args.shell_completion and "query=bash" not in args.overrides:
         raise ConfigError("-sc: must come first, with install= or uninstall=, bash or zsh")
-    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
-        return True
-    overrides, name = list(args.overrides), args.config_name or "config"
-    if args.config_dir:
-        from superposition_jax.command import terminal  # which takes time to import
-
-        overrides.append(f"hydra.searchpath=[{terminal.in_hydras_words(f'file://{os.path.abspath(args.config_dir)}')}]")
-    is_multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
-    other = "hydra.run." if is_multirun else "hydra.sweep."
-    if misplaced := next((override for override in overrides if override.lstrip("+").startswith(other)), None):
-        why = "hydra.sweep.dir is the folder of a multirun" if is_multirun else "goes with -m; hydra.run.dir is a run's folder"
-        raise ConfigError(f"{misplaced.partition('=')[0]}: {why}")
-    if is_multirun:
-        return before_multirun.is_to_be_run(overrides, name)
-    from superposition_jax.config import run_config
-    from superposition_jax.engine import devices
-    from superposition_jax.storage import claim, outputs
-
-    config = run_config.load(overrides, name)
-    if not config.distributed:
-        devices.usable(config.devices)
-    given = settings(args.overrides)
-    folder = str(given.get("hydra.run.dir", "${"))
-    if "${" not in folder:  # else it has the time, and is new
-        claim.refuse_other_run(config, Path(folder))
-        if "hydra.output_subdir" not in given:
-            outputs.refuse_foreign_to_hydra(Path(folder))
-    elif config.shard is not None:
-        raise ConfigError(f"runtime.shard = {config.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
-    return not config.distributed or _join_mesh(config)
+    return args
 
 
 def _refuse_option(message: str) -> NoReturn:
     raise ConfigError(message)
 
 
-def _join_mesh(config: RunConfig) -> bool:
-    """Join the processes of one mesh; whether this is the first, which goes on. The others train here, and write nothing."""
-    from jax.errors import JaxRuntimeError
-
-    from superposition_jax.command import pipeline
+def _check_run(overrides: list[str], config_name: str) -> RunConfig:
+    """The config of a single run. Raises ConfigError if it cannot be trained, or if its folder is another one's."""
+    from superposition_jax.config import run_config
     from superposition_jax.engine import devices
+    from superposition_jax.storage import claim, outputs
 
-    devices.join_processes(config.devices)
-    if devices.is_first_process():
-        return True
-    try:
-        pipeline.run(config)
-    except JaxRuntimeError as error:
-        raise StorageError(f"another process of the mesh has failed: {str(error).splitlines()[0]}") from error
-    return False
+    config = run_config.load(overrides, config_name)
+    if not config.distributed:
+        devices.usable(config.devices)
+    given = settings(overrides)
+    if config.shard is not None and "${now" in str(given.get("hydra.run.dir", "${now")):
+        raise ConfigError(f"runtime.shard = {config.shard!r}: needs hydra.run.dir=<the folder that all shards share>")
+    folder = _folder_of(overrides, config_name)
+    claim.refuse_other_run(config, folder)
+    if "hydra.output_subdir" not in given:
+        outputs.refuse_foreign_to_hydra(folder)
+    return config
+
+
+def _folder_of(overrides: list[str], config_name: str) -> Path:
+    """The folder that Hydra will make for a single run."""
+    with our_hydra(), refusing(overrides):
+        composed = GlobalHydra.instance().config_loader().load_configuration(config_name, overrides, RunMode.RUN)
+        with launcher.seen_by_hydra(composed):
+            return Path(str(composed.hydra.run.dir))

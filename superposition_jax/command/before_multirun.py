@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
-from superposition_jax.config.compose import our_hydra, refusing, settings, without_hydra
+from superposition_jax.command import launcher
+from superposition_jax.config.compose import flatten, our_hydra, refusing, settings, without_hydra
 from superposition_jax.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,106 +24,190 @@ ALL = "experiment=glob(*,exclude=none)"
 class Job(NamedTuple):
     """A job of a multirun."""
 
-    overrides: list[str]
+    overrides: launcher.Overrides
     composed: dict[str, Any]
     folder: Path
 
 
-def is_to_be_run(overrides: list[str], config_name: str) -> bool:
-    """Whether a multirun is not finished in its folder.
+class Multirun(NamedTuple):
+    """What a command line with `-m` describes."""
+
+    folder: Path
+    launcher: str
+    jobs: list[Job]
+    """Empty where only a sweeper or a running job can say what they are."""
+    shared: launcher.Overrides
+    """Overrides that all jobs have."""
+
+    @property
+    def trains_here(self) -> bool:
+        """Whether its jobs train on this machine."""
+        return self.launcher in ("basic", "batch")
+
+
+class Finished(NamedTuple):
+    """A multirun that is finished."""
+
+    folder: Path
+    failed: dict[str, str]
+    """Why jobs failed, by their names."""
+
+
+def check(overrides: list[str], config_name: str) -> Finished | None:
+    """The multirun if it is finished in its folder.
 
     Raises ConfigError if none of its jobs can be trained, or if it would replace files that are not its own.
     """
-    from superposition_jax.command import launcher
     from superposition_jax.results import trackers
-    from superposition_jax.storage import claim, manifest, outputs
+    from superposition_jax.storage import manifest, outputs
 
-    plain = settings(overrides)
-    trackers.refuse_missing_package(plain.get("runtime.tracker"))
-    folder, overwrite = Path(str(plain.get("hydra.sweep.dir", "${"))), plain.get("runtime.overwrite") is True
-    is_batch = plain.get("hydra/launcher", "batch") == "batch"
-    if any(o.startswith("hydra/sweeper=") or ("${hydra:" in o and not o.startswith("hydra.")) for o in overrides):
-        jobs: list[Job] = []  # which a sweeper makes as it goes on
+    multirun = _compose(overrides, config_name)
+    trackers.refuse_missing_package(multirun.shared.get("runtime.tracker"))
+    configs: dict[Path, RunConfig] = {}
+    refused: dict[str, str] = {}
+    if multirun.launcher == "batch":
+        launcher.refuse_shared(multirun.folder, [job.folder for job in multirun.jobs])
+    if not multirun.jobs:
+        _refuse_shared_values(multirun)
+    elif ALL in overrides:
+        configs = _configs_of_all_experiments(multirun)
     else:
-        folder, jobs = _compose_jobs(overrides, config_name)
-        if is_batch:
-            launcher.refuse_shared(folder, [job.folder for job in jobs])
-    configs = _refuse_jobs(jobs, plain, every=folder.exists()) if jobs else {}
-    outputs.refuse_foreign_to_hydra(folder, multirun=True)
-    for job in jobs:
+        configs, refused = _configs(multirun, every=multirun.folder.exists())
+    outputs.refuse_foreign_to_hydra(multirun.folder, multirun=True)
+    for job in multirun.jobs:
         outputs.refuse_foreign_to_hydra(job.folder)
-    if is_batch and configs:
-        if claim.is_finished_multirun(folder, configs, len(jobs)):
-            sys.stdout.write(f"{folder}: is finished; runtime.overwrite=true trains it again\n")
-            return False
-        claim.replaced_by(folder, configs)
-    elif not claim.batches(folder):
-        earlier = manifest.read(folder)
-        is_of_shards = plain.get("hydra.sweep.subdir") == "." and (earlier or {}).get("status") == "running"
-        claim.refuse_results(folder, None if is_of_shards else earlier, overwrite=overwrite)
-    return True
+    earlier = manifest.read(multirun.folder)
+    if multirun.launcher == "batch" and configs:
+        failed = earlier.get("failed", {}) if earlier else refused
+        return _check_together(multirun, configs, failed)
+    return _check_alone(multirun, configs, earlier)
 
 
-def refuse_job(config: RunConfig, given: dict[str, Any]) -> None:
-    """Refuse a job for what no job can do, and for what it is given and does not use."""
+def refuse_job(config: RunConfig, given: launcher.Overrides, *, is_one_of_all: bool = False) -> None:
+    """Refuse a job for what no job can do, and for what it is given and does not use; of all experiments some use a key."""
     from superposition_jax.config.unused import refuse, unused
 
     if config.distributed:
         raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
-    if ALL not in sys.argv:  # some of all experiments use a key
+    if not is_one_of_all:
         refuse(unused(given, config.composed, config.grid))
 
 
-def _refuse_jobs(jobs: list[Job], of_command: dict[str, Any], *, every: bool) -> dict[Path, RunConfig]:
-    """The configs of jobs that can be trained, by folder: of `every` one, or of the first one that can be.
+def _check_together(multirun: Multirun, configs: dict[Path, RunConfig], failed: dict[str, str]) -> Finished | None:
+    """The same of jobs that are trained together."""
+    from superposition_jax.storage import claim
 
-    Raises ConfigError if there is none; of all experiments also if one cannot be trained, or if none uses a key.
+    without_results = {job.folder for job in multirun.jobs if launcher.name_of(job.overrides) in failed}
+    if claim.is_finished_multirun(multirun.folder, configs, len(multirun.jobs), without_results):
+        claim.remove_empty_batches(multirun.folder)
+        return Finished(multirun.folder, failed)
+    claim.refuse_other_runs(multirun.folder, configs)
+    return None
+
+
+def _check_alone(multirun: Multirun, configs: dict[Path, RunConfig], earlier: dict[str, Any] | None) -> Finished | None:
+    """The same of jobs that are trained one by one, of which shards have the multirun's folder in common.
+
+    `earlier`: the manifest there.
     """
+    from superposition_jax.storage import claim
+
+    for path, config in configs.items():
+        there = claim.refuse_other_run(config, path)
+        if path.resolve() == multirun.folder.resolve():
+            return Finished(path, {}) if there and not config.overwrite and claim.has_results(path, there) else None
+    if not claim.batches(multirun.folder):
+        claim.refuse_to_replace(multirun.folder, earlier, overwrite=multirun.shared.get("runtime.overwrite") is True)
+    return None
+
+
+def _configs(multirun: Multirun, *, every: bool) -> tuple[dict[Path, RunConfig], dict[str, str]]:
+    """The configs of jobs that can be trained, by folder, and why others cannot, by name: of `every` one, or up to the first.
+
+    Raises ConfigError if there is none.
+    """
+    from superposition_jax.config import run_config
+    from superposition_jax.config.unused import refuse, unused_options
+    from superposition_jax.engine import devices
+
+    configs: dict[Path, RunConfig] = {}
+    refusals: dict[str, ConfigError] = {}
+    for job in multirun.jobs:
+        try:
+            config = run_config.read(job.composed)
+            if multirun.trains_here:
+                devices.usable(config.devices)
+            refuse(unused_options(multirun.shared | job.overrides))
+            refuse_job(config, job.overrides)
+        except ConfigError as error:
+            refusals[launcher.name_of(job.overrides)] = error
+            continue
+        configs[job.folder] = config
+        if not every:
+            break
+    if not configs:
+        raise next(iter(refusals.values()))
+    return configs, {name: str(error) for name, error in refusals.items()}
+
+
+def _configs_of_all_experiments(multirun: Multirun) -> dict[Path, RunConfig]:
+    """The configs of all experiments, by folder. Raises ConfigError if one cannot be trained, or if none uses a key."""
     from superposition_jax.config import run_config
     from superposition_jax.config.unused import refuse, unused, unused_options
     from superposition_jax.engine import devices
 
-    configs, refusals = {}, []
-    unused_by_all: dict[str, str] | None = None
-    is_one_of_all = ALL in sys.argv
-    is_here = of_command.get("hydra/launcher", "batch") in ("basic", "batch")  # others train on other machines
-    for job in jobs:
-        given = settings(job.overrides)
-        try:
-            config = run_config.read(job.composed)
-            if is_here:
-                devices.usable(config.devices)
-            lines = unused_options(of_command | given)
-            refuse({} if is_one_of_all else lines)
-            refuse_job(config, given)
-        except ConfigError as error:
-            if is_one_of_all:
-                raise
-            refusals.append(error)
-            continue
-        configs[job.folder] = config
-        if not is_one_of_all and not every:
-            break
-        lines |= unused(given, job.composed, config.grid)
-        unused_by_all = {key: line for key, line in lines.items() if unused_by_all is None or key in unused_by_all}
-    if not configs:
-        raise refusals[0]
-    refuse(unused_by_all or {})
+    configs: dict[Path, RunConfig] = {}
+    lines: list[dict[str, str]] = []
+    for job in multirun.jobs:
+        configs[job.folder] = config = run_config.read(job.composed)
+        if multirun.trains_here:
+            devices.usable(config.devices)
+        refuse_job(config, job.overrides, is_one_of_all=True)
+        lines.append(unused_options(multirun.shared | job.overrides) | unused(job.overrides, job.composed, config.grid))
+    refuse({key: line for key, line in lines[0].items() if all(key in others for others in lines)})
     return configs
 
 
-def _compose_jobs(overrides: list[str], config_name: str) -> tuple[Path, list[Job]]:
-    """The folder of a multirun and its jobs, as Hydra's own sweeper splits and composes them."""
-    from superposition_jax.command import launcher
+def _refuse_shared_values(multirun: Multirun) -> None:
+    """Raise ConfigError for values of the command line that no job can have, whatever the others are."""
+    from superposition_jax.config import run_config
+    from superposition_jax.config.rules import reject
+    from superposition_jax.config.schema import LEAVES, RUNTIME
+    from superposition_jax.engine import devices
+    from superposition_jax.experiments.registry import FIGURES, TABLES
 
+    plain = {key: value for key, value in multirun.shared.items() if "${" not in str(value)}
+    run_config.import_modules(plain.get("imports", []))
+    for key, value in flatten(plain):
+        if key in LEAVES | RUNTIME:
+            (LEAVES | RUNTIME)[key].require(key, value)
+    for key, registry in (("tables", TABLES), ("figures", FIGURES)):
+        names = plain.get(key, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) and name in registry for name in names):
+            raise reject(key, names, "a list of names among " + ", ".join(registry))
+    if plain.get("runtime.distributed"):
+        raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
+    if multirun.trains_here:
+        devices.usable(plain.get("runtime.devices"))
+
+
+def _compose(overrides: list[str], config_name: str) -> Multirun:
+    """A multirun with its jobs, as Hydra's own sweeper splits and composes them."""
     with our_hydra(), refusing(overrides):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration(config_name, overrides, RunMode.MULTIRUN)
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*master.hydra.overrides.task])
-        [jobs] = BasicSweeper.split_arguments(parsed, None)
+        swept = {o.input_line for o in parsed if o.is_sweep_override()}
+        shared = settings([override for override in overrides if override not in swept])
         if empty := next((o.input_line for o in parsed if o.is_sweep_override() and not [*o.sweep_string_iterator()]), None):
             raise ConfigError(f"{empty}: has no values, so there are no jobs")
-        compose = launcher.Composer(loader)
-        composed = [compose(master, job) for job in jobs]
-        folders = launcher.folders_of(composed)
-        return Path(str(master.hydra.sweep.dir)), [*map(Job, jobs, map(without_hydra, composed), folders)]
+        with launcher.seen_by_hydra(master):
+            folder = Path(str(master.hydra.sweep.dir))
+        name, jobs = master.hydra.runtime.choices["hydra/launcher"], []
+        needs_hydra = any("${hydra:" in str(override.input_line) for override in parsed)  # which only a running job has
+        if "BasicSweeper" in master.hydra.sweeper._target_ and not needs_hydra:
+            compose, [split] = launcher.Composer(loader), BasicSweeper.split_arguments(parsed, None)
+            composed = launcher.numbered([compose(master, job) for job in split])
+            folders = launcher.folders_of(composed)
+            jobs = [*map(Job, map(launcher.overrides_of, split), map(without_hydra, composed), folders)]
+        return Multirun(folder, name, jobs, shared)

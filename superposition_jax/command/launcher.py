@@ -1,7 +1,8 @@
 """Hydra's launcher of multiruns: all jobs are trained together, one compiled program per Spec; then each gets its folder."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from superposition_jax.config.compose import PLUGIN, settings, without_hydra
 from superposition_jax.errors import ConfigError, TableFailed
 
+Overrides = dict[str, Any]
+"""Value of every override of a job, by key."""
 _MANY = 500
 """Jobs from which a hint names sweep.axes."""
 
@@ -40,7 +43,7 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        from superposition_jax.command import multirun, pipeline, terminal
+        from superposition_jax.command import before_multirun, multirun, pipeline, terminal
         from superposition_jax.storage import outputs
 
         setup_globals()
@@ -50,13 +53,14 @@ class BatchLauncher(Launcher):
         if initial_job_idx == 0 and len(job_overrides) > _MANY:
             hint = "most of the time goes into a folder for each; for thousands of models, use sweep.axes"
             sys.stdout.write(f"{len(job_overrides)} jobs: {hint}\n")
-        configs = [self.compose(self.config, list(overrides)) for overrides in job_overrides]
-        folders = folders_of(configs, initial_job_idx)
+        configs = numbered([self.compose(self.config, list(overrides)) for overrides in job_overrides], initial_job_idx)
+        folders = folders_of(configs)
         refuse_shared(folder, [*self.folders, *folders])
         for job in folders:
             outputs.refuse_foreign_to_hydra(job)
-        plain, given = [*map(without_hydra, configs)], [_of_job(overrides) for overrides in job_overrides]
-        jobs = multirun.train(plain, given, folder, initial_job_idx, folders)
+        plain, given = [*map(without_hydra, configs)], [*map(overrides_of, job_overrides)]
+        are_all = before_multirun.ALL in self.config.hydra.overrides.task
+        jobs = multirun.train(plain, given, folder, initial_job_idx, folders, are_all_experiments=are_all)
         with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
             returned, failed = [], None
             for config, job in zip(configs, jobs, strict=True):
@@ -97,19 +101,33 @@ class BatchLauncher(Launcher):
         return returned
 
 
-def folders_of(configs: Sequence[DictConfig], first: int = 0) -> list[Path]:
-    """The folders that Hydra will make for jobs, which are numbered from `first`."""
-    state, folders = HydraConfig.instance(), []
+def numbered(configs: Sequence[DictConfig], first: int = 0) -> list[DictConfig]:
+    """The configs of jobs with their numbers, from `first` on, as Hydra gives them."""
+    for number, config in enumerate(configs, start=first):
+        with open_dict(config.hydra.job):
+            config.hydra.job.id, config.hydra.job.num = str(number), number
+    return [*configs]
+
+
+def folders_of(configs: Sequence[DictConfig]) -> list[Path]:
+    """The folders that Hydra will make for jobs that are numbered."""
+    folders = []
+    for config in configs:
+        with seen_by_hydra(config):
+            folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+    return folders
+
+
+@contextmanager
+def seen_by_hydra(config: DictConfig) -> Generator[None]:
+    """A context in which `${hydra:…}` is what it is in a config."""
+    state = HydraConfig.instance()
     before = state.cfg
     try:
-        for number, config in enumerate(configs, start=first):
-            with open_dict(config.hydra.job):
-                config.hydra.job.id, config.hydra.job.num = str(number), number
-            vars(state)["cfg"] = config  # for ${hydra:…}
-            folders.append(Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir)))
+        vars(state)["cfg"] = config
+        yield
     finally:
         state.cfg = before
-    return folders
 
 
 def refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
@@ -122,9 +140,14 @@ def refuse_shared(folder: Path, folders: Sequence[Path]) -> None:
             raise ConfigError(f"hydra.sweep.subdir: {sharing} would share the folder {path}; give each job its own")
 
 
-def _of_job(overrides: Sequence[str]) -> dict[str, Any]:
-    """Key and value of a job's overrides, Hydra's own left out."""
-    return {key: value for key, value in settings(overrides).items() if not key.startswith(("hydra.", "hydra/"))}
+def overrides_of(job: Sequence[str]) -> Overrides:
+    """A job's overrides, Hydra's own left out."""
+    return {key: value for key, value in settings(job).items() if not key.startswith(("hydra.", "hydra/"))}
+
+
+def name_of(overrides: Overrides) -> str:
+    """The name of a job: its overrides, as on the command line."""
+    return " ".join(f"{key}={value}" for key, value in overrides.items())
 
 
 class Composer:

@@ -12,6 +12,7 @@ from rich.console import Console
 from superposition_jax.command import pipeline
 from superposition_jax.command.before_multirun import refuse_job
 from superposition_jax.command.finish import Trained, finish
+from superposition_jax.command.launcher import Overrides
 from superposition_jax.command.terminal import console_for, count, same_command
 from superposition_jax.config import run_config
 from superposition_jax.config.run_config import RunConfig
@@ -19,9 +20,6 @@ from superposition_jax.engine import devices
 from superposition_jax.errors import ConfigError, JobFailed
 from superposition_jax.storage import claim
 from superposition_jax.storage.checkpoint import RunStore
-
-Overrides = dict[str, Any]
-"""Value of every override of a job, by key."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,13 @@ Job = RefusedJob | TrainedJob
 
 
 def train(
-    composed: Sequence[dict[str, Any]], overrides: Sequence[Overrides], folder: Path, first: int, folders: Sequence[Path]
+    composed: Sequence[dict[str, Any]],
+    overrides: Sequence[Overrides],
+    folder: Path,
+    first: int,
+    folders: Sequence[Path],
+    *,
+    are_all_experiments: bool,
 ) -> list[Job]:
     """Train jobs together, numbered from `first`, for `folders` of theirs; those of equal runtime settings share programs.
 
@@ -76,7 +80,7 @@ def train(
     configs: dict[int, RunConfig] = {}
     for number, job_overrides in enumerate(overrides):
         try:
-            configs[number] = _checked(composed[number], job_overrides)
+            configs[number] = _checked(composed[number], job_overrides, is_one_of_all=are_all_experiments)
         except ConfigError as error:
             jobs[number] = RefusedJob(job_overrides, str(error))
     console = console_for(True)
@@ -94,10 +98,10 @@ def train(
     return [jobs[number] for number in sorted(jobs)]
 
 
-def _checked(composed: dict[str, Any], overrides: Overrides) -> RunConfig:
+def _checked(composed: dict[str, Any], overrides: Overrides, *, is_one_of_all: bool) -> RunConfig:
     """The config of a job; raises ConfigError where it cannot be trained with others."""
     config = run_config.read(composed)
-    refuse_job(config, overrides)
+    refuse_job(config, overrides, is_one_of_all=is_one_of_all)
     if config.shard is not None:
         why = "jobs that are trained together are one process's; use hydra/launcher=basic or one of submitit's"
         raise ConfigError(f"runtime.shard = {config.shard!r}: {why}")

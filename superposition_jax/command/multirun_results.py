@@ -12,7 +12,8 @@ import xarray as xr
 
 from superposition_jax import files
 from superposition_jax.command import finish, index_page
-from superposition_jax.command.multirun import Job, Overrides, TrainedJob
+from superposition_jax.command.launcher import Overrides, name_of
+from superposition_jax.command.multirun import Job, TrainedJob
 from superposition_jax.command.terminal import console_for
 from superposition_jax.config import recipe
 from superposition_jax.config.axes import reserved
@@ -28,8 +29,7 @@ def save(jobs: Sequence[Job], folders: Sequence[Path], folder: Path) -> xr.Datas
     `folders`: those of the jobs.
     """
     trained, dataset = [job for job in jobs if isinstance(job, TrainedJob)], dataset_of(jobs)
-    names = [" ".join(f"{key}={value}" for key, value in job.overrides.items()) for job in jobs]  # as on the command line
-    failed = {name: job.error for name, job in zip(names, jobs, strict=True) if job.error}
+    failed = {name_of(job.overrides): job.error for job in jobs if job.error}
     if dataset is not None:
         config, quiet = trained[0].config, console_for(False)
         file, *_ = netcdf.save(dataset, folder)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def prepare_folder(config: RunConfig, folder: Path) -> bool:
     if earlier and config.overwrite:
         outputs.remove(folder, earlier)
         earlier = None
-    if earlier and _has_results(folder, earlier):
+    if earlier and has_results(folder, earlier):
         return True
     if not earlier or earlier["status"] == "finished":
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def prepare_folder(config: RunConfig, folder: Path) -> bool:
     return False
 
 
-def _has_results(folder: Path, earlier: dict[str, Any]) -> bool:
+def has_results(folder: Path, earlier: dict[str, Any]) -> bool:
     """Whether a folder has the results of its manifest, a finished one; raises ConfigError if they are damaged."""
     file = folder / "results.nc"
     if earlier["status"] != "finished" or not file.is_file():
@@ -63,26 +63,28 @@ def _has_results(folder: Path, earlier: dict[str, Any]) -> bool:
     return True
 
 
-def is_finished_multirun(folder: Path, jobs: Mapping[Path, RunConfig], number: int) -> bool:
-    """Whether a multirun of `number` jobs, of which `jobs` can be trained, is finished; raises ConfigError if it is damaged."""
+def is_finished_multirun(folder: Path, jobs: Mapping[Path, RunConfig], number: int, failed: Container[Path] = ()) -> bool:
+    """Whether a multirun of `number` jobs, of which `jobs` can be trained, is finished; raises ConfigError if it is damaged.
+
+    Jobs in `failed` need no results.
+    """
     root = manifest.read(folder)
-    if batches(folder) or any(config.overwrite for config in jobs.values()) or (root and root.get("failed")):
+    if batches(folder) or any(config.overwrite for config in jobs.values()):
         return False
     if not (root.get("jobs") == number if root else (folder / "index.html").is_file()):
         return False
     for job, config in jobs.items():
         earlier = manifest.read(job)
+        if earlier is None and job in failed:
+            continue
         if not earlier or identity.decisive(earlier["config"], earlier["versions"]) != identity.of_config(config).config:
             return False
-        if not _has_results(job, earlier):
+        if not has_results(job, earlier):
             return False
-    if root and not _has_results(folder, root):
-        return False
-    remove_empty_batches(folder)
-    return True
+    return root is None or has_results(folder, root)
 
 
-def refuse_results(folder: Path, earlier: dict[str, Any] | None, *, overwrite: bool) -> None:
+def refuse_to_replace(folder: Path, earlier: dict[str, Any] | None, *, overwrite: bool) -> None:
     """Raise ConfigError if a multirun would replace the run of a manifest that it is not to overwrite, or that still trains."""
     if earlier and not overwrite:
         raise ConfigError(f"{folder}: has results; use another folder, or runtime.overwrite=true")
@@ -90,28 +92,28 @@ def refuse_results(folder: Path, earlier: dict[str, Any] | None, *, overwrite: b
         outputs.refuse_training(folder, earlier)
 
 
-def replaced_by(folder: Path, jobs: Mapping[Path, RunConfig]) -> dict[Path, dict[str, Any]]:
-    """The runs that a multirun replaces in its folder and in those of its jobs, by folder, where it has not begun before.
+def refuse_other_runs(folder: Path, jobs: Mapping[Path, RunConfig]) -> None:
+    """Raise ConfigError if a multirun's folder, or one of its jobs', has another run or files that no manifest lists."""
+    for path, config in _not_begun(folder, jobs).items():
+        earlier = manifest.read(path)
+        refuse_to_replace(path, earlier, overwrite=config.overwrite)
+        described = {"config": config.composed} | ({"jobs": 0} if path == folder else {})
+        outputs.refuse_foreign(path, described, earlier)
 
-    Raises ConfigError like `refuse_results`, and for files that no manifest lists.
-    """
+
+def _not_begun(folder: Path, jobs: Mapping[Path, RunConfig]) -> dict[Path, RunConfig]:
+    """The folders of a multirun and of its jobs that are not theirs yet, with a config each."""
     begun = [_jobs_of(batch, [os.path.relpath(job, folder) for job in jobs]) for batch in batches(folder)]
     listed = {name for batch in begun for name in batch["folders"]}
     new = {job: config for job, config in jobs.items() if os.path.relpath(job, folder) not in listed}
-    new = new if begun else {folder: next(iter(jobs.values())), **new}
-    replaced = {path: manifest.read(path) for path in new}
-    for path, config in new.items():
-        refuse_results(path, replaced[path], overwrite=config.overwrite)
-        described = {"config": config.composed} | ({"jobs": 0} if path == folder else {})
-        outputs.refuse_foreign(path, described, replaced[path])
-    return {path: earlier for path, earlier in replaced.items() if earlier}
+    return new if begun else {folder: next(iter(jobs.values())), **new}
 
 
 def prepare_multirun(jobs: Mapping[Path, RunConfig], batch: Path) -> RunIdentity:
     """Make a multirun's folder, and those of its jobs, theirs; returns the jobs' identity.
 
     What they depend on is written into `batch`, a folder for what they have finished. Raises ConfigError for
-    other jobs, and like `replaced_by`.
+    other jobs, and like `refuse_other_runs`.
     """
     ours, folder = [identity.of_config(config).config for config in jobs.values()], batch.parents[1]
     names = [os.path.relpath(job, folder) for job in jobs]
@@ -121,8 +123,10 @@ def prepare_multirun(jobs: Mapping[Path, RunConfig], batch: Path) -> RunIdentity
         changed += [f"{len(theirs)} jobs there, {len(ours)} here"] if len(theirs) != len(ours) else []
         if changed:
             raise ConfigError(f"{folder}: has another multirun, unfinished: {changed[0]}; use another folder")
-    for path, earlier in replaced_by(folder, jobs).items():
-        outputs.remove(path, earlier)
+    refuse_other_runs(folder, jobs)
+    for path in _not_begun(folder, jobs):
+        if earlier := manifest.read(path):
+            outputs.remove(path, earlier)
     batch.mkdir(parents=True, exist_ok=True)
     content = {"jobs": ours, "folders": names}
     files.whole(batch / "jobs.json", lambda path: path.write_text(json.dumps(content), encoding="utf-8"))

@@ -38,6 +38,8 @@ def read(folder: Path) -> dict[str, Any] | None:
             raise ValueError
         if not isinstance(manifest.get("jobs", 0), int) or not are_names(manifest.get("folders", [])):
             raise TypeError
+        if not isinstance(manifest.get("failed", {}), dict):
+            raise TypeError
         identity.decisive(manifest["config"], manifest["versions"])
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -15,9 +15,11 @@ _BY_HYDRA = [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml",
 """Files that Hydra writes into the folder of every run and job."""
 _GROUPS = {"model", "data", "train", "sweep", "runtime"}
 """Keys that tell a config of this package from those of other applications."""
+_FIRST = ["name", "sweep"]
+"""The keys with which it begins."""
 
 
-def names(described: dict[str, Any]) -> list[str]:
+def names_of(described: dict[str, Any]) -> list[str]:
     """Names of the files that a run or multirun with this manifest has beside it when it is finished."""
     drawn = [f"figures/{name}.{kind}" for name in described["config"]["figures"] for kind in ("png", "gif")]
     return ["results.nc", "metrics.csv", "explorer.html", *(["index.html"] if "jobs" in described else []), *drawn]
@@ -26,10 +28,12 @@ def names(described: dict[str, Any]) -> list[str]:
 def refuse_foreign(folder: Path, described: dict[str, Any], earlier: dict[str, Any] | None) -> None:
     """Raise ConfigError if a run with this manifest would replace a file that an earlier manifest does not list.
 
-    The index page of a multirun is also ours beside a multirun.yaml that is.
+    The index page of a multirun is also ours beside a multirun.yaml, which is ours by `refuse_foreign_to_hydra`.
     """
-    listed = names(earlier) if earlier else ["index.html"] if (folder / "multirun.yaml").exists() else []
-    if foreign := [name for name in names(described) if name not in listed and os.path.lexists(folder / name)]:
+    ours = names_of(earlier) if earlier else []
+    if (folder / "multirun.yaml").exists():
+        ours.append("index.html")
+    if foreign := [name for name in names_of(described) if name not in ours and os.path.lexists(folder / name)]:
         raise ConfigError(f"{folder}: has {first_few(foreign)}, which no {manifest.FILE} there lists; use another folder")
 
 
@@ -47,14 +51,17 @@ def refuse_foreign_to_hydra(folder: Path, *, multirun: bool = False) -> None:
 
 
 def _is_ours(file: Path) -> bool:
-    """Whether Hydra has written a config of this package; a process that was killed meanwhile has left the file empty."""
+    """Whether Hydra has written a config of this package, or has begun to: a process may have been killed meanwhile."""
     text = file.read_text(encoding="utf-8", errors="replace")
-    return not text or {*re.findall(r"^(\w+):", text, re.MULTILINE)} >= _GROUPS
+    keys = [key for key in re.findall(r"^(\w+):", text, re.MULTILINE) if key != "hydra"]
+    is_cut = not text.endswith("\n")
+    return {*keys} >= _GROUPS or (is_cut and keys[:2] == _FIRST[: len(keys)])
 
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what killed processes have left of files that they were writing: only names that a run's files have."""
-    for path in (folder / name for name in [*names(manifest.read(folder) or {"config": {"figures": []}}), manifest.FILE]):
+    described = manifest.read(folder) or {"config": {"figures": []}}
+    for path in (folder / name for name in [*names_of(described), manifest.FILE]):
         for file in files.named(path.parent, re.escape(path.name)):
             if file != path:
                 file.unlink(missing_ok=True)
@@ -72,11 +79,11 @@ def remove(folder: Path, described: dict[str, Any]) -> None:
     for job in _jobs(folder, described):
         if earlier := manifest.read(job):
             remove(job, earlier)
-        _remove(job, reversed(_BY_HYDRA))  # the config last, which says whose they are
+        _remove_files(job, reversed(_BY_HYDRA))  # the config last, which says whose they are
         files.remove_folder(job)
     parts.remove(folder)
     files.remove(folder / "state", holders.SHARD + holders.STATE)
-    _remove(folder, [*names(described), manifest.FILE])
+    _remove_files(folder, [*names_of(described), manifest.FILE])
 
 
 def _jobs(folder: Path, described: dict[str, Any]) -> Iterator[Path]:
@@ -86,7 +93,8 @@ def _jobs(folder: Path, described: dict[str, Any]) -> Iterator[Path]:
             yield folder / name
 
 
-def _remove(folder: Path, names: Iterable[str]) -> None:
+def _remove_files(folder: Path, names: Iterable[str]) -> None:
+    """Remove files by their names in a folder, and folders below it that are empty then."""
     for path in (folder / name for name in names):
         files.remove(path.parent, re.escape(path.name))
         if path.parent != folder:
