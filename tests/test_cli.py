@@ -107,6 +107,7 @@ def test_metrics_have_one_row_a_model(ran):
         ("-m", "foo=1,2", "foo: no such key"),
         ("-m", "hydra.run.dir=out", "hydra.run.dir: hydra.sweep.dir is the folder of a multirun"),
         ("sweep=sparsity", "hydra.sweep.dir=out", "hydra.sweep.dir: goes with -m"),
+        ("sweep=sparsity", "runtime.shard=0/2", "runtime.shard = '0/2': needs hydra.run.dir=<the folder that all shards share>"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, option, override, words):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import yaml
-from shell import run
+from shell import run, run_here
 
 import superposition_jax
 
@@ -27,6 +27,26 @@ def test_optuna_trains_64_trials_in_one_program(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("train.steps=0", "train.steps = 0: must be a whole number"),
+        ("train.step=5", "train.step: no such key; did you mean train.steps?"),
+        ("figures=[nope]", "figures = ['nope']: must be a list of names among"),
+        ("imports=[no_such_module]", "cannot import no_such_module"),
+        ("runtime.devices=2000", "runtime.devices = 2000: this process has"),
+        ("runtime.distributed=true", "goes with single runs"),
+    ],
+)
+def test_what_all_trials_have_is_refused_before_there_is_a_file(tmp_path, given, words):
+    rate = "train.learning_rate=interval(0.00001,0.3)"
+    done = run_here("-m", "hydra.sweep.dir=out", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", rate, given, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert words in done.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.slow
 def test_submitit_trains_shards_that_make_one_run(tmp_path):
     sweep = ["sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=50", "runtime.chunk=7"]
     shards = [*MULTIRUN, "hydra/launcher=submitit_local", "hydra.sweep.subdir=.", "runtime.shard=0/3,1/3,2/3", *sweep]
@@ -35,4 +55,6 @@ def test_submitit_trains_shards_that_make_one_run(tmp_path):
     part.unlink()  # as if that shard had died: the same line goes on
     run(*shards, cwd=tmp_path, status=0)
     run("merge=out", cwd=tmp_path, status=0)
+    again = run(*shards, cwd=tmp_path, status=0)
+    assert again.stdout == "out: is finished; runtime.overwrite=true trains it again\n"
     np.testing.assert_array_equal(superposition_jax.load(tmp_path / "out")["W"], superposition_jax.run(sweep)["W"])

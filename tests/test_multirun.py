@@ -96,6 +96,9 @@ def test_a_bad_and_a_diverged_job_fail_alone(tmp_path):
     failed = json.loads((tmp_path / "out" / "manifest.json").read_text())["failed"]
     assert len(failed) == 2
     assert "index.html" in done.stdout
+    again = multirun(tmp_path, "train.learning_rate=0.01,-1,1e30,0.02", expected=1)
+    assert again.stdout == "out: is finished; runtime.overwrite=true trains it again\n"
+    assert again.stderr.splitlines() == done.stderr.splitlines()[-2:]
 
 
 def test_jobs_may_be_sweeps_and_need_not_be_a_grid(tmp_path):

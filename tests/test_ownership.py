@@ -102,13 +102,37 @@ def test_what_hydra_would_replace_of_other_applications_is_refused(tmp_path, nam
     assert contents(tmp_path) == {f"out/{name}": OTHER.encode()}
 
 
-@pytest.mark.parametrize("text", ["", None])
-def test_a_run_that_died_before_its_manifest_is_completed(tmp_path, text):
-    """Also while Hydra wrote a file, which is empty then."""
-    for name, content in ((".hydra/config.yaml", text), (".hydra/hydra.yaml", OTHER), ("run.log", "a warning\n")):
+CHOSEN = "hydra.run.dir='out/${model.n_hidden}_${hydra:runtime.choices.model}'"
+
+
+@pytest.mark.parametrize("name", [*HYDRA_S, "results.nc"])
+def test_files_of_others_in_a_folder_that_the_config_names_are_refused(tmp_path, name):
+    path = tmp_path / "out/2_relu" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(OTHER)
+    done = run_here(CHOSEN, *TINY, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"out/2_relu: has {name}" in done.stderr
+    assert contents(tmp_path) == {f"out/2_relu/{name}": OTHER.encode()}
+
+
+def test_jobs_that_are_trained_one_by_one_are_refused_before_the_first_writes(tmp_path):
+    superposition_jax.run([*TINY, "seed=7"], directory=tmp_path / "out/1")
+    before = contents(tmp_path)
+    done = run_here(*JOBS, "hydra/launcher=basic", "seed=1,2", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "out/1: has another run: seed = 7 there, 2 here" in done.stderr
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("size", [0, 3, 100, None])
+def test_a_run_that_died_before_its_manifest_is_completed(tmp_path, size):
+    """Also while Hydra wrote a file, which ends anywhere then."""
+    config = OmegaConf.to_yaml(OmegaConf.create(compose(TINY)))[:size]
+    for name, content in ((".hydra/config.yaml", config), (".hydra/hydra.yaml", OTHER), ("run.log", "a warning\n")):
         path = tmp_path / "out" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(OmegaConf.to_yaml(OmegaConf.create(compose(TINY))) if content is None else content)
+        path.write_text(content)
     assert run_here(*TINY, "hydra.run.dir=out", cwd=tmp_path).returncode == 0
     assert_equal(superposition_jax.load(tmp_path / "out"), superposition_jax.run(TINY))
 

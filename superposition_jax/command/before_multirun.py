@@ -197,17 +197,18 @@ def _compose(overrides: list[str], config_name: str) -> Multirun:
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration(config_name, overrides, RunMode.MULTIRUN)
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*master.hydra.overrides.task])
-        swept = {o.input_line for o in parsed if o.is_sweep_override()}
-        shared = settings([override for override in overrides if override not in swept])
-        if empty := next((o.input_line for o in parsed if o.is_sweep_override() and not [*o.sweep_string_iterator()]), None):
-            raise ConfigError(f"{empty}: has no values, so there are no jobs")
+        swept = [override for override in parsed if override.is_sweep_override()]
+        lines = [override.input_line for override in swept]
+        shared = settings([override for override in overrides if override not in lines])
         with launcher.seen_by_hydra(master):
             folder = Path(str(master.hydra.sweep.dir))
-        name, jobs = master.hydra.runtime.choices["hydra/launcher"], []
+        multirun = Multirun(folder, master.hydra.runtime.choices["hydra/launcher"], [], shared)
         needs_hydra = any("${hydra:" in str(override.input_line) for override in parsed)  # which only a running job has
-        if "BasicSweeper" in master.hydra.sweeper._target_ and not needs_hydra:
-            compose, [split] = launcher.Composer(loader), BasicSweeper.split_arguments(parsed, None)
-            composed = launcher.numbered([compose(master, job) for job in split])
-            folders = launcher.folders_of(composed)
-            jobs = [*map(Job, map(launcher.overrides_of, split), map(without_hydra, composed), folders)]
-        return Multirun(folder, name, jobs, shared)
+        if needs_hydra or "BasicSweeper" not in master.hydra.sweeper._target_:
+            return multirun
+        if empty := next((override.input_line for override in swept if not [*override.sweep_string_iterator()]), None):
+            raise ConfigError(f"{empty}: has no values, so there are no jobs")
+        compose, [split] = launcher.Composer(loader), BasicSweeper.split_arguments(parsed, None)
+        composed = launcher.numbered([compose(master, job) for job in split])
+        folders, given = launcher.folders_of(composed), map(launcher.overrides_of, split)
+        return multirun._replace(jobs=[*map(Job, given, map(without_hydra, composed), folders)])
