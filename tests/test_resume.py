@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from shell import run, start
+from shell import run, run_here, start
 from xarray.testing import assert_equal
 
 import superposition_jax
@@ -215,26 +215,34 @@ def test_a_run_that_died_while_it_drew_is_drawn_without_training(whole, tmp_path
 @pytest.mark.slow
 def test_a_multirun_goes_on_and_refuses_others(tmp_path):
     """Stopped while it trains: another multirun there, and a second process, touch nothing; the same command goes on."""
-    long = [*OFTEN, "model.n_features=5", "train.steps=15000", "train.batch_size=1024", "figures=[]"]
-    jobs = ["-m", "data.sparsity=0.5,0.9", "seed=range(12)", *long, "runtime.chunk=1"]
+    long = [*OFTEN, "model.n_features=5", "train.steps=3000", "train.batch_size=1024", "figures=[]"]
+    jobs = ["-m", "data.sparsity=0.5,0.9", "seed=range(4)", *long, "runtime.chunk=1"]
+    folder, alone = tmp_path / "stopped", tmp_path / "alone"
 
-    run(*jobs, f"hydra.sweep.dir={tmp_path / 'alone'}", status=0)
-    folder = tmp_path / "stopped"
-    jobs += [f"hydra.sweep.dir={folder}"]
-    first = start(*jobs)
+    def give(*more, folder=folder, status=0):
+        done = run_here(*jobs, f"hydra.sweep.dir={folder}", *more, cwd=tmp_path)
+        assert done.returncode == status, done.stderr
+        return done
+
+    give(folder=alone)
+    first = start(*jobs, f"hydra.sweep.dir={folder}")
     until(lambda: [*folder.glob("unfinished/*/parts/*.npz")], first)
-    assert f"process {first.pid} on " in run(*jobs, status=2).stderr
+    first.send_signal(signal.SIGSTOP)
+    parts = [*folder.glob("unfinished/*/parts/*.npz")]
+    assert 0 < len(parts) < 8
+    assert f"process {first.pid} on " in give(status=2).stderr
+    assert parts == [*folder.glob("unfinished/*/parts/*.npz")]
     first.send_signal(signal.SIGTERM)
+    first.send_signal(signal.SIGCONT)
     assert f"the same command with hydra.sweep.dir={folder}" in first.communicate(timeout=300)[0]
     assert first.returncode == 143
     parts = [*folder.glob("unfinished/*/parts/*.npz")]
-    assert parts
-    assert "train.steps = 15000 there, 3000 here" in run(*jobs, "train.steps=3000", status=2).stderr
+    assert "train.steps = 3000 there, 300 here" in give("train.steps=300", status=2).stderr
     assert parts == [*folder.glob("unfinished/*/parts/*.npz")]
-    assert "steps before" in run(*jobs, status=0).stdout
-    assert_equal(superposition_jax.load(folder), superposition_jax.load(tmp_path / "alone"))
+    assert "steps before" in give().stdout
+    assert_equal(superposition_jax.load(folder), superposition_jax.load(alone))
     assert not (folder / "unfinished").exists()
-    assert run(*jobs, status=0).stdout == f"{folder}: is finished; runtime.overwrite=true trains it again\n"
+    assert give().stdout == f"{folder}: is finished; runtime.overwrite=true trains it again\n"
 
 
 @pytest.mark.filterwarnings("ignore:.*flock")
