@@ -7,8 +7,10 @@ import shutil
 import signal
 import time
 from contextlib import contextmanager
+from copy import deepcopy
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from matplotlib.figure import Figure
 from shell import forked, run_here
 from xarray.testing import assert_equal
@@ -124,20 +126,29 @@ def check_states(tmp_path, kind, changes, **limits):
 
 
 @pytest.fixture
-def blank(monkeypatch):
-    """Figures that are drawn at once."""
+def quick(monkeypatch):
+    """Figures that are drawn at once, and configs that Hydra composes once."""
     for name in ("blank", "empty"):
         monkeypatch.setitem(FIGURES, name, lambda dataset: Figure())
+    compose, composed = ConfigLoaderImpl.load_configuration, {}
+
+    def load(loader, config_name, overrides, run_mode, **named):
+        key = (config_name, *overrides, run_mode, os.getcwd())
+        if key not in composed:
+            composed[key] = compose(loader, config_name, overrides, run_mode, **named)
+        return deepcopy(composed[key])
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load)
 
 
 @pytest.mark.parametrize(("kind", "changes"), [("a run", (2, 12, 41)), ("a multirun", (40,))])
-def test_some_states_in_which_a_command_can_be_killed(tmp_path, blank, kind, changes):
+def test_some_states_in_which_a_command_can_be_killed(tmp_path, quick, kind, changes):
     check_states(tmp_path, kind, changes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_command_that_is_killed_at_any_change_of_a_file_completes_when_it_is_given_again(tmp_path, blank, tell, kind):
+def test_a_command_that_is_killed_at_any_change_of_a_file_completes_when_it_is_given_again(tmp_path, quick, tell, kind):
     """Every fifth change; with $EVERY=1 all of them."""
     every = int(os.environ.get("EVERY", "5"))
     tell(f"{kind}: {check_states(tmp_path, kind, range(0, 1000, every))} states, one in {every} tried, each completed")
