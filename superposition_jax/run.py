@@ -19,8 +19,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from superposition_jax.command import api, before_hydra, before_multirun, completion, folder_commands
-from superposition_jax.command.before_multirun import ALL, Finished
+from superposition_jax.command import api, before_hydra, completion, folder_commands
+from superposition_jax.command.before_multirun import Finished
+from superposition_jax.command.jobs import ALL, refuse_job
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, settings, to_dict
 from superposition_jax.engine import stopping
 from superposition_jax.errors import ConfigError, JobFailed, StorageError
@@ -43,7 +44,7 @@ def task_of(arguments: list[str]) -> Callable[[DictConfig], float | None]:
             config, folder = run_config.read(to_dict(composed)), Path(HydraConfig.get().runtime.output_dir)
             if not is_single:
                 given = settings(HydraConfig.get().overrides.task)
-                before_multirun.refuse_job(config, given, is_one_of_all=ALL in arguments)
+                refuse_job(config, given, is_one_of_all=ALL in arguments)
             dataset = shards.run(config, folder, progress=True)
             return None if dataset is None else float(dataset["loss"].mean())
         except stopping.Stopped:

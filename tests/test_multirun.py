@@ -99,6 +99,7 @@ def test_a_bad_and_a_diverged_job_fail_alone(tmp_path):
     again = multirun(tmp_path, "train.learning_rate=0.01,-1,1e30,0.02", expected=1)
     assert again.stdout == "out: is finished; runtime.overwrite=true trains it again\n"
     assert again.stderr.splitlines() == done.stderr.splitlines()[-2:]
+    assert "out: has results" in multirun(tmp_path, "train.learning_rate=0.01,-2,1e30,0.02", expected=2).stderr
 
 
 def test_jobs_may_be_sweeps_and_need_not_be_a_grid(tmp_path):

@@ -1,48 +1,18 @@
-"""What happens to a multirun before Hydra has it: its jobs are composed as Hydra does, and refused, or found finished."""
+"""What happens to a multirun before Hydra has it: its jobs are refused, or found finished."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
-
-from superposition_jax.command import launcher
-from superposition_jax.config.compose import flatten, our_hydra, refusing, settings, without_hydra
+from superposition_jax.command import jobs
+from superposition_jax.command.jobs import ALL, Multirun, refuse_job
+from superposition_jax.command.launcher import name_of, refuse_shared
+from superposition_jax.config.compose import flatten
 from superposition_jax.errors import ConfigError
 
 if TYPE_CHECKING:
     from superposition_jax.config.run_config import RunConfig
-
-ALL = "experiment=glob(*,exclude=none)"
-"""All experiments, as Hydra's multirun writes it."""
-
-
-class Job(NamedTuple):
-    """A job of a multirun."""
-
-    overrides: launcher.Overrides
-    composed: dict[str, Any]
-    folder: Path
-
-
-class Multirun(NamedTuple):
-    """What a command line with `-m` describes."""
-
-    folder: Path
-    launcher: str
-    jobs: list[Job]
-    """Empty where only a sweeper or a running job can say what they are."""
-    shared: launcher.Overrides
-    """Overrides that all jobs have."""
-
-    @property
-    def trains_here(self) -> bool:
-        """Whether its jobs train on this machine."""
-        return self.launcher in ("basic", "batch")
 
 
 class Finished(NamedTuple):
@@ -61,12 +31,12 @@ def check(overrides: list[str], config_name: str) -> Finished | None:
     from superposition_jax.results import trackers
     from superposition_jax.storage import manifest, outputs
 
-    multirun = _compose(overrides, config_name)
+    multirun = jobs.compose(overrides, config_name)
     trackers.refuse_missing_package(multirun.shared.get("runtime.tracker"))
     configs: dict[Path, RunConfig] = {}
     refused: dict[str, str] = {}
     if multirun.launcher == "batch":
-        launcher.refuse_shared(multirun.folder, [job.folder for job in multirun.jobs])
+        refuse_shared(multirun.folder, [job.folder for job in multirun.jobs])
     if not multirun.jobs:
         _refuse_shared_values(multirun)
     elif ALL in overrides:
@@ -78,27 +48,19 @@ def check(overrides: list[str], config_name: str) -> Finished | None:
         outputs.refuse_foreign_to_hydra(job.folder)
     earlier = manifest.read(multirun.folder)
     if multirun.launcher == "batch" and configs:
-        failed = earlier.get("failed", {}) if earlier else refused
-        return _check_together(multirun, configs, failed)
+        return _check_together(multirun, configs, refused, earlier.get("failed", {}) if earlier else refused)
     return _check_alone(multirun, configs, earlier)
 
 
-def refuse_job(config: RunConfig, given: launcher.Overrides, *, is_one_of_all: bool = False) -> None:
-    """Refuse a job for what no job can do, and for what it is given and does not use; of all experiments some use a key."""
-    from superposition_jax.config.unused import refuse, unused
-
-    if config.distributed:
-        raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
-    if not is_one_of_all:
-        refuse(unused(given, config.composed, config.grid))
-
-
-def _check_together(multirun: Multirun, configs: dict[Path, RunConfig], failed: dict[str, str]) -> Finished | None:
-    """The same of jobs that are trained together."""
+def _check_together(
+    multirun: Multirun, configs: dict[Path, RunConfig], refused: dict[str, str], failed: dict[str, str]
+) -> Finished | None:
+    """The same of jobs that are trained together, of which some are `refused`; `failed`: those that failed before."""
     from superposition_jax.storage import claim
 
-    without_results = {job.folder for job in multirun.jobs if launcher.name_of(job.overrides) in failed}
-    if claim.is_finished_multirun(multirun.folder, configs, len(multirun.jobs), without_results):
+    without_results = {job.folder for job in multirun.jobs if name_of(job.overrides) in failed}
+    is_finished = claim.is_finished_multirun(multirun.folder, configs, len(multirun.jobs), without_results)
+    if is_finished and refused.keys() <= failed.keys():
         claim.remove_empty_batches(multirun.folder)
         return Finished(multirun.folder, failed)
     claim.refuse_other_runs(multirun.folder, configs)
@@ -140,7 +102,7 @@ def _configs(multirun: Multirun, *, every: bool) -> tuple[dict[Path, RunConfig],
             refuse(unused_options(multirun.shared | job.overrides))
             refuse_job(config, job.overrides)
         except ConfigError as error:
-            refusals[launcher.name_of(job.overrides)] = error
+            refusals[name_of(job.overrides)] = error
             continue
         configs[job.folder] = config
         if not every:
@@ -189,26 +151,3 @@ def _refuse_shared_values(multirun: Multirun) -> None:
         raise ConfigError("runtime.distributed = True: goes with single runs, not with -m")
     if multirun.trains_here:
         devices.usable(plain.get("runtime.devices"))
-
-
-def _compose(overrides: list[str], config_name: str) -> Multirun:
-    """A multirun with its jobs, as Hydra's own sweeper splits and composes them."""
-    with our_hydra(), refusing(overrides):
-        loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration(config_name, overrides, RunMode.MULTIRUN)
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides([*master.hydra.overrides.task])
-        swept = [override for override in parsed if override.is_sweep_override()]
-        lines = [override.input_line for override in swept]
-        shared = settings([override for override in overrides if override not in lines])
-        with launcher.seen_by_hydra(master):
-            folder = Path(str(master.hydra.sweep.dir))
-        multirun = Multirun(folder, master.hydra.runtime.choices["hydra/launcher"], [], shared)
-        needs_hydra = any("${hydra:" in str(override.input_line) for override in parsed)  # which only a running job has
-        if needs_hydra or "BasicSweeper" not in master.hydra.sweeper._target_:
-            return multirun
-        if empty := next((override.input_line for override in swept if not [*override.sweep_string_iterator()]), None):
-            raise ConfigError(f"{empty}: has no values, so there are no jobs")
-        compose, [split] = launcher.Composer(loader), BasicSweeper.split_arguments(parsed, None)
-        composed = launcher.numbered([compose(master, job) for job in split])
-        folders, given = launcher.folders_of(composed), map(launcher.overrides_of, split)
-        return multirun._replace(jobs=[*map(Job, given, map(without_hydra, composed), folders)])

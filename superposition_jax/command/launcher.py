@@ -43,7 +43,8 @@ class BatchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose, train together, and hand every job its own result; a job that fails, fails alone."""
-        from superposition_jax.command import before_multirun, multirun, pipeline, terminal
+        from superposition_jax.command import multirun, pipeline, terminal
+        from superposition_jax.command.jobs import ALL
         from superposition_jax.storage import outputs
 
         setup_globals()
@@ -59,7 +60,7 @@ class BatchLauncher(Launcher):
         for job in folders:
             outputs.refuse_foreign_to_hydra(job)
         plain, given = [*map(without_hydra, configs)], [*map(overrides_of, job_overrides)]
-        are_all = before_multirun.ALL in self.config.hydra.overrides.task
+        are_all = ALL in self.config.hydra.overrides.task
         jobs = multirun.train(plain, given, folder, initial_job_idx, folders, are_all_experiments=are_all)
         with pipeline.saying_how_to_go_on(terminal.console_for(True), terminal.same_command(folder)):
             returned, failed = [], None

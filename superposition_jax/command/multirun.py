@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 
 from superposition_jax.command import pipeline
-from superposition_jax.command.before_multirun import refuse_job
 from superposition_jax.command.finish import Trained, finish
+from superposition_jax.command.jobs import refuse_job
 from superposition_jax.command.launcher import Overrides
 from superposition_jax.command.terminal import console_for, count, same_command
 from superposition_jax.config import run_config
