@@ -15,8 +15,9 @@ from omegaconf import OmegaConf
 from shell import run, run_here
 
 import superposition_jax
-from superposition_jax.command import index_page, terminal
+from superposition_jax.command import before_hydra, before_multirun, index_page, jobs, terminal
 from superposition_jax.config.compose import conf_dir, settings
+from superposition_jax.errors import ConfigError
 
 SPARSITIES = [0.0, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999]
 TINY = ["sweep=sparsity", "train.steps=20", "sweep.axes.seed.range=2", "model.n_features=6", "model.n_hidden=2"]
@@ -177,14 +178,25 @@ def test_import_starts_nothing_and_run_stays_a_function(tmp_path):
     assert refusal.startswith("train.steps = 0")
 
 
+def test_all_experiments_are_one_multirun():
+    """Each in a folder of its name; a key that none of them uses is refused."""
+    multirun = jobs.compose(before_hydra.expand(["experiment=all"])[1:], "config")
+    names = {path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}
+    assert {job.folder.name for job in multirun.jobs} == names
+    with pytest.raises(ConfigError, match=r"train\.momentum = 0\.5: changes nothing"):
+        before_hydra.check(before_hydra.expand(["experiment=all", "train.momentum=0.5"]))
+
+
 @pytest.mark.slow
-def test_every_experiment_with_one_command(tmp_path, short_descents):
+def test_some_experiments_with_one_command(tmp_path, monkeypatch):
     """Tiny, into one folder with an index page that has all their findings and figures."""
+    names = {"absolute_small", "anticorrelated", "intro", "phase_n2m1"}
+    for module in (before_hydra, before_multirun, sys.modules["superposition_jax.run"]):
+        monkeypatch.setattr(module, "ALL", f"experiment={','.join(sorted(names))}")
     done = run_here("experiment=all", "train.steps=5", "++sweep.axes.seed.range=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "outputs" / "all").iterdir()
     page = (folder / "index.html").read_text(encoding="utf-8")
-    names = {path.stem for path in Path(conf_dir(), "experiment").glob("*.yaml")} - {"none"}
     assert {path.parent.name for path in folder.glob("*/results.nc")} == names
     for name in names:
         assert f'<section id="{name}">' in page
