@@ -164,7 +164,10 @@ COMMANDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_kills_at_random_times_change_no_bit_and_no_file_of_others(tmp_path, tell, kind):
-    """By SIGKILL, again and again until a command comes through; $KILLS is how many at least."""
+    """By SIGKILL, again and again until a command comes through; $KILLS is how many at least.
+
+    Hundreds take longer than a test may: `KILLS=334 pytest -m slow -k random -o faulthandler_timeout=0 tests/test_kills.py`.
+    """
     wanted_kills, kills, source = int(os.environ.get("KILLS", "20")), 0, random.Random(0)
     environment, context = {"XDG_CACHE_HOME": str(tmp_path / "cache")}, multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline", "superposition_jax.explorer"])

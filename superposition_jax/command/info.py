@@ -68,8 +68,9 @@ def _run(folder: Path, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _dataset(folder: Path, described: dict[str, Any]) -> xr.Dataset:
-    """Status and loss of every model."""
-    dataset = manifest.load_dataset(folder, ["status", "loss"] if described["status"] == "finished" else None)
+    """Status and losses of every model."""
+    names = ["status", *select.AGAIN, *select.AGAIN.values()]
+    dataset = manifest.load_dataset(folder, names if described["status"] == "finished" else None)
     return dataset if "loss" in dataset else dataset.assign(loss=dataset["status"] * np.nan)
 
 
@@ -95,19 +96,19 @@ def _axis_values(values: np.ndarray) -> str:
 
 def _losses(dataset: xr.Dataset) -> str:
     """Best and median over seeds, as ranges over cells, of models that are finished and did not diverge."""
-    loss, seed = dataset["loss"].where(dataset["status"] == STATUS.index("ok")), select.seed_dim(dataset)
-    cells = loss.transpose(..., seed).values.reshape(-1, loss.sizes[seed]) if seed else loss.values.reshape(-1, 1)
-    cells = cells[np.isfinite(cells).any(axis=1)]
-    if not cells.size:
+    dataset = dataset.assign(loss=dataset["loss"].where(dataset["status"] == STATUS.index("ok")))
+    best, seed = select.best_seed(dataset)["loss"], select.seed_dim(dataset)
+    cells = int(best.notnull().sum())
+    if not cells:
         return "none yet"
-    over = f" over {len(cells):,} cells" if len(cells) > 1 else ""
+    over = f" over {cells:,} cells" if cells > 1 else ""
     if seed is None:
-        return _range(cells) + over
-    return f"best of seeds {_range(np.nanmin(cells, axis=1))}, median {_range(np.nanmedian(cells, axis=1))}{over}"
+        return _range(best) + over
+    return f"best of seeds {_range(best)}, median {_range(dataset['loss'].median(seed))}{over}"
 
 
-def _range(values: np.ndarray) -> str:
-    low, high = f"{np.nanmin(values):.4g}", f"{np.nanmax(values):.4g}"
+def _range(values: xr.DataArray) -> str:
+    low, high = f"{float(values.min()):.4g}", f"{float(values.max()):.4g}"
     return low if low == high else f"{low} … {high}"
 
 

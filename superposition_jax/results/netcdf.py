@@ -104,7 +104,8 @@ def _metrics(dataset: xr.Dataset) -> bytes:
 
 
 def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
-    """The Dataset of a run from its folder or its results.nc, in memory: all of it, or the variables of some names.
+    """The Dataset of a run from its folder or its results.nc, in memory: all of it, or those variables of some names that
+    it has.
 
     Raises:
       FileNotFoundError: if there is no results.nc.
@@ -117,7 +118,7 @@ def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
         with h5py.File(file) as probed:
             dict(probed.attrs)  # where these are damaged, h5netcdf could not even close the file
         with xr.open_dataset(file, engine="h5netcdf") as stored:
-            return updated((stored if names is None else stored[[*names]]).load())
+            return updated((stored if names is None else stored[[name for name in names if name in stored]]).load())
     except Exception as error:  # damaged bytes lead h5py, h5netcdf and xarray to raise anything
         raise OSError(f"{file}: is damaged, or cannot be read: {one_line(error)}") from error
 
