@@ -13,7 +13,7 @@ from superposition_jax.results import trackers
 from superposition_jax.types import Registry
 
 ATTACKABLE = {"model.kind": "tied", "model.hidden_activation": "identity"}
-"""Models whose adversarial inputs `objective.attacked` knows."""
+"""Models whose adversarial inputs `attack` knows."""
 LEAVES: dict[str, Leaf] = {
     "seed": Number(None, 0, 2**32 - 1, whole=True),
     "model.n_features": Integer("n_features"),

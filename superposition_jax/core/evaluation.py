@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from superposition_jax.core import data, expectation, model, objective, patterns
+from superposition_jax.core import attack, data, expectation, model, objective, patterns
 from superposition_jax.types import EVALUATION, Batch, Hparams, Measure, Params, Registry, Spec
 
 QUADRATURE_FEATURES = 5
@@ -47,8 +47,8 @@ def hidden_l1(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> 
 
 ESTIMATES: Registry[FunctionType, Measure] = Registry(
     {
-        objective.attacked_loss: Measure((), "expected loss for inputs attacked by attack.size · E‖x‖"),
-        objective.attack_radius: Measure((), "attack.size · E‖x‖"),
+        objective.attacked_loss: Measure((), "expected loss for inputs moved by attack.size · E‖x‖ along the worst row of WᵀW"),
+        attack.attack_radius: Measure((), "attack.size · E‖x‖"),
         hidden_l1: Measure((), "E ‖h‖₁"),
         objective.benefit_loss: Measure((), "loss as if for every output no feature but its own could be on"),
         objective.interference_loss: Measure((), "loss − benefit_loss: what features cost each other"),

@@ -1,7 +1,6 @@
 """What training minimises: the importance-weighted squared error, a sum over features and a mean over data, and a penalty.
 
-Inputs may be attacked first. The attack on x' = f(WᵀWx + b) is analytic, because a gradient would miss outputs whose ReLU is off.
-Elhage et al. 2022, "Superposition and adversarial examples".
+Inputs may be attacked first, see `attack`.
 """
 
 from typing import Any
@@ -12,11 +11,13 @@ from jax import Array
 from jax.lax import stop_gradient
 from jaxtyping import Float
 
-from superposition_jax.core import expectation, model, targets
+from superposition_jax.core import attack, expectation, model, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec, described
 
 PENALTIES = Registry(l1=described("E ‖h‖₁", lambda h: jnp.sum(jnp.abs(h), axis=0)))
 """Functions h (hidden, batch) → (batch,) by name, whose expectation times `penalty_weight` is added to the loss."""
+_STEPS = 3
+"""Steps of ascent in adversarial training; ten times as many change what is learned by less than seeds do."""
 
 
 def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
@@ -24,33 +25,22 @@ def loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float
     return expectation.sampled(hparams, params, batch, {}, spec=spec)[0]
 
 
-def attack_radius(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """Length of the attack, `attack_size` times the mean input norm E‖x‖."""
-    return hparams.attack_size * jnp.sum(batch.weight * jnp.sqrt(jnp.sum(batch.x**2, axis=0)))
+def attacked(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Batch:
+    """The batch on which adversarial training minimises the error: inputs moved `along_row`, then up the error's gradient.
 
-
-def attacked(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, "feature batch"]:
-    """x ± λ G_i/‖G_i‖ with G = WᵀW, λ the `attack_radius`, and for each input the sign and the output i with the largest error.
-
-    Along G_i output i's pre-activation changes by λ‖G_i‖, as much as a perturbation of that length can change it. The errors
-    are I_i times output i's squared error. No gradient flows through the perturbation.
+    No gradient flows through the attack. Danskin 1967, "The theory of max-min".
     """
-    gram = params["W"].T @ params["W"]
-    norm = jnp.sqrt(jnp.sum(gram * gram, axis=0))
-    length = attack_radius(hparams, params, batch, spec=spec)
-    f, (_, z) = model.ACTIVATIONS[spec.activation], model.preactivation(params, batch.x, spec=spec)
-    y, reach = targets.target(batch.x, spec=spec), (length * norm)[:, None]
-    up, down = (y - f(z + reach)) ** 2, (y - f(z - reach)) ** 2
-    worst = jnp.argmax(hparams.importance[:, None] * jnp.maximum(up, down), axis=0)
-    sign = jnp.take_along_axis(jnp.where(up >= down, 1.0, -1.0), worst[None, :], axis=0)
-    step = gram / jnp.where(norm > 0, norm, 1.0)[None, :]
-    return batch.x + stop_gradient(length * sign * step[:, worst])
+    params, x, y = stop_gradient(params), batch.x, targets.target(batch.x, spec=spec)
+    radius = attack.attack_radius(hparams, params, batch, spec=spec)
+    row = attack.along_row(hparams, params, x, y, radius, spec=spec)
+    return batch._replace(x=x + stop_gradient(attack.ascend(hparams, params, x, y, radius, row, _STEPS, spec=spec)))
 
 
 def attacked_loss(hparams: Hparams, params: Params, batch: Batch, *, spec: Spec) -> Float[Array, ""]:
-    """The loss of the outputs for `attacked` inputs, with the targets of the clean inputs."""
-    x = attacked(hparams, params, batch, spec=spec)
-    return expectation.squared_error(hparams, batch, model.forward(params, x, spec=spec)[1], spec=spec)
+    """The loss of the outputs for inputs attacked `along_row`, with the targets of the clean inputs."""
+    y, radius = targets.target(batch.x, spec=spec), attack.attack_radius(hparams, params, batch, spec=spec)
+    row = attack.along_row(hparams, params, batch.x, y, radius, spec=spec)
+    return attack.errors(hparams, params, batch.x + row, y, spec=spec) @ batch.weight
 
 
 def minimised(
@@ -61,8 +51,8 @@ def minimised(
     Also returns the statistics of the `expectation.inputs`; `known` are those of other inputs (see `expectation.moments`).
     """
     if spec.adversarial:
-        total, statistics = attacked_loss(hparams, params, inputs, spec=spec), {}
-        inputs = inputs._replace(x=attacked(hparams, params, inputs, spec=spec))
+        y, inputs = targets.target(inputs.x, spec=spec), attacked(hparams, params, inputs, spec=spec)
+        total, statistics = attack.errors(hparams, params, inputs.x, y, spec=spec) @ inputs.weight, {}
     else:
         total, statistics = expectation.EXPECTATIONS[spec.expectation].loss(hparams, params, inputs, known, spec=spec)
     if spec.penalty is None:
