@@ -100,17 +100,25 @@ def test_without_weights_or_inputs_an_attack_is_finite(numbers):
 def costs():
     """What attacks cost a model of n ≤ 5 features, by the table's own function."""
     function = jax.jit(numeric.costs, static_argnames="spec")
-    return lambda hparams, w, b, radius: function(
-        random.key(1), hparams, {"W": jnp.asarray(w), "b": jnp.asarray(b)}, radius, spec=Spec(w.shape[1], w.shape[0])
-    )
+
+    def costs(hparams, w, b, radius, **given):
+        params = {"W": jnp.asarray(w), "b": jnp.asarray(b)}
+        return function(random.key(1), hparams, params, radius, spec=Spec(w.shape[1], w.shape[0], **given))
+
+    return costs
 
 
-def test_dedicated_dimensions_are_the_unit_of_all_costs(numbers, costs):
-    """Two of three features have a dimension each, and the third is answered by its mean."""
-    hparams = numbers(Spec(3, 2), density=np.full(3, 0.3), importance=np.array([0.5, 0.7, 0.2]))
-    reached = costs(hparams, np.eye(2, 3, dtype="f"), np.float32([0, 0, 0.15]), 0.1)
-    for name, cost in reached.items():
-        np.testing.assert_allclose(cost, 1, rtol=1e-3, err_msg=name)
+def test_models_without_superposition_are_the_unit_of_all_costs(numbers, costs):
+    """Two of three features with a dimension each, the third answered by its mean; principal components of dense features."""
+    sparse = numbers(Spec(3, 2), density=np.full(3, 0.3), importance=np.array([0.5, 0.7, 0.2]))
+    dense = numbers(Spec(3, 2), density=np.ones(3), importance=np.ones(3))
+    rotated = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 2)))[0].T
+    reached = costs(sparse, np.eye(2, 3, dtype="f"), np.float32([0, 0, 0.15]), 0.1)
+    rest = (np.eye(3) - rotated.T @ rotated) @ np.full(3, 0.5)
+    linear = costs(dense, np.float32(rotated), np.float32(rest), 0.1, activation="identity")
+    for name in reached:
+        np.testing.assert_allclose(reached[name], 1, rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(linear[name], 1, rtol=1e-3, err_msg=name)
 
 
 def test_a_digon_costs_what_all_attacks_on_a_line_cost(numbers, costs):

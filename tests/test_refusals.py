@@ -65,7 +65,7 @@ REFUSED = [
     (["model=untied", "train.expectation=own_feature"], ["train.expectation = 'own_feature'", "model.kind = tied"]),
     (["train.adversarial=true", "train.expectation=moments"], ["train.expectation = 'moments'", "train.adversarial"]),
     (["train=exact", "model.n_features=3", "train.expectation=moments"], ["train.expectation = 'moments'", "quadrature"]),
-    (["tables=[vulnerability]"], ["tables", "vulnerability", "measures=[attacked_loss, attack_radius]"]),
+    (["tables=[vulnerability]"], ["tables", "vulnerability", "measures=[attack_radius]"]),
     (["tables=[jumps]"], ["tables", "jumps", "train.snapshots above 0"]),
     (["tables=[stages]", "train.snapshots=3"], ["tables", "stages", "data.sets.kind"]),
     *(([f"tables=[{name}]", "model.n_hidden=1"], ["tables", name, "n_hidden above 1"]) for name in ("packing", "dictionary")),

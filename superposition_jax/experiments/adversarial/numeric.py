@@ -17,7 +17,7 @@ _STARTS, _STEPS = 3, 40
 
 
 def costs(key: Array, hparams: Hparams, params: Params, radius: Array, *, spec: Spec) -> dict[str, Array]:
-    """Means over inputs for attacks of `SCALES` times a radius, in units of λ² max I_i: what length λ costs without superposition.
+    """Means over inputs for attacks of `SCALES` times a radius, in units of λ² max I_i, the cost without superposition.
 
     `along_row` and `search` are what these attacks add to the error Σ_i I_i (y_i − x'_i)². `gain` is the greatest
     Σ_i I_i (x'_i(x + δ) − x'_i(x))² that is found, in which the error of the clean input has no part.

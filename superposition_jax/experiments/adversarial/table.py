@@ -51,11 +51,12 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     scales = ", ".join(f"{scale:g}" for scale in SCALES)
     for place, cell in select.ok_cells(dataset, *names):
         rows, searched, by_scale, gain, packed = (cell[name].values for name in names)
+        more = searched / np.where(rows > 0, rows, np.nan) - 1
+        gap = mean_error(more, ".0f", 100)
         yield (
             f"{labels.place(dataset, place, ': ')}{mean_error(1 / packed, '.3g')} features per dimension, vulnerability "
-            f"{mean_error(rows, '.3g')} along rows of WᵀW, {mean_error(searched, '.3g')} by search "
-            f"({mean_error(searched / rows - 1, '.0f', 100)} % more); for attacks {scales} times as long "
-            f"{_each(by_scale)}, gain {_each(gain)}"
+            f"{mean_error(rows, '.3g')} along rows of WᵀW, {mean_error(searched, '.3g')} by search ({gap} % more); "
+            f"for attacks {scales} times as long {_each(by_scale)}, gain {_each(gain)}"
         )
     if dataset["loss"].size > 2:
         packed = 1 / dataset["dims_per_feature"].values.ravel()
