@@ -210,6 +210,24 @@ def test_it_beats_a_gradient_step_of_the_same_length_which_cannot_leave_the_empt
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("density", [0.56, 0.1, 0.03])
+def test_ten_times_as_many_starts_of_more_steps_reach_hardly_more(numbers, sample, density):
+    spec = Spec(100, 20, batch_size=256)
+    model = superposition_jax.run(
+        ["model.n_features=100", "model.n_hidden=20", f"data.density={density}", "data.importance.kind=uniform"]
+    )
+    hparams = numbers(spec, density=np.full(100, density), importance=np.ones(100))
+    params = {name: jnp.asarray(model[name].values) for name in ("W", "b")}
+    batch = sample(hparams, random.key(0), spec=spec)
+    given = hparams, params, batch.x, batch.x, attack.attack_radius(hparams, params, batch, spec=spec)
+    search = jax.jit(partial(attack.search, spec=spec), static_argnames=("starts", "steps"))
+    (_, few), (_, many) = search(random.key(1), *given, starts=3, steps=40), search(random.key(2), *given, starts=31, steps=100)
+    clean = attack.errors(hparams, params, batch.x, batch.x, spec=spec)
+    few, many = ((most - clean) @ batch.weight for most in (few, many))
+    assert 0.98 * many < few
+
+
+@pytest.mark.slow
 def test_adversarial_training_withstands_the_attack_and_superposes_less():
     """Over eight seeds, all differences by more than four standard errors."""
     given = [*SMALL, "attack.size=1.0", "measures=[attacked_loss, attack_radius, hidden_l1]"]

@@ -13,7 +13,7 @@ from superposition_jax.types import Hparams, Params, Spec
 _INPUTS, _BATCHES = 128, 16
 """Inputs of a batch, and batches, for n > 5; with fewer features all inputs are summed by quadrature."""
 _STARTS, _STEPS = 3, 40
-"""Random starts of the search and steps of each. On trained models ten times as many starts of 100 steps reach 1 % more."""
+"""Random starts of the search, and steps of each. A test holds that ten times as many of 100 steps reach hardly more."""
 
 
 def costs(key: Array, hparams: Hparams, params: Params, radius: Array, *, spec: Spec) -> dict[str, Array]:
