@@ -28,20 +28,17 @@ def costs(key: Array, hparams: Hparams, params: Params, radius: Array, *, spec: 
     sample = data.sampler(hparams, spec=spec)
 
     def of_batch(key: Array) -> dict[str, Array]:
-        draws, starts = jax.random.split(key)
-        x, weight = sample(draws)
+        x, weight = sample(jax.random.fold_in(key, 2 * len(SCALES)))
         y = jnp.stack([targets.target(x, spec=spec), model.forward(params, x, spec=spec)[1]])
 
-        def added(case: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-            key, length, clean = case
-            error = attack.errors(hparams, params, x, y[clean], spec=spec)
-            given = {"starts": _STARTS, "steps": _STEPS, "spec": spec}
-            worst = attack.search(key, hparams, params, x, y[clean], length, **given)
+        def added(case: Array) -> tuple[Array, Array]:
+            length, clean = radius * jnp.array(SCALES)[case % len(SCALES)], y[case // len(SCALES)]
+            error, starts = attack.errors(hparams, params, x, clean, spec=spec), jax.random.fold_in(key, case)
+            worst = attack.search(starts, hparams, params, x, clean, length, starts=_STARTS, steps=_STEPS, spec=spec)
             row, searched = ((most - error) @ weight / (length * length) for most in worst)
             return row, searched
 
-        lengths, clean = jnp.tile(radius * jnp.array(SCALES), 2), jnp.repeat(jnp.arange(2), len(SCALES))
-        row, searched = jax.lax.map(added, (jax.random.split(starts, lengths.size), lengths, clean))
+        row, searched = jax.lax.map(added, jnp.arange(2 * len(SCALES)))
         return {"along_row": row[: len(SCALES)], "search": searched[: len(SCALES)], "gain": searched[len(SCALES) :]}
 
     keys = jax.random.split(key, 1 if spec.estimator == "quadrature" else _BATCHES)
