@@ -52,7 +52,7 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     for place, cell in select.ok_cells(dataset, *names):
         rows, searched, by_scale, gain, packed = (cell[name].values for name in names)
         more = searched / np.where(rows > 0, rows, np.nan) - 1
-        gap = mean_error(more, ".0f", 100)
+        gap = mean_error(more, ".1f", 100)
         yield (
             f"{labels.place(dataset, place, ': ')}{mean_error(1 / packed, '.3g')} features per dimension, vulnerability "
             f"{mean_error(rows, '.3g')} along rows of WᵀW, {mean_error(searched, '.3g')} by search ({gap} % more); "
