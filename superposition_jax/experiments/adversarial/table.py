@@ -50,11 +50,10 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
     names = "vulnerability", "vulnerability_searched", "vulnerability_by_scale", "gain_by_scale", "dims_per_feature"
     scales = ", ".join(f"{scale:g}" for scale in SCALES)
     for place, cell in select.ok_cells(dataset, *names):
-        rows, searched, by_scale, gain, packed = (cell[name].values for name in names)
-        more = searched / np.where(rows > 0, rows, np.nan) - 1
-        gap = mean_error(more, ".1f", 100)
+        rows, searched, by_scale, gain, dims = (cell[name] for name in names)
+        gap = mean_error(searched / rows.where(rows > 0) - 1, ".1f", 100)
         yield (
-            f"{labels.place(dataset, place, ': ')}{mean_error(1 / packed, '.3g')} features per dimension, vulnerability "
+            f"{labels.place(dataset, place, ': ')}{mean_error(1 / dims, '.3g')} features per dimension, vulnerability "
             f"{mean_error(rows, '.3g')} along rows of WᵀW, {mean_error(searched, '.3g')} by search ({gap} % more); "
             f"for attacks {scales} times as long {_each(by_scale)}, gain {_each(gain)}"
         )
@@ -66,6 +65,6 @@ def findings(dataset: xr.Dataset) -> Iterator[str]:
         yield f"rank correlations with features per dimension, over all models: {words}"
 
 
-def _each(values: np.ndarray) -> str:
+def _each(values: xr.DataArray) -> str:
     """Means with errors for every length of the attack."""
-    return ", ".join(mean_error(values[..., k], ".3g") for k in range(len(SCALES)))
+    return ", ".join(mean_error(values.isel(attack_scale=k), ".3g") for k in range(len(SCALES)))
