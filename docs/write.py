@@ -46,12 +46,12 @@ def _section(folder: Path, run: dict, full: dict | None) -> str:
 
 
 def _copy(path: Path, experiment: str) -> str:
-    """A smaller picture of few colours under docs/pictures; its path from docs."""
+    """A smaller picture of 256 colours under docs/pictures; its path from docs."""
     target = DOCS / "pictures" / f"{experiment}-{path.stem}.png"
     target.parent.mkdir(exist_ok=True)
     image = Image.open(path).convert("RGB")
     image.thumbnail((_WIDE, 4 * _WIDE), Image.Resampling.LANCZOS)
-    image.quantize(64).save(target, optimize=True)
+    image.quantize(256).save(target, optimize=True)
     return f"pictures/{target.name}"
 
 

@@ -1,11 +1,15 @@
 """Candidate solutions of the phase diagrams against quadrature of the real model in double precision."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from oracle import antipodal_loss, expected_loss
 
+from superposition_jax.engine import population
 from superposition_jax.experiments.phase import candidates
-from superposition_jax.theory import losses
+from superposition_jax.theory import arrangements, losses
+from superposition_jax.types import Hparams, Spec
 
 LAW_EXPONENTS = [("uniform", 1.0), ("upper", 1.0), ("exponential", 1.0), ("power", 0.5), ("power", 3.0), ("binary", 1.0)]
 
@@ -72,3 +76,18 @@ def test_any_antipodal_pair(seed):
     loss = antipodal_loss(p, r, (a, c), (b, d))
     np.testing.assert_allclose(loss, expected_loss(p, [[a, -c]], [b, d], [1, r]), rtol=1e-6)
     np.testing.assert_allclose(antipodal_loss(p, r, (1, 1), (0, 0)), (1 + r) * p**2 / 6)
+
+
+@pytest.mark.parametrize("name", ["last antipodal", "others antipodal", "triangle"])
+def test_optima_are_in_their_arrangement(name):
+    """To the last bit: zeros are zeros, equal entries equal, and no sign is turned."""
+    within, spec = candidates.ARRANGEMENTS[3, 2][name][-1], Spec(3, 2)
+    rng = np.random.default_rng(2)
+    one = dict.fromkeys(Hparams.__dataclass_fields__, np.ones(6, np.float32))
+    density = np.repeat(rng.uniform(0.01, 1, (6, 1)), 3, axis=1)
+    hparams = Hparams(**one | {"density": density, "importance": rng.uniform(0.1, 5, (6, 1)) ** [[0, 0, 1]]})
+    w = population.over_models(partial(arrangements.optimum, within, spec=spec, steps=50), hparams)["W"]
+    lengths = np.array([[np.abs(w[:, within.pattern == sign * k]).max(axis=1, initial=0) for sign in (-1, 1)] for k in range(4)])
+    lengths = lengths.max(axis=1)
+    assert np.all(lengths[0] == 0)
+    np.testing.assert_array_equal(w, np.sign(within.pattern) * np.moveaxis(lengths[np.abs(within.pattern)], -1, 0))

@@ -10,7 +10,7 @@ import superposition_jax
 from superposition_jax import theory
 from superposition_jax.config import run_config
 from superposition_jax.experiments import over_seeds
-from superposition_jax.experiments.crossing.table import crossing_point
+from superposition_jax.experiments.crossing.numeric import crossing_point
 from superposition_jax.experiments.wording import mean_error, share_of_seeds
 from superposition_jax.results import select
 from superposition_jax.sweep import best_seeds, cells
@@ -129,7 +129,7 @@ def test_seeds_are_resampled_within_a_scale():
 def test_a_crossing_has_no_error_from_which_seed_has_which_scale():
     """The best two digons are those of the only seed of scale 1, which every sample has; others would cross elsewhere."""
     loss, digons = np.array([[1.0, 2.0, 1.2], [1.9, 2.0, 2.1], [3.0, 2.0, 3.2]]), np.array([[True, False, True]] * 3)
-    of_seeds = [scaled(values, [1.0, 2.0, 2.0]) for values in (loss, digons)]
+    of_seeds = [scaled(values, [1.0, 2.0, 2.0]) for values in (loss, np.zeros((3, 3)), digons)]
     place, error = crossing_point(np.array([1.0, 2.0, 4.0]), *of_seeds)
     assert 2 < place < 4
     assert error < 1e-12

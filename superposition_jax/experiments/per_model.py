@@ -1,6 +1,6 @@
 """Results of a function for every model of a run, as arrays (model, …) in the order of the sweep's points."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from superposition_jax.types import Hparams, Spec
 
 Arrays = dict[str, np.ndarray]
 """Arrays by name, (model, …) where they are of several models."""
+_AT_A_TIME = 512
+"""Models of n ≤ 5 in a device's memory together."""
 
 
 def compiled(dataset: xr.Dataset, trainer: Trainer, function: Callable[..., dict[str, Any]]) -> Arrays:
@@ -96,8 +98,16 @@ def reached_best(dataset: xr.Dataset, seed: str | None) -> xr.DataArray:
     return (loss <= best * (1 + REACHED) + select.floor(dataset)) & np.isfinite(best)
 
 
-def train_on(trainer: Trainer, points: np.ndarray, start: Arrays, names: Sequence[str]) -> Arrays:
-    """Results `names` (k, …) of the models at flat points (k,) after training from the parameters `start`."""
-    trained = trainer.retrain(points, start)
-    order = np.argsort(np.concatenate([places for places, _, _ in trained]))
-    return {name: np.concatenate([results[name] for _, _, results in trained])[order] for name in names}
+def at_points(trainer: Trainer, points: np.ndarray, function: Callable[..., dict[str, Any]], *trees: Any) -> Arrays:
+    """Results (k, …) of a jittable function(hparams, *trees, spec=…) for the models at flat points (k,), each with its entry of
+    the trees (k, …), by one program for each Spec."""
+    results_by_points = []
+    for group in trainer.groups:
+        order, members = np.argsort(group.points), np.flatnonzero(np.isin(points, group.points))
+        if members.size:
+            hparams = take(group.hparams, order[np.searchsorted(group.points, points[members], sorter=order)])
+            some = jax.tree.map(lambda a, members=members: a[members], trees)
+            one = partial(function, spec=group.spec)
+            results = population.over_models(one, hparams, *some, at_a_time=_AT_A_TIME, devices=trainer.devices)
+            results_by_points.append((members, results))
+    return gather(len(points), results_by_points)

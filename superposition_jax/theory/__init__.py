@@ -1,4 +1,4 @@
-"""Closed forms and bounds that trained models are compared with. Nothing here trains."""
+"""Closed forms, bounds and optima within an arrangement, which trained models are compared with. No data are drawn here."""
 
 from superposition_jax.theory.losses import linear_loss, moments, one_active_loss, polygon, ramp_error, variance
 

@@ -9,7 +9,11 @@ from matplotlib.figure import Figure
 from scipy.linalg import orthogonal_procrustes
 
 from superposition_jax.experiments import layout
+from superposition_jax.experiments.crossing import DEAD, DIGONS, PENTAGON
+from superposition_jax.experiments.crossing.table import with_error
 from superposition_jax.results import labels, select
+
+_BLUE, _ORANGE = "#123a7a", "#c06000"
 
 
 def aligned(w: np.ndarray) -> np.ndarray:
@@ -26,23 +30,30 @@ def aligned(w: np.ndarray) -> np.ndarray:
 
 
 def crossing(dataset: xr.Dataset) -> Figure:
-    """Left: the best losses of two digons and of other solutions along the sweep's axis, relative to the best of all, and where
-    they cross. Right: the best seeds' W_i, aligned; the colour is the place on the axis, the marker the feature."""
+    """Left: the best losses of two digons and of other solutions along the sweep's axis, relative to the best of all, the optima
+    of both, and where they cross. Right: the best seeds' W_i, aligned; the colour is the place on the axis.
+    """
     dim = select.cell_dims(dataset)[0]
     dataset = dataset.dropna(dim, how="all", subset=["loss"])
     x, is_density = labels.values(dataset, dim).values, "data.density.0" in select.paths(dataset, dim)
     words = "density of the first feature" if is_density else labels.label(dataset, dim)
     figure, ((left, right),) = layout.panels(1, 2, (4.2, 3.4), gap=(1.3, (0.0,)), margin=(0.85, 1.4, 0.6, 0.55))
     loss, digons, seeds = dataset["loss"], dataset["digons"] == 1, select.seed_dim(dataset) or []
-    for chosen, name, style, colour in ((digons, "two digons", "o-", "#123a7a"), (~digons, "other (pentagon)", "s--", "#c06000")):
+    greatest = 0.0
+    for chosen, name, style, colour in ((digons, DIGONS, "o", _BLUE), (~digons, "other (pentagon)", "s", _ORANGE)):
         above = 100 * (loss.where(chosen).min(seeds) / loss.min(seeds) - 1)
         left.plot(x, above, style, ms=3, label=f"best {name}", color=colour)
-    place, error = float(dataset["crossing"]), float(dataset["crossing_error"])
-    if np.isfinite(place):
-        left.axvspan(place - error, place + error, color="0.7", label=f"crossing {place:.4g} ± {error:.1g}")
+        greatest = max(greatest, float(above.max()))
+    if "solution_loss" in dataset:
+        for name, style, colour in ((DIGONS, "-", _BLUE), (DEAD, ":", _BLUE), (PENTAGON, "--", _ORANGE)):
+            above = 100 * (dataset["solution_loss"].sel(solution=name) / loss.min(seeds) - 1)
+            left.plot(x, above.where(above <= 1.05 * greatest), style, lw=1, label=f"optimum: {name}", color=colour)
+    names = [name for name in ("crossing", "crossing_optimised") if np.isfinite(dataset.get(name, np.nan))]
+    for name in names:
+        left.axvspan(*(float(dataset[name]) + np.array([-1, 1]) * float(dataset[f"{name}_error"])), ymax=0.7, color="0.7")
     layout.set_log(left.xaxis, x)
-    left.set(xlabel=words, ylabel="% above the best seed")
-    left.legend(fontsize=8, frameon=False)
+    left.set(xlabel=words, ylabel="% above the best seed", ylim=(-0.05 * greatest, 1.45 * greatest) if greatest > 0 else None)
+    left.legend(fontsize=7.5, frameon=False, ncols=2, loc="upper left", columnspacing=1)
     norm = LogNorm(x.min(), x.max())
     w = select.directions(select.best_seed(dataset)).transpose(dim, "hidden", "feature").fillna(0.0).values
     for number, matrix in enumerate(aligned(w)):
@@ -50,6 +61,10 @@ def crossing(dataset: xr.Dataset) -> Figure:
             look = {"color": layout.COLOURS(norm(x[number])), "label": str(i) if number == 0 else None}
             right.plot(*column[:2, None], layout.marker(i), ms=4, **look)
     right.set(xlabel="first hidden dimension", ylabel="second hidden dimension", aspect="equal")
-    right.legend(title="feature", fontsize=8, frameon=False, loc="center")
+    right.legend(title="feature", fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(0.55, 0.5))
     layout.colour_bar(figure, right, layout.COLOURS, norm, words, "neither")
-    return layout.set_title(figure, dataset, f"best of {layout.seeds_note(dataset)}", size=10)
+    places = {"crossing": f"best of {layout.seeds_note(dataset)}", "crossing_optimised": "optima"}
+    change = ", ".join(f"{with_error(dataset, name)} ({places[name]})" for name in names)
+    where = f"a {words} of" if is_density else f"{words} ="
+    finding = f"two digons up to {where} {change}, then a pentagon" if names else f"best of {layout.seeds_note(dataset)}"
+    return layout.set_title(figure, dataset, finding, size=10)

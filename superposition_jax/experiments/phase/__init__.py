@@ -8,8 +8,16 @@ from superposition_jax.experiments.needs import Need
 from superposition_jax.sweep import Grid
 from superposition_jax.types import Spec
 
-PHASES = ("not represented", "dedicated dimension", "superposition")
-"""Meanings of the numbers 0, 1, 2 in variables named phase; −1 where all seeds diverged, or no candidate is known."""
+PHASES = ("not represented", "dedicated dimension", "superposition", "triangle")
+"""Meanings of the numbers 0 to 3 in variables named phase; −1 where all seeds diverged, or no candidate is known.
+
+A triangle is superposition too, of three features in a plane; 2 is any other, such as an antipodal pair.
+"""
+FLAGS = {
+    "flag_values": [*range(len(PHASES)), -1],
+    "flag_meanings": " ".join(name.replace(" ", "_") for name in (*PHASES, "all diverged")),
+}
+"""Attributes of a phase, by the CF conventions."""
 _PHASES = ", ".join(f"{number} {name}" for number, name in enumerate(PHASES)) + ", −1 all diverged"
 _EQUAL = ("model.n_features", "model.n_hidden", "data.importance", "data.density.", "data.sparsity.")
 """Beginnings of the leaves of the config that must be equal in all models."""
@@ -33,17 +41,25 @@ def _plane(specs: Sequence[Spec], grid: Grid) -> str | None:
     return None
 
 
-_CANDIDATE = {"dims": ("candidate",), "per": "cell", "nan": "the candidates are not known there", "optional": True}
-_OPTIMISED = "loss of the candidate after training from it: the best norms and biases for its arrangement"
+_UNKNOWN = "the candidates are not known there"
+_NOT_PAPERS = f"{_UNKNOWN}, or the paper does not have this one"
+
+
+def _of_candidate(meaning: str, nan: str = _UNKNOWN) -> Variable:
+    return Variable(meaning, ("candidate",), "cell", nan, optional=True)
+
+
+_OPTIMISED = "least loss of the candidate's arrangement: the best norms and biases, held to its angles"
 _VARIABLES = {
     "best_loss": Variable("least loss over seeds", per="cell", nan="all seeds diverged"),
     "reached": Variable(f"share of seeds within {REACHED:.0%} of best_loss", per="cell", nan="all seeds diverged"),
     "phase": Variable(f"phase of the extra feature in the best seed's W: {_PHASES}", per="cell"),
     "phase_mean": Variable(f"the same for means over all seeds but the worst: {_PHASES}", per="cell"),
-    "candidate_loss": Variable("loss of the paper's candidate solution, in closed form", **_CANDIDATE),
-    "optimised_loss": Variable(_OPTIMISED, **_CANDIDATE),
-    "optimised_norm": Variable("‖W_i‖ of the extra feature in the optimised candidate", **_CANDIDATE),
-    "optimised_superposition": Variable("Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate", **_CANDIDATE),
+    "candidate_loss": _of_candidate("loss of the paper's candidate solution, in closed form", _NOT_PAPERS),
+    "optimised_loss": _of_candidate(_OPTIMISED),
+    "optimised_norm": _of_candidate("‖W_i‖ of the extra feature in the optimised candidate"),
+    "optimised_superposition": _of_candidate("Σ_{j≠i} (Ŵ_i·W_j)² of the extra feature in the optimised candidate"),
+    "optimised_phase": _of_candidate(f"phase of the extra feature in the optimised candidate: {_PHASES}, or unknown", nan=""),
 }
 
 _PLANE = Need("sweep axes over data.density and the last feature's importance, in order, neither of them zipped", _plane)

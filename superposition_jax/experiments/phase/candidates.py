@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from superposition_jax.theory.arrangements import arrangement
 from superposition_jax.theory.losses import Real, moments, variance
 
 PAIR_SQUARE: dict[str, Callable[[float], float]] = {
@@ -74,14 +75,20 @@ def triple_point(law: str = "uniform", exponent: float = 1.0) -> tuple[float, fl
 
 _DROPPED = {"last dropped": (0, 0), "first dropped": (1, 0)}
 EXTRA = _DROPPED | {"antipodal": (1, 1), "last antipodal": (1, 1), "others antipodal": (1, 0)}
-"""Norm and superposition of the extra feature, by candidate."""
+"""Norm and superposition of the extra feature, by the paper's candidate."""
+TRIANGLE = "triangle"
+"""A solution that the paper does not have: three features at about 120°, the first two alike."""
 ARRANGEMENTS = {
-    (2, 1): {"antipodal": [[1, -1]]},
-    (3, 2): {"last antipodal": [[1, 0, 0], [0, 1, -1]], "others antipodal": [[1, -1, 0], [0, 0, 1]]},
+    (2, 1): {"antipodal": [arrangement([[1, -2]], *start) for start in ((1, 1), (1, 0.2), (0.2, 1))]},
+    (3, 2): {
+        "last antipodal": [arrangement([[1, 0, 0], [0, 2, -3]], 1, *start) for start in ((1, 1), (1, 0.2), (0.2, 1))],
+        "others antipodal": [arrangement([[1, -2, 0], [0, 0, 3]], *start, 1) for start in ((1, 1), (1, 0.2))],
+        TRIANGLE: [arrangement([[1, -1, 0], [-2, -2, 3]], 3**0.5 / 2, 0.5, 1)],
+    },
 }
-"""W (hidden, feature) of the candidates that training improves, by (n, m) and name.
+"""Candidates that are not minima by themselves, by (n, m) and name, with lengths from which their minima are sought.
 
-The others are minima: features with dimensions of their own, and a dropped one whose output is its mean.
+The others are: features with dimensions of their own, and a dropped one whose output is its mean.
 """
 CANDIDATES = {(2, 1): candidates_n2m1, (3, 2): candidates_n3m2}
-"""Functions (p, r, law, exponent) → losses of the candidates by name, by (n, m)."""
+"""Functions (p, r, law, exponent) → losses of the paper's candidates by name, by (n, m)."""

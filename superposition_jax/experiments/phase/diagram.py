@@ -11,13 +11,30 @@ from superposition_jax.experiments.phase import candidates
 from superposition_jax.results import select
 
 
-def classify(norm: np.ndarray, superposition: np.ndarray) -> np.ndarray:
-    """Phase of a feature from its norm ‖W_i‖ and its superposition.
+def classify(norm: np.ndarray, superposition: np.ndarray, in_triangle: np.ndarray | bool = False) -> np.ndarray:
+    """Phase of a feature from its norm ‖W_i‖, its superposition, and whether it is one of a triangle.
 
     >>> classify(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])).tolist()
     [0, 1, 2]
     """
-    return np.where(norm > REPRESENTED, np.where(superposition > SUPERPOSED, 2, 1), 0).astype(np.int8)
+    represented = np.where(in_triangle, 3, np.where(superposition > SUPERPOSED, 2, 1))
+    return np.where(norm > REPRESENTED, represented, 0).astype(np.int8)
+
+
+def is_triangle(w: np.ndarray) -> np.ndarray:
+    """Whether W (…, hidden, feature) has three features in a plane, all represented, with |Ŵ_1 + Ŵ_2 + Ŵ_3| < √½.
+
+    That length is 0 at 120°, and 1 for an antipodal pair with the third feature at a right angle. For two that are alike it is √½
+    where their angles to the third are 98° or 149°.
+
+    >>> is_triangle(np.array([[3**0.5 / 2, -(3**0.5) / 2, 0], [-0.5, -0.5, 1]])), is_triangle(np.array([[1, -1, 0], [0, 0, 1]]))
+    (np.True_, np.False_)
+    """
+    if w.shape[-2:] != (2, 3):
+        return np.zeros(w.shape[:-2], bool)
+    norm = np.linalg.norm(w, axis=-2)
+    total = (w / np.where(norm > 0, norm, 1.0)[..., None, :]).sum(axis=-1)
+    return (norm > REPRESENTED).all(axis=-1) & (np.linalg.norm(total, axis=-1) < 0.5**0.5)
 
 
 def plane(dataset: xr.Dataset) -> tuple[str, str]:
@@ -69,12 +86,15 @@ def theory(table: xr.Dataset, which: str) -> xr.Dataset:
     """Loss of the `candidate` or `optimised` candidates, and norm, superposition and phase of their extra feature."""
     loss = table[f"{which}_loss"]
     if which == "candidate":
-        extra = np.array([candidates.EXTRA[str(name)] for name in table["candidate"].values], np.float32)
+        extra = np.array([candidates.EXTRA.get(str(name), (np.nan, np.nan)) for name in table["candidate"].values], np.float32)
         norm, superposition = (xr.DataArray(column, dims="candidate").broadcast_like(loss) for column in extra.T)
     else:
         norm, superposition = (table[f"optimised_{name}"] for name in ("norm", "superposition"))
-    phase = xr.apply_ufunc(classify, norm, superposition).where(loss.notnull(), -1)
-    return xr.Dataset({"loss": loss, "norm": norm, "superposition": superposition, "phase": phase})
+    phase = table.get("optimised_phase") if which == "optimised" else None
+    if phase is None:  # the paper's candidates, or a table of an earlier version
+        phase = xr.apply_ufunc(classify, norm, superposition)
+    values = {"loss": loss, "norm": norm, "superposition": superposition, "phase": phase.where(loss.notnull(), -1)}
+    return xr.Dataset(values)
 
 
 def least(table: xr.Dataset, which: str) -> xr.Dataset:
