@@ -25,7 +25,7 @@ UNOPTIMISED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_
 
 
 def unoptimised(options):
-    """`tuning.compiler_options` for programs that are compiled for longer than they run."""
+    """`tuning.quick_to_compile` for programs that are compiled for longer than they run."""
     return lambda *given, **named: options(*given, **named) | UNOPTIMISED
 
 
@@ -42,7 +42,7 @@ def pytest_configure(config):
         flags = [f"--{name}={value}".lower() for name, value in flags.items()]
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK_TO_COMPILE, *flags])
     if brief:
-        tuning.compiler_options = unoptimised(tuning.compiler_options)
+        tuning.quick_to_compile = unoptimised(tuning.quick_to_compile)
     gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -100,7 +100,7 @@ def short_descents():
 
     kinds = {name: table.KINDS[name] for name in ("ℓ₁ 0.1", "top 1")}
     with (
-        mock.patch.object(tuning, "compiler_options", unoptimised(tuning.compiler_options)),
+        mock.patch.object(tuning, "quick_to_compile", unoptimised(tuning.quick_to_compile)),
         mock.patch.multiple(table, KINDS=kinds, SIZES=(1.0, 2.0)),
         mock.patch.object(numeric, "learn", partial(numeric.learn, steps=20)),
         mock.patch.multiple(packing, _STEPS=20, MOST=16, _RESTARTS=(2, 2)),

@@ -108,6 +108,7 @@ def costs():
     return costs
 
 
+@pytest.mark.slow
 def test_models_without_superposition_are_the_unit_of_all_costs(numbers, costs):
     """Two of three features with a dimension each, the third answered by its mean; principal components of dense features."""
     sparse = numbers(Spec(3, 2), density=np.full(3, 0.3), importance=np.array([0.5, 0.7, 0.2]))

@@ -166,7 +166,7 @@ def states_no_error_of_one_seed_a_scale(name, dataset):
     assert not re.search(r"of 2 seeds (?!at initial scale)", lines), lines
 
 
-LONG = ("packing", "simulation", "hierarchy", "interference", "recovery", "dictionary")
+LONG = ("vulnerability", "packing", "simulation", "hierarchy", "interference", "recovery", "dictionary")
 """Tables that take several seconds."""
 
 

@@ -123,6 +123,7 @@ def test_the_loss_is_that_of_the_added_model_law_and_target(ran):
     assert abs(each.mean() - float(model["loss"])) < 5 * each.std() / size**0.5 + 5 * float(model["loss_stderr"])
 
 
+@pytest.mark.slow
 def test_a_changed_function_is_never_served_from_kept_programs(ran):
     cwd, _, before = ran
     (cwd / "mine.py").write_text(MODULE.replace("FACTOR = 2.0", "FACTOR = 1.0"), encoding="utf-8")

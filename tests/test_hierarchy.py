@@ -10,6 +10,7 @@ from superposition_jax.experiments.hierarchy import table as hierarchy
 TINY = ["tables=[hierarchy]", "figures=[]", "model.n_features=4", "model.n_hidden=2", "train.steps=50", "data.density=0.3"]
 
 
+@pytest.mark.slow
 def test_an_architecture_is_named_by_its_formula():
     axes = ["activation={path: model.activation, values: [identity, relu], zip: kind}"]
     axes += ["inner={path: model.hidden_activation, values: [identity, relu], zip: kind}"]

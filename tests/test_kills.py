@@ -141,7 +141,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load)
 
 
-@pytest.mark.parametrize(("kind", "changes"), [("a run", (2, 12, 41)), ("a multirun", (40,))])
+@pytest.mark.parametrize(("kind", "changes"), [("a run", (12,)), ("a multirun", (40,))])
 def test_some_states_in_which_a_command_can_be_killed(tmp_path, quick, kind, changes):
     check_states(tmp_path, kind, changes)
 

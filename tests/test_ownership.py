@@ -144,9 +144,10 @@ def test_a_refused_multirun_leaves_an_empty_folder_of_the_user(tmp_path, subdir)
     assert [*tmp_path.rglob("*")] == [tmp_path / "out"]
 
 
+@pytest.mark.parametrize("launcher", ["batch", "basic"])
 @pytest.mark.parametrize("folder", ["x", ".", "'${model.n_hidden}'", "'${seed}/../y'"])
-def test_jobs_with_one_folder_are_refused_before_training(tmp_path, folder):
-    done = run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={folder}", cwd=tmp_path)
+def test_jobs_with_one_folder_are_refused_before_training(tmp_path, folder, launcher):
+    done = run_here(*JOBS, "seed=1,2", f"hydra.sweep.subdir={folder}", f"hydra/launcher={launcher}", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "would share the folder" in done.stderr
     assert not [*tmp_path.iterdir()]
@@ -167,6 +168,27 @@ def test_a_multirun_over_another_one_leaves_nothing_of_it(tmp_path, blank):
     assert contents(tmp_path / "out/3") == {"notes": b"mine"}
     assert [*contents(tmp_path / "out/figures")] == ["blank.png"]
     assert "<h1>2 runs</h1>" in (tmp_path / "out/index.html").read_text()
+
+
+def test_pages_of_others_stay(tmp_path):
+    """Where a job would have its page, and where a command writes one."""
+    assert run_here(*JOBS, "seed=1,2", cwd=tmp_path).returncode == 0
+    for name in ("0", "1"):
+        (tmp_path / "out" / name / "explorer.html").write_text("mine")
+    done = run_here("explore=out/0", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "out/0/explorer.html: is no page of this package" in done.stderr
+    run_here(*JOBS, "seed=3", "runtime.overwrite=true", cwd=tmp_path)
+    assert {(tmp_path / "out" / name / "explorer.html").read_text() for name in ("0", "1")} == {"mine"}
+    superposition_jax.explore(tmp_path / "out")
+    superposition_jax.explore(tmp_path / "out")
+
+
+@pytest.mark.parametrize("given", [["hydra.run.dir="], ["-m", "seed=1,2", "hydra.sweep.dir="]])
+def test_an_empty_name_of_a_folder_is_refused(tmp_path, given):
+    done = run_here(*given, *TINY, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, f"superposition_jax: {given[-1]}: names no folder; give . for this one\n")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_run_over_another_one_leaves_none_of_its_pictures(tmp_path, blank):

@@ -203,7 +203,7 @@ def test_the_plane_is_found_by_what_its_axes_vary():
     assert figures.draw("phase", dataset).axes
 
 
-@pytest.mark.parametrize("activation", [["relu"], ["relu", "gelu"]])
+@pytest.mark.parametrize("activation", [["relu"], pytest.param(["relu", "gelu"], marks=pytest.mark.slow)])
 def test_the_figure_has_the_colours_of_the_best_seed(activation, tmp_path):
     overrides = [*SMALL[:2], "sweep.axes.seed.range=2", "figures=[phase]", f"sweep.axes.activation.values={activation}"]
     dataset = superposition_jax.run(["experiment=phase_law", *overrides], directory=tmp_path)

@@ -95,6 +95,11 @@ REFUSED = [
     (["measures=[attack]"], ["measures", "attacked_loss, attack_radius, hidden_l1"]),
     (["train.penalty.kind=l2"], ["train.penalty.kind = 'l2'", "l1, null"]),
     (["sweep.repair=true", "train.penalty.kind=l1"], ["sweep.repair", "train.penalty"]),
+    (["train.penalty.kind=l1"], ["train.penalty.weight = 0.0", "above 0"]),
+    *(
+        (["sweep.repair=true", *seeds], ["sweep.repair = True", "without cells"])
+        for seeds in ([], [axis("path: seed, range: 2")])
+    ),
     (["+sweep.axes.l={path: train.penalty.weight, values: [0.1]}"], ["train.penalty.weight", "changes nothing", "l1"]),
     *(([f"{add}train.step=10"], ["train.step:", "did you mean train.steps?"]) for add in ("", "+")),
     (["trian.steps=10"], ["trian.steps:", "did you mean train.steps?"]),

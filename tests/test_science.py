@@ -8,6 +8,7 @@ from benchmarks import peers
 from benchmarks.settings import PROBLEMS
 
 
+@pytest.mark.slow
 def test_the_linear_model_keeps_exactly_the_most_important_features():
     """Its least loss is Σ I_i Var x_i over the features beyond m, whatever the sparsity: principal components."""
     ds = superposition_jax.run(["model=linear", "sweep=sparsity", "sweep.axes.seed.range=4", "train.steps=3000"])
@@ -21,6 +22,7 @@ def test_the_linear_model_keeps_exactly_the_most_important_features():
     assert kept.isel(feature=slice(6, None)).max() < 0.2
 
 
+@pytest.mark.slow
 def test_dense_features_get_a_dimension_each_and_sparse_ones_share():
     """Elhage et al. 2022, "Demonstrating Superposition": no superposition at S = 0, more features than dimensions when sparse."""
     ds = superposition_jax.run(["sweep=sparsity"])

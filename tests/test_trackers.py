@@ -130,6 +130,6 @@ def test_a_tracker_without_its_package_is_refused_before_training(name, monkeypa
 
     monkeypatch.setattr(trackers.importlib.metadata, "version", missing)
     message = rf"^runtime.tracker = '{name}': needs its package, which the extra \[{name}\] installs$"
-    for refuse, multirun in ((run_config.load, []), (before_hydra.is_to_be_run, []), (before_hydra.is_to_be_run, ["-m"])):
+    for refuse, multirun in ((run_config.load, []), (before_hydra.check, []), (before_hydra.check, ["-m"])):
         with pytest.raises(ConfigError, match=message):
             refuse([*multirun, f"runtime.tracker={name}"])

@@ -80,18 +80,21 @@ def explore(run: str | Path | xarray.Dataset, file: str | Path | None = None) ->
 
     Raises:
       FileNotFoundError: if there is no run.
-      ConfigError: if none of its models is finished.
+      ConfigError: if none of its models is finished, or if explorer.html in its folder is somebody else's.
       OSError: if its results.nc is damaged, as `load` says.
       ValueError: for a Dataset that lacks what the page shows, or has only some of the features.
     """
     from superposition_jax import explorer
     from superposition_jax.errors import ConfigError
+    from superposition_jax.storage import outputs
 
     if isinstance(run, (str, Path)):
         path, run = Path(run), load(run)
         if "loss" not in run:
             raise ConfigError(f"{path}: nothing is finished yet")
-        file = file or (path if path.is_dir() else path.parent) / explorer.FILE
+        if file is None:
+            file = (path if path.is_dir() else path.parent) / explorer.FILE
+            outputs.refuse_foreign_page(file)
     return explorer.make(run, Path(file) if file else None)
 
 

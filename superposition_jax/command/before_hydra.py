@@ -52,6 +52,8 @@ def check(arguments: list[str]) -> Checked:
         from superposition_jax.command import terminal  # which takes time to import
 
         overrides.append(f"hydra.searchpath=[{terminal.in_hydras_words(f'file://{os.path.abspath(args.config_dir)}')}]")
+    if empty := next((override for override in overrides if override in ("hydra.run.dir=", "hydra.sweep.dir=")), None):
+        raise ConfigError(f"{empty}: names no folder; give . for this one")
     is_multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
     other = "hydra.run." if is_multirun else "hydra.sweep."
     if misplaced := next((override for override in overrides if override.lstrip("+").startswith(other)), None):

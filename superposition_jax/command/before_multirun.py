@@ -35,8 +35,7 @@ def check(overrides: list[str], config_name: str) -> Finished | None:
     trackers.refuse_missing_package(multirun.shared.get("runtime.tracker"))
     configs: dict[Path, RunConfig] = {}
     refused: dict[str, str] = {}
-    if multirun.launcher == "batch":
-        refuse_shared(multirun.folder, [job.folder for job in multirun.jobs])
+    refuse_shared(multirun.folder, [job.folder for job in multirun.jobs if job.composed["runtime"]["shard"] is None])
     if not multirun.jobs:
         _refuse_shared_values(multirun)
     elif ALL in overrides:

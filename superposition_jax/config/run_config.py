@@ -87,6 +87,11 @@ def read(composed: dict[str, Any]) -> RunConfig:
     refuse_unmet_needs(made, drawn, grid, specs)
     if repair and any(spec.penalty or spec.adversarial for spec in specs):
         raise reject("sweep.repair", repair, "false with train.penalty or train.adversarial, which minimise more than the loss")
+    if repair and all(axis.path == "seed" for axis in grid.axes):
+        raise reject("sweep.repair", repair, "false without cells: an axis over something else than the seed")
+    penalised = [group.hparams.penalty_weight for group in groups if group.spec.penalty]
+    if penalised and not any(np.any(weight) for weight in penalised):
+        raise reject("train.penalty.weight", 0.0, "above 0 in some model, or train.penalty.kind null")
     trackers.refuse_missing_package(leaves["runtime.tracker"])
     runtime: dict[str, Any] = {str(leaf.field): leaves[path] for path, leaf in RUNTIME.items()}
     if shard := runtime["shard"]:

@@ -144,7 +144,8 @@ def over_models(
         return jax.lax.map(lambda one: function(*one), trees, batch_size=at_a_time or per_device)
 
     mapped = jax.shard_map(on_a_device, mesh=mesh, in_specs=models, out_specs=models, check_vma=False)
-    return jax.tree.map(lambda a: a[:count], jax.device_get(jax.jit(mapped)(padded)))
+    program = _compile(jax.jit(mapped).lower(padded), tuning.quick_to_compile(devices[0].platform))
+    return jax.tree.map(lambda a: a[:count], jax.device_get(program(padded)))
 
 
 class Programs(NamedTuple):

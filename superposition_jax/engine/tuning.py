@@ -37,9 +37,13 @@ def evaluated_at_once(spec: Spec, platform: str) -> int:
     return max(1, _EVALUATED_BYTES.get(platform, _MOST_ARRAY_BYTES) // (4 * spec.n_features * evaluation.most_points(spec)))
 
 
+def quick_to_compile(platform: str) -> dict[str, Any]:
+    """XLA's options for a program that runs once. On CPUs level 1 runs as fast as level 3, and newer fusions compile slowly."""
+    return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False} if platform == "cpu" else {}
+
+
 def compiler_options(spec: Spec, platform: str, program: str, models: int) -> dict[str, Any]:
-    """XLA's options for a program of `population`. On CPUs level 1 runs as fast as level 3, and newer fusions compile slowly."""
-    if platform != "cpu":
-        return {}
+    """XLA's options for a program of `population`: newer fusions where training takes long."""
     work = float(models) * spec.steps * spec.points * spec.n_features
-    return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": program == "advance" and work > _LONG}
+    is_long = platform == "cpu" and program == "advance" and work > _LONG
+    return quick_to_compile(platform) | ({"xla_cpu_use_fusion_emitters": True} if is_long else {})

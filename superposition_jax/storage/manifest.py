@@ -43,7 +43,7 @@ def read(folder: Path) -> dict[str, Any] | None:
         identity.decisive(manifest["config"], manifest["versions"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (IsADirectoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path) from error
     return manifest
 

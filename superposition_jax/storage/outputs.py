@@ -17,6 +17,8 @@ _GROUPS = {"model", "data", "train", "sweep", "runtime"}
 """Keys that tell a config of this package from those of other applications."""
 _FIRST = ["name", "sweep"]
 """The keys with which it begins."""
+_PAGE, _TITLE = "explorer.html", b": superposition</title>"
+"""A run's page to explore, and how its title ends."""
 
 
 def names_of(described: dict[str, Any]) -> list[str]:
@@ -30,11 +32,26 @@ def refuse_foreign(folder: Path, described: dict[str, Any], earlier: dict[str, A
 
     The index page of a multirun is also ours beside a multirun.yaml, which is ours by `refuse_foreign_to_hydra`.
     """
-    ours = names_of(earlier) if earlier else []
+    ours = [name for name in names_of(earlier) if not _is_foreign_page(folder / name)] if earlier else []
     if (folder / "multirun.yaml").exists():
         ours.append("index.html")
     if foreign := [name for name in names_of(described) if name not in ours and os.path.lexists(folder / name)]:
         raise ConfigError(f"{folder}: has {first_few(foreign)}, which no {manifest.FILE} there lists; use another folder")
+
+
+def refuse_foreign_page(file: Path) -> None:
+    """Raise ConfigError if a page would replace a file that is none of this package's pages."""
+    if _is_foreign_page(file):
+        raise ConfigError(f"{file}: is no page of this package; move it, or give another file")
+
+
+def _is_foreign_page(path: Path) -> bool:
+    if path.name != _PAGE or not path.exists():
+        return False
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        return _TITLE not in file.read(4096)
 
 
 def refuse_foreign_to_hydra(folder: Path, *, multirun: bool = False) -> None:
@@ -95,7 +112,7 @@ def _jobs(folder: Path, described: dict[str, Any]) -> Iterator[Path]:
 
 def _remove_files(folder: Path, names: Iterable[str]) -> None:
     """Remove files by their names in a folder, and folders below it that are empty then."""
-    for path in (folder / name for name in names):
+    for path in (folder / name for name in names if not _is_foreign_page(folder / name)):
         files.remove(path.parent, re.escape(path.name))
         if path.parent != folder:
             files.remove_folder(path.parent)
