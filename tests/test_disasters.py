@@ -17,6 +17,7 @@ from superposition_jax.engine import memory, segments
 from superposition_jax.engine import trainer as engine
 from superposition_jax.errors import ConfigError, StorageError
 from superposition_jax.storage import checkpoint as store
+from superposition_jax.sweep import cells as cells_of
 
 SWEEP = ["sweep=sparsity", "sweep.axes.seed.range=6", "train.steps=30", "model.n_features=5", "figures=[]", "runtime.chunk=7"]
 
@@ -149,7 +150,8 @@ def test_tiles_of_best_seeds_halve_too(monkeypatch):
     experiment = run_config.load([*SWEEP, "model.n_features=6"])
     trainer, evaluate, reports = engine.Trainer(experiment.groups, devices=1, chunk=42), segments.evaluate_again, []
     trained = trainer.train(lambda report: None)
-    [whole] = trainer.evaluate_again(trained, [experiment.groups])
+    cells = cells_of([experiment.grid])
+    [whole] = trainer.evaluate_again(trained, cells)
 
     def small_machine(programs, group, tiles, **given):
         if tiles[0].real.size > 12:
@@ -157,7 +159,7 @@ def test_tiles_of_best_seeds_halve_too(monkeypatch):
         return evaluate(programs, group, tiles, **given)
 
     monkeypatch.setattr(segments, "evaluate_again", small_machine)
-    [results] = trainer.evaluate_again(trained, [experiment.groups], reports.append)
+    [results] = trainer.evaluate_again(trained, cells, reports.append)
     assert [report.chunk for report in reports if isinstance(report, segments.ChunkReduced)] == [21, 10]
     assert np.isfinite(results["loss_again"]).sum() == 7
     np.testing.assert_allclose(results["loss_again"], whole["loss_again"], rtol=1e-5)
