@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from superposition_jax.command import api, before_hydra, completion, folder_commands
-from superposition_jax.command.before_multirun import Finished
+from superposition_jax.command.before_multirun import FinishedMultirun
 from superposition_jax.command.jobs import ALL, refuse_job
 from superposition_jax.config.compose import VERSION_BASE, conf_dir, in_one_line, settings, to_dict
 from superposition_jax.engine import stopping
@@ -97,7 +97,7 @@ def _answer(arguments: list[str]) -> None:
             _hand_over_to_hydra(arguments)
 
 
-def _say_finished(multirun: Finished) -> None:
+def _say_finished(multirun: FinishedMultirun) -> None:
     """Say that a multirun is finished, and which of its jobs failed; then exit as it did."""
     sys.stdout.write(f"{multirun.folder}: is finished; runtime.overwrite=true trains it again\n")
     for name, error in multirun.failed.items():

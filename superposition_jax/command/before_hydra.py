@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from superposition_jax.command import before_multirun, launcher
-from superposition_jax.command.before_multirun import Finished
+from superposition_jax.command.before_multirun import FinishedMultirun
 from superposition_jax.command.jobs import ALL
 from superposition_jax.config.compose import our_hydra, refusing, settings
 from superposition_jax.errors import ConfigError
@@ -38,7 +38,7 @@ class Checked(NamedTuple):
 
     config: RunConfig | None = None
     """Of a single run."""
-    finished: Finished | None = None
+    finished: FinishedMultirun | None = None
     """A multirun with nothing left to do."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from superposition_jax.config.run_config import RunConfig
 
 
-class Finished(NamedTuple):
+class FinishedMultirun(NamedTuple):
     """A multirun that is finished."""
 
     folder: Path
@@ -23,7 +23,7 @@ class Finished(NamedTuple):
     """Why jobs failed, by their names."""
 
 
-def check(overrides: list[str], config_name: str) -> Finished | None:
+def check(overrides: list[str], config_name: str) -> FinishedMultirun | None:
     """The multirun if it is finished in its folder.
 
     Raises ConfigError if none of its jobs can be trained, or if it would replace files that are not its own.
@@ -53,7 +53,7 @@ def check(overrides: list[str], config_name: str) -> Finished | None:
 
 def _check_together(
     multirun: Multirun, configs: dict[Path, RunConfig], refused: dict[str, str], failed: dict[str, str]
-) -> Finished | None:
+) -> FinishedMultirun | None:
     """The same of jobs that are trained together, of which some are `refused`; `failed`: those that failed before."""
     from superposition_jax.storage import claim
 
@@ -61,12 +61,12 @@ def _check_together(
     is_finished = claim.is_finished_multirun(multirun.folder, configs, len(multirun.jobs), without_results)
     if is_finished and refused.keys() <= failed.keys():
         claim.remove_empty_batches(multirun.folder)
-        return Finished(multirun.folder, failed)
+        return FinishedMultirun(multirun.folder, failed)
     claim.refuse_other_runs(multirun.folder, configs)
     return None
 
 
-def _check_alone(multirun: Multirun, configs: dict[Path, RunConfig], earlier: dict[str, Any] | None) -> Finished | None:
+def _check_alone(multirun: Multirun, configs: dict[Path, RunConfig], earlier: dict[str, Any] | None) -> FinishedMultirun | None:
     """The same of jobs that are trained one by one, of which shards have the multirun's folder in common.
 
     `earlier`: the manifest there.
@@ -76,7 +76,7 @@ def _check_alone(multirun: Multirun, configs: dict[Path, RunConfig], earlier: di
     for path, config in configs.items():
         there = claim.refuse_other_run(config, path)
         if path.resolve() == multirun.folder.resolve():
-            return Finished(path, {}) if there and not config.overwrite and claim.has_results(path, there) else None
+            return FinishedMultirun(path, {}) if there and not config.overwrite and claim.has_results(path, there) else None
     if not claim.batches(multirun.folder):
         claim.refuse_to_replace(multirun.folder, earlier, overwrite=multirun.shared.get("runtime.overwrite") is True)
     return None

@@ -99,8 +99,10 @@ def reached_best(dataset: xr.Dataset, seed: str | None) -> xr.DataArray:
 
 
 def at_points(trainer: Trainer, points: np.ndarray, function: Callable[..., dict[str, Any]], *trees: Any) -> Arrays:
-    """Results (k, …) of a jittable function(hparams, *trees, spec=…) for the models at flat points (k,), each with its entry of
-    the trees (k, …), by one program for each Spec."""
+    """Results (k, …) of `function(hparams, *trees, spec=…)`, which can be jitted, for the models at flat points (k,).
+
+    Each model has its entry of the trees (k, …). There is one program for each Spec.
+    """
     results_by_points = []
     for group in trainer.groups:
         order, members = np.argsort(group.points), np.flatnonzero(np.isin(points, group.points))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import xarray as xr
-from scipy.interpolate import BarycentricInterpolator
+from scipy import interpolate
 from scipy.optimize import brentq
 
 from superposition_jax.experiments import over_seeds
@@ -61,4 +61,4 @@ def sign_change(x: np.ndarray, ahead: np.ndarray) -> float:
     near = slice(max(0, i - 1), i + 3)
     if not np.abs(ahead[near]).max() < 1:
         near = slice(i, i + 2)
-    return float(brentq(BarycentricInterpolator(x[near], ahead[near]), x[i], x[i + 1]))
+    return float(brentq(interpolate.BarycentricInterpolator(x[near], ahead[near]), x[i], x[i + 1]))
