@@ -106,6 +106,7 @@ def test_metrics_have_one_row_a_model(ran):
         ("-m", "seed=range(0)", "seed=range(0): has no values, so there are no jobs"),
         ("-m", "foo=1,2", "foo: no such key"),
         ("-m", "hydra.run.dir=out", "hydra.run.dir: hydra.sweep.dir is the folder of a multirun"),
+        ("-m", "~runtime", "runtime.distributed: is missing"),
         ("sweep=sparsity", "hydra.sweep.dir=out", "hydra.sweep.dir: goes with -m"),
         ("sweep=sparsity", "runtime.shard=0/2", "runtime.shard = '0/2': needs hydra.run.dir=<the folder that all shards share>"),
     ],

@@ -5,14 +5,15 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from matplotlib.figure import Figure
-from shell import forked, run_here
+from shell import forked, run_here, start
 from xarray.testing import assert_equal
 
 import superposition_jax
@@ -167,10 +168,27 @@ def test_kills_at_random_times_change_no_bit_and_no_file_of_others(tmp_path, tel
     """By SIGKILL, again and again until a command comes through; $KILLS is how many at least.
 
     Hundreds take longer than a test may: `KILLS=334 pytest -m slow -k random -o faulthandler_timeout=0 tests/test_kills.py`.
+    Processes are forked, which starts them at once; with `REAL=1` each is started as a user does.
     """
     wanted_kills, kills, source = int(os.environ.get("KILLS", "20")), 0, random.Random(0)
     environment, context = {"XDG_CACHE_HOME": str(tmp_path / "cache")}, multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["superposition_jax.run", "superposition_jax.command.pipeline", "superposition_jax.explorer"])
+
+    def status_after(arguments, seconds):
+        """The exit status of a command that is killed after some seconds."""
+        if "REAL" in os.environ:
+            process = start(*arguments, **environment)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=seconds)
+            process.kill()
+            process.communicate()
+            return process.returncode
+        process = context.Process(target=forked, args=(arguments, environment))
+        process.start()
+        process.join(timeout=seconds)
+        process.kill()
+        process.join()
+        return process.exitcode
 
     def complete(folder, patience):
         """Give the commands until each has come through; returns how long each took at last, and how often it was killed."""
@@ -179,14 +197,10 @@ def test_kills_at_random_times_change_no_bit_and_no_file_of_others(tmp_path, tel
             for seconds in (*(source.uniform(0, limit) for limit in patience[number : number + 1] * 12), 300):
                 began = time.perf_counter()
                 arguments = [argument.format(work=folder / "work") for argument in command]
-                process = context.Process(target=forked, args=(arguments, environment))
-                process.start()
-                process.join(timeout=seconds)
-                process.kill()
-                process.join()
-                if process.exitcode == 0:
+                status = status_after(arguments, seconds)
+                if status == 0:
                     break
-                assert process.exitcode == -signal.SIGKILL
+                assert status == -signal.SIGKILL
                 killed += 1
             times.append(time.perf_counter() - began)
         return times, killed

@@ -35,7 +35,7 @@ def check(overrides: list[str], config_name: str) -> FinishedMultirun | None:
     trackers.refuse_missing_package(multirun.shared.get("runtime.tracker"))
     configs: dict[Path, RunConfig] = {}
     refused: dict[str, str] = {}
-    refuse_shared(multirun.folder, [job.folder for job in multirun.jobs if job.composed["runtime"]["shard"] is None])
+    refuse_shared(multirun.folder, [job.folder for job in multirun.jobs if not job.is_shard])
     if not multirun.jobs:
         _refuse_shared_values(multirun)
     elif ALL in overrides:

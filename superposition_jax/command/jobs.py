@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 from superposition_jax.command.launcher import Composer, Overrides, folders_of, numbered, overrides_of, seen_by_hydra
-from superposition_jax.config.compose import our_hydra, refusing, settings, without_hydra
+from superposition_jax.config.compose import leaves_of, our_hydra, refusing, settings, without_hydra
 from superposition_jax.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class Job(NamedTuple):
     overrides: Overrides
     composed: dict[str, Any]
     folder: Path
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether it trains a shard of a sweep, of which several have one folder."""
+        return leaves_of(self.composed).get("runtime.shard") is not None
 
 
 class Multirun(NamedTuple):

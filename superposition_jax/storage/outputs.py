@@ -24,7 +24,7 @@ _PAGE, _TITLE = "explorer.html", b": superposition</title>"
 def names_of(described: dict[str, Any]) -> list[str]:
     """Names of the files that a run or multirun with this manifest has beside it when it is finished."""
     drawn = [f"figures/{name}.{kind}" for name in described["config"]["figures"] for kind in ("png", "gif")]
-    return ["results.nc", "metrics.csv", "explorer.html", *(["index.html"] if "jobs" in described else []), *drawn]
+    return ["results.nc", "metrics.csv", _PAGE, *(["index.html"] if "jobs" in described else []), *drawn]
 
 
 def refuse_foreign(folder: Path, described: dict[str, Any], earlier: dict[str, Any] | None) -> None:
