@@ -41,8 +41,8 @@ def _sealed(content: memoryview) -> bytes:
     return b"".join([content, _SEAL, hashlib.sha256(content).hexdigest().encode(), b"\n"])
 
 
-def _is_whole(file: Path) -> bool:
-    """Whether a file that ends with a digest has it. HDF5 may read wrong numbers from a damaged one, or never return."""
+def _has_its_digest(file: Path) -> bool:
+    """Whether a file that ends with a digest has that one. HDF5 may read wrong numbers from a damaged one, or never return."""
     content = memoryview(file.read_bytes())
     end = len(content) - len(_sealed(content[:0]))
     return content[max(end, 0) :][: len(_SEAL)] != _SEAL or _sealed(content[:end]) == content
@@ -103,16 +103,16 @@ def _metrics(dataset: xr.Dataset) -> bytes:
     return text.getvalue().encode()
 
 
-def load(path: str | Path, names: Sequence[str] | None = None) -> xr.Dataset:
+def load(path: str | Path, names: Sequence[str] | None = None, *, is_whole: bool = False) -> xr.Dataset:
     """The Dataset of a run from its folder or its results.nc, in memory: all of it, or those variables of some names that
-    it has.
+    it has. `is_whole`: whether its digest is known to be right.
 
     Raises:
       FileNotFoundError: if there is no results.nc.
       OSError: if it is damaged.
     """
     file = file_of(Path(path))
-    if not _is_whole(file):
+    if not is_whole and not _has_its_digest(file):
         raise OSError(f"{file}: is damaged: it does not have the digest with which it ends")
     try:
         with h5py.File(file) as probed:
