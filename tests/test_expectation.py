@@ -11,7 +11,7 @@ from composed import load
 
 from superposition_jax import run
 from superposition_jax.core import data, evaluation, expectation, laws, own_error, patterns, random, sets
-from superposition_jax.core.models_last import models_last
+from superposition_jax.core.few_patterns import models_last
 from superposition_jax.types import Spec
 
 SIGMA = 5

@@ -7,18 +7,15 @@ Simulation", V.4). Mean and variance of t_j are closed forms of W too, and serve
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.lax import stop_gradient
 from jaxtyping import Float
 
-from superposition_jax.core import data, laws, model, own_error, patterns, sets, targets
-from superposition_jax.core.models_last import models_last
+from superposition_jax.core import data, few_patterns, laws, model, own_error, patterns, sets, targets
 from superposition_jax.types import Batch, Hparams, Params, Registry, Spec
 
 Statistics = dict[str, Array]
@@ -42,42 +39,13 @@ def sampled(
     return squared_error(hparams, inputs, model.forward(params, inputs.x, spec=spec)[1], spec=spec), {}
 
 
-_VECTOR = 16
-"""Points below which a CPU's vector instructions run along models instead."""
-
-
 def own_feature(
     hparams: Hparams, params: Params, inputs: Inputs, known: Statistics, *, spec: Spec
 ) -> tuple[Float[Array, ""], Statistics]:
     """The error expected over every output's own feature, given the others."""
-    if isinstance(inputs, patterns.Others) and inputs.off.shape[1] < _VECTOR and own_error.has_closed_form(spec):
-        return _at_patterns(hparams, params, inputs, spec), {}
+    if isinstance(inputs, patterns.Others) and few_patterns.are_few(inputs, spec):
+        return few_patterns.error(hparams, params, inputs, spec), {}
     return own_error.expected(hparams, *condition(hparams, params, inputs, spec=spec), spec)[0], {}
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _at_patterns(hparams: Hparams, params: Params, inputs: patterns.Others, spec: Spec) -> Float[Array, ""]:
-    """The same with models along the last axis, for as few points as n = 2 has."""
-    return _error_and_gradient(hparams, params, inputs, spec)[0]
-
-
-def _error_and_gradient(hparams: Hparams, params: Params, inputs: patterns.Others, spec: Spec) -> tuple[Array, Params]:
-    @models_last
-    def of_models(hparams: Hparams, params: Params, inputs: patterns.Others) -> tuple[Array, Params]:
-        def preactivation(params: Params) -> tuple[Array, Array]:
-            w, bias = params["W"], params["b"][:, None] if spec.bias else 0.0
-            gram = sum(row[:, None] * row[None] for row in w)
-            return jnp.sum(w * w, axis=0), sum(gram[:, i, None] * inputs.x[:, i] for i in range(spec.n_features)) + bias
-
-        (g, t), backward = jax.vjp(preactivation, params)
-        conditioned, exponent = own_error.Conditioned(t, inputs.off, inputs.on, ()), hparams.value_exponent[None, None]
-        error, by_g, by_t = own_error.closed_form(g, conditioned, hparams.importance, exponent, spec)
-        return error, backward((by_g, by_t))[0]
-
-    return of_models(hparams, params, inputs)
-
-
-_at_patterns.defvjp(_error_and_gradient, lambda spec, gradient, ct: (None, jax.tree.map(lambda by: ct * by, gradient), None))
 
 
 def moments(
